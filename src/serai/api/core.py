@@ -1,0 +1,153 @@
+"""Kubernetes' own kinds: Namespace, Node, Service, EndpointSlice, Pod, Secret, ConfigMap."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import field
+
+from serai.api.meta import Condition, Object, Struct
+
+Transport = Literal["TCP", "UDP", "SCTP"]
+
+
+class Namespace(Object):
+    """v1 Namespace: its labels are what is read."""
+
+
+class Node(Object):
+    """v1 Node: its labels give the locality of the Pods on it."""
+
+
+class ConfigMap(Object):
+    """v1 ConfigMap."""
+
+    data: dict[str, str] = {}
+    binary_data: dict[str, str] = {}
+
+
+class Secret(Object):
+    """v1 Secret.  Values are base64, as in the manifest."""
+
+    data: dict[str, str] = {}
+    string_data: dict[str, str] = {}
+    type: str = "Opaque"
+
+    def __repr__(self) -> str:
+        return f"Secret({self.metadata.namespace}/{self.metadata.name}, {len(self.data)} values)"
+
+
+class ServicePort(Struct):
+    """Service.spec.ports[]."""
+
+    port: int
+    name: str = ""
+    protocol: Transport = "TCP"
+    app_protocol: str | None = None
+    target_port: int | str | None = None
+
+
+class ServiceSpec(Struct):
+    """Service.spec."""
+
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] = {}
+    cluster_ip: str | None = field(name="clusterIP", default=None)
+    cluster_ips: tuple[str, ...] = field(name="clusterIPs", default=())
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
+    external_name: str | None = None
+    publish_not_ready_addresses: bool = False
+
+
+class Service(Object):
+    """v1 Service."""
+
+    spec: ServiceSpec = ServiceSpec()
+
+
+class SliceConditions(Struct):
+    """EndpointSlice.endpoints[].conditions; None means unknown, which counts as ready."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class SliceTargetRef(Struct):
+    """The object that an endpoint of an EndpointSlice stands for."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class SliceEndpoint(Struct):
+    """EndpointSlice.endpoints[]."""
+
+    addresses: tuple[str, ...] = ()
+    conditions: SliceConditions = SliceConditions()
+    node_name: str | None = None
+    target_ref: SliceTargetRef | None = None
+    zone: str | None = None
+
+
+class SlicePort(Struct):
+    """EndpointSlice.ports[]."""
+
+    port: int | None = None
+    name: str = ""
+    protocol: Transport = "TCP"
+    app_protocol: str | None = None
+
+
+class EndpointSlice(Object):
+    """discovery.k8s.io/v1 EndpointSlice; the label kubernetes.io/service-name names its Service."""
+
+    address_type: Literal["IPv4", "IPv6", "FQDN"] = "IPv4"
+    endpoints: tuple[SliceEndpoint, ...] = ()
+    ports: tuple[SlicePort, ...] = ()
+
+
+class ContainerPort(Struct):
+    """Pod.spec.containers[].ports[]."""
+
+    container_port: int
+    name: str = ""
+    protocol: Transport = "TCP"
+
+
+class Container(Struct):
+    """Pod.spec.containers[]."""
+
+    name: str = ""
+    ports: tuple[ContainerPort, ...] = ()
+
+
+class PodSpec(Struct):
+    """Pod.spec."""
+
+    containers: tuple[Container, ...] = ()
+    node_name: str | None = None
+    service_account_name: str = "default"
+
+
+class PodIP(Struct):
+    """Pod.status.podIPs[]."""
+
+    ip: str
+
+
+class PodStatus(Struct):
+    """Pod.status."""
+
+    phase: str | None = None
+    pod_ip: str | None = field(name="podIP", default=None)
+    pod_ips: tuple[PodIP, ...] = field(name="podIPs", default=())
+    conditions: tuple[Condition, ...] = ()
+
+
+class Pod(Object):
+    """v1 Pod."""
+
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()

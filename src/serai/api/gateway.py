@@ -1,0 +1,231 @@
+"""The Gateway API's kinds: GatewayClass, Gateway, HTTPRoute, ReferenceGrant."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from serai.api.meta import LabelSelector, Object, Struct
+
+GROUP = "gateway.networking.k8s.io"
+
+
+class GatewayClassSpec(Struct):
+    """GatewayClass.spec."""
+
+    controller_name: str
+    description: str = ""
+
+
+class GatewayClass(Object):
+    """gateway.networking.k8s.io/v1 GatewayClass."""
+
+    spec: GatewayClassSpec
+
+
+class RouteNamespaces(Struct):
+    """allowedRoutes.namespaces."""
+
+    from_: Literal["All", "Same", "Selector", "None"] = "Same"
+    selector: LabelSelector | None = None
+
+
+class RouteGroupKind(Struct):
+    """allowedRoutes.kinds[]."""
+
+    kind: str
+    group: str = GROUP
+
+
+class AllowedRoutes(Struct):
+    """Gateway.spec.listeners[].allowedRoutes."""
+
+    namespaces: RouteNamespaces = RouteNamespaces()
+    kinds: tuple[RouteGroupKind, ...] = ()
+
+
+class Listener(Struct):
+    """Gateway.spec.listeners[]."""
+
+    name: str
+    port: int
+    protocol: str
+    hostname: str | None = None
+    allowed_routes: AllowedRoutes = AllowedRoutes()
+
+
+class GatewayAddress(Struct):
+    """Gateway.spec.addresses[]."""
+
+    value: str = ""
+    type: str = "IPAddress"
+
+
+class GatewaySpec(Struct):
+    """Gateway.spec."""
+
+    gateway_class_name: str
+    listeners: tuple[Listener, ...] = ()
+    addresses: tuple[GatewayAddress, ...] = ()
+
+
+class Gateway(Object):
+    """gateway.networking.k8s.io/v1 Gateway."""
+
+    spec: GatewaySpec
+
+
+class ParentReference(Struct):
+    """HTTPRoute.spec.parentRefs[]."""
+
+    name: str
+    group: str = GROUP
+    kind: str = "Gateway"
+    namespace: str | None = None
+    section_name: str | None = None
+    port: int | None = None
+
+
+class HTTPPathMatch(Struct):
+    """matches[].path."""
+
+    type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
+    value: str = "/"
+
+
+class HTTPValueMatch(Struct):
+    """matches[].headers[] and matches[].queryParams[]."""
+
+    name: str
+    value: str
+    type: Literal["Exact", "RegularExpression"] = "Exact"
+
+
+class HTTPRouteMatch(Struct):
+    """rules[].matches[]."""
+
+    path: HTTPPathMatch = HTTPPathMatch()
+    headers: tuple[HTTPValueMatch, ...] = ()
+    query_params: tuple[HTTPValueMatch, ...] = ()
+    method: str | None = None
+
+
+class HTTPHeader(Struct):
+    """A header to set or add."""
+
+    name: str
+    value: str
+
+
+class HTTPHeaderFilter(Struct):
+    """requestHeaderModifier and responseHeaderModifier."""
+
+    set: tuple[HTTPHeader, ...] = ()
+    add: tuple[HTTPHeader, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class HTTPPathModifier(Struct):
+    """The path of a redirect or a rewrite."""
+
+    type: Literal["ReplaceFullPath", "ReplacePrefixMatch"]
+    replace_full_path: str | None = None
+    replace_prefix_match: str | None = None
+
+
+class HTTPRequestRedirectFilter(Struct):
+    """requestRedirect."""
+
+    scheme: Literal["http", "https"] | None = None
+    hostname: str | None = None
+    path: HTTPPathModifier | None = None
+    port: int | None = None
+    status_code: Literal[301, 302, 303, 307, 308] = 302
+
+
+class HTTPURLRewriteFilter(Struct):
+    """urlRewrite."""
+
+    hostname: str | None = None
+    path: HTTPPathModifier | None = None
+
+
+class HTTPRouteFilter(Struct):
+    """rules[].filters[] and backendRefs[].filters[]; types not known here answer 500."""
+
+    type: str
+    request_header_modifier: HTTPHeaderFilter | None = None
+    response_header_modifier: HTTPHeaderFilter | None = None
+    request_redirect: HTTPRequestRedirectFilter | None = None
+    url_rewrite: HTTPURLRewriteFilter | None = None
+
+
+class HTTPBackendRef(Struct):
+    """rules[].backendRefs[]."""
+
+    name: str
+    group: str = ""
+    kind: str = "Service"
+    namespace: str | None = None
+    port: int | None = None
+    weight: int = 1
+    filters: tuple[HTTPRouteFilter, ...] = ()
+
+
+class HTTPRouteTimeouts(Struct):
+    """rules[].timeouts, as Gateway API durations (GEP-2257) such as 1m30s."""
+
+    request: str | None = None
+    backend_request: str | None = None
+
+
+class HTTPRouteRule(Struct):
+    """HTTPRoute.spec.rules[]."""
+
+    name: str | None = None
+    matches: tuple[HTTPRouteMatch, ...] = ()
+    filters: tuple[HTTPRouteFilter, ...] = ()
+    backend_refs: tuple[HTTPBackendRef, ...] = ()
+    timeouts: HTTPRouteTimeouts | None = None
+
+
+class HTTPRouteSpec(Struct):
+    """HTTPRoute.spec."""
+
+    parent_refs: tuple[ParentReference, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
+
+
+class HTTPRoute(Object):
+    """gateway.networking.k8s.io/v1 HTTPRoute."""
+
+    spec: HTTPRouteSpec = HTTPRouteSpec()
+
+
+class GrantFrom(Struct):
+    """ReferenceGrant.spec.from[]."""
+
+    group: str
+    kind: str
+    namespace: str
+
+
+class GrantTo(Struct):
+    """ReferenceGrant.spec.to[]; no name means every object of that kind."""
+
+    group: str
+    kind: str
+    name: str | None = None
+
+
+class ReferenceGrantSpec(Struct):
+    """ReferenceGrant.spec."""
+
+    from_: tuple[GrantFrom, ...] = ()
+    to: tuple[GrantTo, ...] = ()
+
+
+class ReferenceGrant(Object):
+    """gateway.networking.k8s.io/v1beta1 ReferenceGrant."""
+
+    spec: ReferenceGrantSpec = ReferenceGrantSpec()

@@ -1,0 +1,72 @@
+"""What every object has: metadata, keys, conditions, label selectors."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
+    """Base of everything decoded from a manifest.  Fields that nothing reads are not kept."""
+
+
+class Key(NamedTuple):
+    """An object's identity: its kind, namespace (empty when cluster-scoped) and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        scope = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {scope}{self.name}"
+
+
+class ObjectMeta(Struct):
+    """metadata."""
+
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    generation: int = 1
+    """Raised by the API server on each change of the spec; a folder's objects have 1."""
+
+
+class Object(Struct):
+    """Base of every top-level kind."""
+
+    metadata: ObjectMeta
+
+    @property
+    def key(self) -> Key:
+        """The object's identity."""
+        return Key(type(self).__name__, self.metadata.namespace, self.metadata.name)
+
+
+class LabelSelectorRequirement(Struct):
+    """One of matchExpressions."""
+
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Struct):
+    """A Kubernetes label selector; empty matches everything."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+
+class Condition(Struct):
+    """One entry of status.conditions."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str = ""
+    message: str = ""
+    observed_generation: int = 1

@@ -1,0 +1,82 @@
+"""Istio's networking.istio.io kinds: ServiceEntry, WorkloadEntry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from serai.api.meta import Condition, Object, Struct
+
+ResolutionName = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
+
+
+class ServiceEntryPort(Struct):
+    """ServiceEntry.spec.ports[]."""
+
+    number: int
+    name: str = ""
+    protocol: str = ""
+    target_port: int | None = None
+
+
+class WorkloadEntrySpec(Struct):
+    """WorkloadEntry.spec, and ServiceEntry.spec.endpoints[]."""
+
+    address: str = ""
+    ports: dict[str, int] = {}
+    labels: dict[str, str] = {}
+    network: str = ""
+    locality: str = ""
+    weight: int = 0
+    """0 counts as 1."""
+    service_account: str = ""
+
+
+class WorkloadSelector(Struct):
+    """ServiceEntry.spec.workloadSelector."""
+
+    labels: dict[str, str] = {}
+
+
+class ServiceEntrySpec(Struct):
+    """ServiceEntry.spec."""
+
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
+    ports: tuple[ServiceEntryPort, ...] = ()
+    location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
+    resolution: ResolutionName = "NONE"
+    endpoints: tuple[WorkloadEntrySpec, ...] = ()
+    workload_selector: WorkloadSelector | None = None
+
+
+class ServiceEntryAddress(Struct):
+    """ServiceEntry.status.addresses[]: an allocated VIP, for one host or (no host) for all."""
+
+    value: str
+    host: str = ""
+
+
+class ServiceEntryStatus(Struct):
+    """ServiceEntry.status."""
+
+    addresses: tuple[ServiceEntryAddress, ...] = ()
+
+
+class ServiceEntry(Object):
+    """networking.istio.io/v1 ServiceEntry."""
+
+    spec: ServiceEntrySpec
+    status: ServiceEntryStatus = ServiceEntryStatus()
+
+
+class WorkloadEntryStatus(Struct):
+    """WorkloadEntry.status."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+class WorkloadEntry(Object):
+    """networking.istio.io/v1 WorkloadEntry."""
+
+    spec: WorkloadEntrySpec
+    status: WorkloadEntryStatus = WorkloadEntryStatus()

@@ -1,0 +1,55 @@
+"""Clusters and their endpoints: where a proxy can send to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from serai.ir.origin import Origin, Value
+
+
+class Locality(Value):
+    """Where a workload runs."""
+
+    region: str = ""
+    zone: str = ""
+    subzone: str = ""
+
+
+class Endpoint(Value):
+    """An address to send to.  In a DNS cluster the address may be a name."""
+
+    address: str
+    port: int
+    weight: int = 1
+    locality: Locality = Locality()
+    healthy: bool = True
+
+
+class Discovery(StrEnum):
+    """Where a cluster's endpoints come from."""
+
+    EDS = "EDS"
+    DNS = "DNS"
+    """Resolved by Envoy; every address is an endpoint of its own."""
+    LOGICAL_DNS = "LOGICAL_DNS"
+    """Resolved by Envoy; a new connection goes to the address of the moment."""
+
+
+class Cluster(Value):
+    """One port of a service, as a proxy sends to it."""
+
+    name: str
+    discovery: Discovery
+    origin: Origin
+    alt_stat_name: str = ""
+    http2: bool = False
+    dns_endpoints: tuple[Endpoint, ...] = ()
+    """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
+
+
+class ClusterEndpoints(Value):
+    """The endpoints of one EDS cluster."""
+
+    cluster: str
+    endpoints: tuple[Endpoint, ...]
+    origin: Origin

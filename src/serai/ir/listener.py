@@ -1,0 +1,58 @@
+"""Listeners and filter chains: what happens to the connections that reach a proxy."""
+
+from __future__ import annotations
+
+from serai.ir.origin import Origin, Value
+from serai.ir.route import WeightedCluster
+
+
+class ScopedRoutes(Value):
+    """HTTP, routed by the restored destination of each connection (ir.route.Scope)."""
+
+
+class NamedRoutes(Value):
+    """HTTP, routed by one route configuration."""
+
+    name: str
+
+
+class TcpForward(Value):
+    """Bytes, sent to one of the clusters by weight."""
+
+    clusters: tuple[WeightedCluster, ...]
+
+
+Handling = ScopedRoutes | NamedRoutes | TcpForward
+
+
+class FilterChain(Value):
+    """What is done with the connections to one captured port; discovered one by one (FCDS)."""
+
+    name: str
+    handling: NamedRoutes | TcpForward
+    origin: Origin
+
+
+class ChainMatch(Value):
+    """Which connections go to a filter chain: those to an address range and port."""
+
+    cidr: str
+    port: int
+    chain: str
+
+
+class Listener(Value):
+    """A socket of the proxy.
+
+    With `proxy_protocol` each connection must begin with a PROXY v2 header; it gives the
+    destination, and TLV 0xD0 the caller's identity.
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    port: int
+    default: Handling | None
+    """What is done with connections that no entry of `chains` matches; None: closed."""
+    origin: Origin
+    chains: tuple[ChainMatch, ...] = ()
+    proxy_protocol: bool = False

@@ -1,0 +1,39 @@
+"""Which requests a route takes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from serai.ir.origin import Value
+
+
+class PathKind(StrEnum):
+    """How a path is compared.  PREFIX is by whole path elements, as the Gateway API has it."""
+
+    EXACT = "exact"
+    PREFIX = "prefix"
+    REGEX = "regex"
+
+
+class PathMatch(Value):
+    """A path to compare with, without the query.  REGEX is RE2 and matches the whole path."""
+
+    kind: PathKind = PathKind.PREFIX
+    value: str = "/"
+
+
+class ValueMatch(Value):
+    """A header or query parameter to compare with."""
+
+    name: str
+    value: str
+    regex: bool = False
+
+
+class RequestMatch(Value):
+    """All of these must match."""
+
+    path: PathMatch = PathMatch()
+    method: str | None = None
+    headers: tuple[ValueMatch, ...] = ()
+    query: tuple[ValueMatch, ...] = ()

@@ -1,0 +1,108 @@
+"""Routes: what happens to the requests that reach one port."""
+
+from __future__ import annotations
+
+from serai.ir.match import RequestMatch
+from serai.ir.origin import Origin, Value
+
+
+class HeaderMutations(Value):
+    """Changes to headers, done in this order: set, add, remove."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+NO_MUTATIONS = HeaderMutations()
+
+
+class WeightedCluster(Value):
+    """A share of a route's requests.  No cluster: the share is answered with `status`."""
+
+    cluster: str | None
+    weight: int = 1
+    status: int = 500
+    request_headers: HeaderMutations = NO_MUTATIONS
+    response_headers: HeaderMutations = NO_MUTATIONS
+
+
+class PathRewrite(Value):
+    """A new path: the whole of it, or (when `prefix`) in place of the prefix that matched."""
+
+    value: str
+    prefix: bool
+
+
+class Forward(Value):
+    """Send the request on, to one of the clusters by weight."""
+
+    clusters: tuple[WeightedCluster, ...]
+    request_timeout_seconds: float | None = None
+    """0 disables; None leaves it to the default of the Gateway API: no timeout."""
+    backend_timeout_seconds: float | None = None
+    rewrite_host: str | None = None
+    rewrite_path: PathRewrite | None = None
+
+
+class Redirect(Value):
+    """Answer with a Location; what is None stays as in the request."""
+
+    status: int = 302
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: PathRewrite | None = None
+
+
+class DirectResponse(Value):
+    """Answer without asking anybody."""
+
+    status: int
+    body: str = ""
+
+
+Action = Forward | Redirect | DirectResponse
+
+
+class Route(Value):
+    """One match and what is done with what it matches."""
+
+    name: str
+    match: RequestMatch
+    action: Action
+    origin: Origin
+    request_headers: HeaderMutations = NO_MUTATIONS
+    response_headers: HeaderMutations = NO_MUTATIONS
+
+
+class VirtualHost(Value):
+    """Routes of some host names, most specific first.  Domains: `*`, exact, or `*.suffix`."""
+
+    name: str
+    domains: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
+class RouteConfiguration(Value):
+    """Everything that is routed on one port of one service or gateway."""
+
+    name: str
+    virtual_hosts: tuple[VirtualHost, ...]
+    origin: Origin
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Every object that had a part in it, its own first, each once."""
+        parts = [r.origin for host in self.virtual_hosts for r in host.routes]
+        return tuple(dict.fromkeys([self.origin, *parts]))
+
+
+class Scope(Value):
+    """Ties a destination, VIP and port, to a route configuration."""
+
+    name: str
+    address: str
+    port: int
+    routes: str
+    origin: Origin

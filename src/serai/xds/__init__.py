@@ -1,0 +1,1 @@
+"""From the intermediate representation to Envoy's resources, and the conversation with Envoy."""
