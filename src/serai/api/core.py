@@ -11,22 +11,22 @@ from serai.api.meta import Condition, Object, Struct
 Transport = Literal["TCP", "UDP", "SCTP"]
 
 
-class Namespace(Object):
+class Namespace(Object, frozen=True):
     """v1 Namespace: its labels are what is read."""
 
 
-class Node(Object):
+class Node(Object, frozen=True):
     """v1 Node: its labels give the locality of the Pods on it."""
 
 
-class ConfigMap(Object):
+class ConfigMap(Object, frozen=True):
     """v1 ConfigMap."""
 
     data: dict[str, str] = {}
     binary_data: dict[str, str] = {}
 
 
-class Secret(Object):
+class Secret(Object, frozen=True):
     """v1 Secret.  Values are base64, as in the manifest."""
 
     data: dict[str, str] = {}
@@ -37,7 +37,7 @@ class Secret(Object):
         return f"Secret({self.metadata.namespace}/{self.metadata.name}, {len(self.data)} values)"
 
 
-class ServicePort(Struct):
+class ServicePort(Struct, frozen=True):
     """Service.spec.ports[]."""
 
     port: int
@@ -47,7 +47,7 @@ class ServicePort(Struct):
     target_port: int | str | None = None
 
 
-class ServiceSpec(Struct):
+class ServiceSpec(Struct, frozen=True):
     """Service.spec."""
 
     ports: tuple[ServicePort, ...] = ()
@@ -59,13 +59,13 @@ class ServiceSpec(Struct):
     publish_not_ready_addresses: bool = False
 
 
-class Service(Object):
+class Service(Object, frozen=True):
     """v1 Service."""
 
     spec: ServiceSpec = ServiceSpec()
 
 
-class SliceConditions(Struct):
+class SliceConditions(Struct, frozen=True):
     """EndpointSlice.endpoints[].conditions; None means unknown, which counts as ready."""
 
     ready: bool | None = None
@@ -73,7 +73,7 @@ class SliceConditions(Struct):
     terminating: bool | None = None
 
 
-class SliceTargetRef(Struct):
+class SliceTargetRef(Struct, frozen=True):
     """The object that an endpoint of an EndpointSlice stands for."""
 
     kind: str = ""
@@ -81,7 +81,7 @@ class SliceTargetRef(Struct):
     namespace: str = ""
 
 
-class SliceEndpoint(Struct):
+class SliceEndpoint(Struct, frozen=True):
     """EndpointSlice.endpoints[]."""
 
     addresses: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class SliceEndpoint(Struct):
     zone: str | None = None
 
 
-class SlicePort(Struct):
+class SlicePort(Struct, frozen=True):
     """EndpointSlice.ports[]."""
 
     port: int | None = None
@@ -100,7 +100,7 @@ class SlicePort(Struct):
     app_protocol: str | None = None
 
 
-class EndpointSlice(Object):
+class EndpointSlice(Object, frozen=True):
     """discovery.k8s.io/v1 EndpointSlice; the label kubernetes.io/service-name names its Service."""
 
     address_type: Literal["IPv4", "IPv6", "FQDN"] = "IPv4"
@@ -108,7 +108,7 @@ class EndpointSlice(Object):
     ports: tuple[SlicePort, ...] = ()
 
 
-class ContainerPort(Struct):
+class ContainerPort(Struct, frozen=True):
     """Pod.spec.containers[].ports[]."""
 
     container_port: int
@@ -116,14 +116,14 @@ class ContainerPort(Struct):
     protocol: Transport = "TCP"
 
 
-class Container(Struct):
+class Container(Struct, frozen=True):
     """Pod.spec.containers[]."""
 
     name: str = ""
     ports: tuple[ContainerPort, ...] = ()
 
 
-class PodSpec(Struct):
+class PodSpec(Struct, frozen=True):
     """Pod.spec."""
 
     containers: tuple[Container, ...] = ()
@@ -131,13 +131,13 @@ class PodSpec(Struct):
     service_account_name: str = "default"
 
 
-class PodIP(Struct):
+class PodIP(Struct, frozen=True):
     """Pod.status.podIPs[]."""
 
     ip: str
 
 
-class PodStatus(Struct):
+class PodStatus(Struct, frozen=True):
     """Pod.status."""
 
     phase: str | None = None
@@ -146,7 +146,7 @@ class PodStatus(Struct):
     conditions: tuple[Condition, ...] = ()
 
 
-class Pod(Object):
+class Pod(Object, frozen=True):
     """v1 Pod."""
 
     spec: PodSpec = PodSpec()

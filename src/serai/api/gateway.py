@@ -9,41 +9,41 @@ from serai.api.meta import LabelSelector, Object, Struct
 GROUP = "gateway.networking.k8s.io"
 
 
-class GatewayClassSpec(Struct):
+class GatewayClassSpec(Struct, frozen=True):
     """GatewayClass.spec."""
 
     controller_name: str
     description: str = ""
 
 
-class GatewayClass(Object):
+class GatewayClass(Object, frozen=True):
     """gateway.networking.k8s.io/v1 GatewayClass."""
 
     spec: GatewayClassSpec
 
 
-class RouteNamespaces(Struct):
+class RouteNamespaces(Struct, frozen=True):
     """allowedRoutes.namespaces."""
 
     from_: Literal["All", "Same", "Selector", "None"] = "Same"
     selector: LabelSelector | None = None
 
 
-class RouteGroupKind(Struct):
+class RouteGroupKind(Struct, frozen=True):
     """allowedRoutes.kinds[]."""
 
     kind: str
     group: str = GROUP
 
 
-class AllowedRoutes(Struct):
+class AllowedRoutes(Struct, frozen=True):
     """Gateway.spec.listeners[].allowedRoutes."""
 
     namespaces: RouteNamespaces = RouteNamespaces()
     kinds: tuple[RouteGroupKind, ...] = ()
 
 
-class Listener(Struct):
+class Listener(Struct, frozen=True):
     """Gateway.spec.listeners[]."""
 
     name: str
@@ -53,14 +53,14 @@ class Listener(Struct):
     allowed_routes: AllowedRoutes = AllowedRoutes()
 
 
-class GatewayAddress(Struct):
+class GatewayAddress(Struct, frozen=True):
     """Gateway.spec.addresses[]."""
 
     value: str = ""
     type: str = "IPAddress"
 
 
-class GatewaySpec(Struct):
+class GatewaySpec(Struct, frozen=True):
     """Gateway.spec."""
 
     gateway_class_name: str
@@ -68,13 +68,13 @@ class GatewaySpec(Struct):
     addresses: tuple[GatewayAddress, ...] = ()
 
 
-class Gateway(Object):
+class Gateway(Object, frozen=True):
     """gateway.networking.k8s.io/v1 Gateway."""
 
     spec: GatewaySpec
 
 
-class ParentReference(Struct):
+class ParentReference(Struct, frozen=True):
     """HTTPRoute.spec.parentRefs[]."""
 
     name: str
@@ -85,14 +85,14 @@ class ParentReference(Struct):
     port: int | None = None
 
 
-class HTTPPathMatch(Struct):
+class HTTPPathMatch(Struct, frozen=True):
     """matches[].path."""
 
     type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
     value: str = "/"
 
 
-class HTTPValueMatch(Struct):
+class HTTPValueMatch(Struct, frozen=True):
     """matches[].headers[] and matches[].queryParams[]."""
 
     name: str
@@ -100,7 +100,7 @@ class HTTPValueMatch(Struct):
     type: Literal["Exact", "RegularExpression"] = "Exact"
 
 
-class HTTPRouteMatch(Struct):
+class HTTPRouteMatch(Struct, frozen=True):
     """rules[].matches[]."""
 
     path: HTTPPathMatch = HTTPPathMatch()
@@ -109,14 +109,14 @@ class HTTPRouteMatch(Struct):
     method: str | None = None
 
 
-class HTTPHeader(Struct):
+class HTTPHeader(Struct, frozen=True):
     """A header to set or add."""
 
     name: str
     value: str
 
 
-class HTTPHeaderFilter(Struct):
+class HTTPHeaderFilter(Struct, frozen=True):
     """requestHeaderModifier and responseHeaderModifier."""
 
     set: tuple[HTTPHeader, ...] = ()
@@ -124,7 +124,7 @@ class HTTPHeaderFilter(Struct):
     remove: tuple[str, ...] = ()
 
 
-class HTTPPathModifier(Struct):
+class HTTPPathModifier(Struct, frozen=True):
     """The path of a redirect or a rewrite."""
 
     type: Literal["ReplaceFullPath", "ReplacePrefixMatch"]
@@ -132,7 +132,7 @@ class HTTPPathModifier(Struct):
     replace_prefix_match: str | None = None
 
 
-class HTTPRequestRedirectFilter(Struct):
+class HTTPRequestRedirectFilter(Struct, frozen=True):
     """requestRedirect."""
 
     scheme: Literal["http", "https"] | None = None
@@ -142,14 +142,14 @@ class HTTPRequestRedirectFilter(Struct):
     status_code: Literal[301, 302, 303, 307, 308] = 302
 
 
-class HTTPURLRewriteFilter(Struct):
+class HTTPURLRewriteFilter(Struct, frozen=True):
     """urlRewrite."""
 
     hostname: str | None = None
     path: HTTPPathModifier | None = None
 
 
-class HTTPRouteFilter(Struct):
+class HTTPRouteFilter(Struct, frozen=True):
     """rules[].filters[] and backendRefs[].filters[]; types not known here answer 500."""
 
     type: str
@@ -159,7 +159,7 @@ class HTTPRouteFilter(Struct):
     url_rewrite: HTTPURLRewriteFilter | None = None
 
 
-class HTTPBackendRef(Struct):
+class HTTPBackendRef(Struct, frozen=True):
     """rules[].backendRefs[]."""
 
     name: str
@@ -171,14 +171,14 @@ class HTTPBackendRef(Struct):
     filters: tuple[HTTPRouteFilter, ...] = ()
 
 
-class HTTPRouteTimeouts(Struct):
+class HTTPRouteTimeouts(Struct, frozen=True):
     """rules[].timeouts, as Gateway API durations (GEP-2257) such as 1m30s."""
 
     request: str | None = None
     backend_request: str | None = None
 
 
-class HTTPRouteRule(Struct):
+class HTTPRouteRule(Struct, frozen=True):
     """HTTPRoute.spec.rules[]."""
 
     name: str | None = None
@@ -188,7 +188,7 @@ class HTTPRouteRule(Struct):
     timeouts: HTTPRouteTimeouts | None = None
 
 
-class HTTPRouteSpec(Struct):
+class HTTPRouteSpec(Struct, frozen=True):
     """HTTPRoute.spec."""
 
     parent_refs: tuple[ParentReference, ...] = ()
@@ -196,13 +196,13 @@ class HTTPRouteSpec(Struct):
     rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
 
 
-class HTTPRoute(Object):
+class HTTPRoute(Object, frozen=True):
     """gateway.networking.k8s.io/v1 HTTPRoute."""
 
     spec: HTTPRouteSpec = HTTPRouteSpec()
 
 
-class GrantFrom(Struct):
+class GrantFrom(Struct, frozen=True):
     """ReferenceGrant.spec.from[]."""
 
     group: str
@@ -210,7 +210,7 @@ class GrantFrom(Struct):
     namespace: str
 
 
-class GrantTo(Struct):
+class GrantTo(Struct, frozen=True):
     """ReferenceGrant.spec.to[]; no name means every object of that kind."""
 
     group: str
@@ -218,14 +218,14 @@ class GrantTo(Struct):
     name: str | None = None
 
 
-class ReferenceGrantSpec(Struct):
+class ReferenceGrantSpec(Struct, frozen=True):
     """ReferenceGrant.spec."""
 
     from_: tuple[GrantFrom, ...] = ()
     to: tuple[GrantTo, ...] = ()
 
 
-class ReferenceGrant(Object):
+class ReferenceGrant(Object, frozen=True):
     """gateway.networking.k8s.io/v1beta1 ReferenceGrant."""
 
     spec: ReferenceGrantSpec = ReferenceGrantSpec()

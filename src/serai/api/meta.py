@@ -23,7 +23,7 @@ class Key(NamedTuple):
         return f"{self.kind} {scope}{self.name}"
 
 
-class ObjectMeta(Struct):
+class ObjectMeta(Struct, frozen=True):
     """metadata."""
 
     name: str
@@ -36,7 +36,7 @@ class ObjectMeta(Struct):
     """Raised by the API server on each change of the spec; a folder's objects have 1."""
 
 
-class Object(Struct):
+class Object(Struct, frozen=True):
     """Base of every top-level kind."""
 
     metadata: ObjectMeta
@@ -47,7 +47,7 @@ class Object(Struct):
         return Key(type(self).__name__, self.metadata.namespace, self.metadata.name)
 
 
-class LabelSelectorRequirement(Struct):
+class LabelSelectorRequirement(Struct, frozen=True):
     """One of matchExpressions."""
 
     key: str
@@ -55,14 +55,14 @@ class LabelSelectorRequirement(Struct):
     values: tuple[str, ...] = ()
 
 
-class LabelSelector(Struct):
+class LabelSelector(Struct, frozen=True):
     """A Kubernetes label selector; empty matches everything."""
 
     match_labels: dict[str, str] = {}
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
-class Condition(Struct):
+class Condition(Struct, frozen=True):
     """One entry of status.conditions."""
 
     type: str

@@ -9,7 +9,7 @@ from serai.api.meta import Condition, Object, Struct
 ResolutionName = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
 
 
-class ServiceEntryPort(Struct):
+class ServiceEntryPort(Struct, frozen=True):
     """ServiceEntry.spec.ports[]."""
 
     number: int
@@ -18,7 +18,7 @@ class ServiceEntryPort(Struct):
     target_port: int | None = None
 
 
-class WorkloadEntrySpec(Struct):
+class WorkloadEntrySpec(Struct, frozen=True):
     """WorkloadEntry.spec, and ServiceEntry.spec.endpoints[]."""
 
     address: str = ""
@@ -31,13 +31,13 @@ class WorkloadEntrySpec(Struct):
     service_account: str = ""
 
 
-class WorkloadSelector(Struct):
+class WorkloadSelector(Struct, frozen=True):
     """ServiceEntry.spec.workloadSelector."""
 
     labels: dict[str, str] = {}
 
 
-class ServiceEntrySpec(Struct):
+class ServiceEntrySpec(Struct, frozen=True):
     """ServiceEntry.spec."""
 
     hosts: tuple[str, ...]
@@ -49,33 +49,33 @@ class ServiceEntrySpec(Struct):
     workload_selector: WorkloadSelector | None = None
 
 
-class ServiceEntryAddress(Struct):
+class ServiceEntryAddress(Struct, frozen=True):
     """ServiceEntry.status.addresses[]: an allocated VIP, for one host or (no host) for all."""
 
     value: str
     host: str = ""
 
 
-class ServiceEntryStatus(Struct):
+class ServiceEntryStatus(Struct, frozen=True):
     """ServiceEntry.status."""
 
     addresses: tuple[ServiceEntryAddress, ...] = ()
 
 
-class ServiceEntry(Object):
+class ServiceEntry(Object, frozen=True):
     """networking.istio.io/v1 ServiceEntry."""
 
     spec: ServiceEntrySpec
     status: ServiceEntryStatus = ServiceEntryStatus()
 
 
-class WorkloadEntryStatus(Struct):
+class WorkloadEntryStatus(Struct, frozen=True):
     """WorkloadEntry.status."""
 
     conditions: tuple[Condition, ...] = ()
 
 
-class WorkloadEntry(Object):
+class WorkloadEntry(Object, frozen=True):
     """networking.istio.io/v1 WorkloadEntry."""
 
     spec: WorkloadEntrySpec

@@ -7,7 +7,7 @@ from enum import StrEnum
 from serai.ir.origin import Origin, Value
 
 
-class Locality(Value):
+class Locality(Value, frozen=True):
     """Where a workload runs."""
 
     region: str = ""
@@ -15,7 +15,7 @@ class Locality(Value):
     subzone: str = ""
 
 
-class Endpoint(Value):
+class Endpoint(Value, frozen=True):
     """An address to send to.  In a DNS cluster the address may be a name."""
 
     address: str
@@ -35,7 +35,7 @@ class Discovery(StrEnum):
     """Resolved by Envoy; a new connection goes to the address of the moment."""
 
 
-class Cluster(Value):
+class Cluster(Value, frozen=True):
     """One port of a service, as a proxy sends to it."""
 
     name: str
@@ -47,7 +47,7 @@ class Cluster(Value):
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
 
 
-class ClusterEndpoints(Value):
+class ClusterEndpoints(Value, frozen=True):
     """The endpoints of one EDS cluster."""
 
     cluster: str

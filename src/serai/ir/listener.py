@@ -6,17 +6,17 @@ from serai.ir.origin import Origin, Value
 from serai.ir.route import WeightedCluster
 
 
-class ScopedRoutes(Value):
+class ScopedRoutes(Value, frozen=True):
     """HTTP, routed by the restored destination of each connection (ir.route.Scope)."""
 
 
-class NamedRoutes(Value):
+class NamedRoutes(Value, frozen=True):
     """HTTP, routed by one route configuration."""
 
     name: str
 
 
-class TcpForward(Value):
+class TcpForward(Value, frozen=True):
     """Bytes, sent to one of the clusters by weight."""
 
     clusters: tuple[WeightedCluster, ...]
@@ -25,7 +25,7 @@ class TcpForward(Value):
 Handling = ScopedRoutes | NamedRoutes | TcpForward
 
 
-class FilterChain(Value):
+class FilterChain(Value, frozen=True):
     """What is done with the connections to one captured port; discovered one by one (FCDS)."""
 
     name: str
@@ -33,7 +33,7 @@ class FilterChain(Value):
     origin: Origin
 
 
-class ChainMatch(Value):
+class ChainMatch(Value, frozen=True):
     """Which connections go to a filter chain: those to an address range and port."""
 
     cidr: str
@@ -41,7 +41,7 @@ class ChainMatch(Value):
     chain: str
 
 
-class Listener(Value):
+class Listener(Value, frozen=True):
     """A socket of the proxy.
 
     With `proxy_protocol` each connection must begin with a PROXY v2 header; it gives the

@@ -15,14 +15,14 @@ class PathKind(StrEnum):
     REGEX = "regex"
 
 
-class PathMatch(Value):
+class PathMatch(Value, frozen=True):
     """A path to compare with, without the query.  REGEX is RE2 and matches the whole path."""
 
     kind: PathKind = PathKind.PREFIX
     value: str = "/"
 
 
-class ValueMatch(Value):
+class ValueMatch(Value, frozen=True):
     """A header or query parameter to compare with."""
 
     name: str
@@ -30,7 +30,7 @@ class ValueMatch(Value):
     regex: bool = False
 
 
-class RequestMatch(Value):
+class RequestMatch(Value, frozen=True):
     """All of these must match."""
 
     path: PathMatch = PathMatch()

@@ -11,7 +11,7 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     """Base of the values of the intermediate representation."""
 
 
-class Origin(Value):
+class Origin(Value, frozen=True):
     """The object, and the field in it, that asked for a piece of configuration."""
 
     key: Key

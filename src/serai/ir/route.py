@@ -6,7 +6,7 @@ from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin, Value
 
 
-class HeaderMutations(Value):
+class HeaderMutations(Value, frozen=True):
     """Changes to headers, done in this order: set, add, remove."""
 
     set: tuple[tuple[str, str], ...] = ()
@@ -17,7 +17,7 @@ class HeaderMutations(Value):
 NO_MUTATIONS = HeaderMutations()
 
 
-class WeightedCluster(Value):
+class WeightedCluster(Value, frozen=True):
     """A share of a route's requests.  No cluster: the share is answered with `status`."""
 
     cluster: str | None
@@ -27,14 +27,14 @@ class WeightedCluster(Value):
     response_headers: HeaderMutations = NO_MUTATIONS
 
 
-class PathRewrite(Value):
+class PathRewrite(Value, frozen=True):
     """A new path: the whole of it, or (when `prefix`) in place of the prefix that matched."""
 
     value: str
     prefix: bool
 
 
-class Forward(Value):
+class Forward(Value, frozen=True):
     """Send the request on, to one of the clusters by weight."""
 
     clusters: tuple[WeightedCluster, ...]
@@ -45,7 +45,7 @@ class Forward(Value):
     rewrite_path: PathRewrite | None = None
 
 
-class Redirect(Value):
+class Redirect(Value, frozen=True):
     """Answer with a Location; what is None stays as in the request."""
 
     status: int = 302
@@ -55,7 +55,7 @@ class Redirect(Value):
     path: PathRewrite | None = None
 
 
-class DirectResponse(Value):
+class DirectResponse(Value, frozen=True):
     """Answer without asking anybody."""
 
     status: int
@@ -65,7 +65,7 @@ class DirectResponse(Value):
 Action = Forward | Redirect | DirectResponse
 
 
-class Route(Value):
+class Route(Value, frozen=True):
     """One match and what is done with what it matches."""
 
     name: str
@@ -76,7 +76,7 @@ class Route(Value):
     response_headers: HeaderMutations = NO_MUTATIONS
 
 
-class VirtualHost(Value):
+class VirtualHost(Value, frozen=True):
     """Routes of some host names, most specific first.  Domains: `*`, exact, or `*.suffix`."""
 
     name: str
@@ -84,7 +84,7 @@ class VirtualHost(Value):
     routes: tuple[Route, ...]
 
 
-class RouteConfiguration(Value):
+class RouteConfiguration(Value, frozen=True):
     """Everything that is routed on one port of one service or gateway."""
 
     name: str
@@ -98,7 +98,7 @@ class RouteConfiguration(Value):
         return tuple(dict.fromkeys([self.origin, *parts]))
 
 
-class Scope(Value):
+class Scope(Value, frozen=True):
     """Ties a destination, VIP and port, to a route configuration."""
 
     name: str

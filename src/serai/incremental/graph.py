@@ -1,0 +1,95 @@
+"""The graph of collections, and the commit that settles them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, KeysView, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from serai.incremental.derived import Derived
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+Dependent = tuple["Derived[Any, Any, Any, Any]", Hashable]
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A row's function raised, which is a bug of ours; the row keeps what it had."""
+
+    node: str
+    key: Any
+    error: Exception
+
+
+class Graph:
+    """Collections in order of creation, which is also an order in which they can be settled."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node[Any, Any]] = []
+        self.failures: dict[tuple[str, Hashable], Failure] = {}
+        """By collection and key: rows whose function raised when it last ran."""
+
+    def commit(self) -> Mapping[str, KeysView[Any]]:
+        """Bring every collection up to date.
+
+        Returns, by collection name, the keys whose rows appeared, changed or went away.
+        """
+        for node in self.nodes:
+            node.settle()
+        changed = {node.name: node.take_changed().keys() for node in self.nodes if node.changed}
+        return changed
+
+    def enroll(self, node: Node[Any, Any]) -> int:
+        """Give a new collection its place in the order."""
+        if any(other.name == node.name for other in self.nodes):
+            msg = f"two collections are named {node.name!r}"
+            raise ValueError(msg)
+        self.nodes.append(node)
+        return len(self.nodes)
+
+
+class Node(Generic[K, V]):
+    """A collection of rows: what Table, Derived and Index have in common."""
+
+    def __init__(self, graph: Graph, name: str) -> None:
+        self.graph = graph
+        self.name = name
+        self.changed: dict[K, None] = {}
+        """Keys changed by the commit under way, in order, which keeps every run alike."""
+        self.readers: dict[Hashable, dict[Dependent, None]] = {}
+        self.scanners: dict[Dependent, None] = {}
+        """Rows elsewhere that read this collection as a whole."""
+        self.order = graph.enroll(self)
+
+    def settle(self) -> None:
+        """Apply what changed before this collection in the order."""
+        raise NotImplementedError
+
+    def row(self, key: K) -> V | None:
+        """The row under a key, or None."""
+        raise NotImplementedError
+
+    def keys(self) -> Iterator[K]:
+        """Every key, in no particular order."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def mark(self, key: K) -> None:
+        """Note that a row changed, and that whoever read it must look again."""
+        self.changed[key] = None
+        for dependent, row in self.readers.pop(key, ()):
+            dependent.dirty[row] = None
+        if self.scanners:
+            for dependent, row in self.scanners:
+                dependent.dirty[row] = None
+            self.scanners = {}
+
+    def take_changed(self) -> dict[K, None]:
+        """The keys that this commit changed; the next one starts afresh."""
+        taken, self.changed = self.changed, {}
+        return taken

@@ -1,0 +1,136 @@
+"""The incremental collections: what is computed again, what is not, and what others see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from serai.incremental import Derived, Graph, Index, Reader, Table
+
+
+class World:
+    """People live in towns; a greeting reads both; a census counts per town."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.people: Table[str, str] = Table(self.graph, "people")
+        self.towns: Table[str, str] = Table(self.graph, "towns")
+        self.by_town: Index[str, str] = Index(
+            self.graph, "by town", self.people, lambda _, town: (town,)
+        )
+        self.greetings: Derived[str, str, str, str] = Derived(
+            self.graph, "greetings", self.people, self._greet
+        )
+        self.census: Derived[str, int, str, tuple[str, ...]] = Derived(
+            self.graph, "census", self.by_town, lambda _, town, who: ((town, len(who)),)
+        )
+
+    def _greet(self, reader: Reader, person: str, town: str) -> Iterable[tuple[str, str]]:
+        greeting = reader.get(self.towns, town)
+        if greeting == "raise":
+            raise ValueError(person)
+        if greeting is not None:
+            yield person, f"{greeting}, {person}"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    for person, town in {"ann": "york", "bob": "york", "cid": "bath"}.items():
+        world.people.put(person, town)
+    world.towns.put("york", "hello")
+    world.graph.commit()
+    return world
+
+
+def test_a_missing_read_is_noticed_when_it_appears(world: World) -> None:
+    assert world.greetings.rows == {"ann": "hello, ann", "bob": "hello, bob"}
+    world.towns.put("bath", "hi")
+    changed = world.graph.commit()
+    assert world.greetings.rows["cid"] == "hi, cid"
+    assert list(changed["greetings"]) == ["cid"]
+
+
+def test_only_rows_that_read_the_change_are_computed_again(world: World) -> None:
+    before = world.greetings.calls
+    world.people.put("dee", "york")
+    world.graph.commit()
+    assert world.greetings.calls == before + 1
+    world.towns.put("york", "hey")
+    world.graph.commit()
+    assert world.greetings.calls == before + 1 + 3
+
+
+def test_an_equal_row_changes_nothing(world: World) -> None:
+    world.people.put("ann", "york")
+    assert not world.graph.commit()
+
+
+def test_an_equal_result_stops_there(world: World) -> None:
+    world.people.put("ann", "bath")
+    world.people.put("cid", "york")
+    changed = world.graph.commit()
+    assert "by town" in changed
+    assert "census" not in changed
+
+
+def test_a_removed_row_takes_its_results_with_it(world: World) -> None:
+    world.people.drop("cid")
+    changed = world.graph.commit()
+    assert world.census.rows == {"york": 2}
+    assert list(changed["census"]) == ["bath"]
+
+
+def test_put_and_drop_before_a_commit_leave_the_last_word(world: World) -> None:
+    world.people.put("eve", "york")
+    world.people.drop("eve")
+    assert not world.graph.commit()
+
+
+def test_a_row_whose_function_raises_keeps_its_last_result(world: World) -> None:
+    world.towns.put("york", "raise")
+    world.graph.commit()
+    assert world.greetings.rows["ann"] == "hello, ann"
+    assert {failure.key for failure in world.graph.failures.values()} == {"ann", "bob"}
+    world.towns.put("york", "good day")
+    world.graph.commit()
+    assert world.greetings.rows["ann"] == "good day, ann"
+    assert not world.graph.failures
+
+
+def test_reading_a_later_collection_is_refused() -> None:
+    graph = Graph()
+    source: Table[str, int] = Table(graph, "source")
+    late: list[Table[str, int]] = []
+
+    def compute(reader: Reader, key: str, _: int) -> Iterable[tuple[str, int | None]]:
+        yield key, reader.get(late[0], key)
+
+    derived: Derived[str, int | None, str, int] = Derived(graph, "derived", source, compute)
+    late.append(Table(graph, "late"))
+    source.put("a", 1)
+    graph.commit()
+    assert not derived.rows
+    assert "settled after it" in str(next(iter(graph.failures.values())).error)
+
+
+def test_every_notices_any_change(world: World) -> None:
+    total: Derived[str, int, str, str] = Derived(
+        world.graph,
+        "total",
+        world.towns,
+        lambda reader, town, _: ((town, len(reader.every(world.people))),),
+    )
+    world.towns.put("york", "hallo")
+    world.graph.commit()
+    world.people.put("fay", "bath")
+    world.graph.commit()
+    assert total.rows == {"york": 4}
+
+
+def test_two_collections_of_one_name_are_refused() -> None:
+    graph = Graph()
+    Table[str, str](graph, "twice")
+    with pytest.raises(ValueError, match="twice"):
+        Table[str, str](graph, "twice")
