@@ -19,10 +19,10 @@ class World:
         self.by_town: Index[str, str] = Index(
             self.graph, "by town", self.people, lambda _, town: (town,)
         )
-        self.greetings: Derived[str, str, str, str] = Derived(
+        self.greetings: Derived[str, str] = Derived(
             self.graph, "greetings", self.people, self._greet
         )
-        self.census: Derived[str, int, str, tuple[str, ...]] = Derived(
+        self.census: Derived[str, int] = Derived(
             self.graph, "census", self.by_town, lambda _, town, who: ((town, len(who)),)
         )
 
@@ -107,7 +107,7 @@ def test_reading_a_later_collection_is_refused() -> None:
     def compute(reader: Reader, key: str, _: int) -> Iterable[tuple[str, int | None]]:
         yield key, reader.get(late[0], key)
 
-    derived: Derived[str, int | None, str, int] = Derived(graph, "derived", source, compute)
+    derived: Derived[str, int | None] = Derived(graph, "derived", source, compute)
     late.append(Table(graph, "late"))
     source.put("a", 1)
     graph.commit()
@@ -116,7 +116,7 @@ def test_reading_a_later_collection_is_refused() -> None:
 
 
 def test_every_notices_any_change(world: World) -> None:
-    total: Derived[str, int, str, str] = Derived(
+    total: Derived[str, int] = Derived(
         world.graph,
         "total",
         world.towns,

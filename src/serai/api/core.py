@@ -59,10 +59,29 @@ class ServiceSpec(Struct, frozen=True):
     publish_not_ready_addresses: bool = False
 
 
+class LoadBalancerIngress(Struct, frozen=True):
+    """Service.status.loadBalancer.ingress[]."""
+
+    ip: str | None = None
+
+
+class LoadBalancerStatus(Struct, frozen=True):
+    """Service.status.loadBalancer."""
+
+    ingress: tuple[LoadBalancerIngress, ...] = ()
+
+
+class ServiceStatus(Struct, frozen=True):
+    """Service.status."""
+
+    load_balancer: LoadBalancerStatus = LoadBalancerStatus()
+
+
 class Service(Object, frozen=True):
     """v1 Service."""
 
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
 
 
 class SliceConditions(Struct, frozen=True):

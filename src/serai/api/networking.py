@@ -47,6 +47,7 @@ class ServiceEntrySpec(Struct, frozen=True):
     resolution: ResolutionName = "NONE"
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
+    export_to: tuple[str, ...] = ()
 
 
 class ServiceEntryAddress(Struct, frozen=True):

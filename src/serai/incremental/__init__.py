@@ -4,14 +4,16 @@
 
 A Table is filled from outside.  A Derived collection is computed from another one, row by row,
 by a pure function; what else the function looks at, it looks at through its Reader, and only
-that.  An Index finds rows by another key.  Graph.commit() brings everything up to date in one
+that.  An Index finds rows by another key, and a Union
+shows several collections as one.  Graph.commit() brings everything up to date in one
 pass, in order of creation: exactly the rows that read what changed are computed again, once,
 and a row that turns out equal to what it was stops there.
 """
 
-from serai.incremental.derived import Derived, Reader
-from serai.incremental.graph import Failure, Graph
+from serai.incremental.derived import Derived, Reader, mapped
+from serai.incremental.graph import Failure, Graph, Node
 from serai.incremental.index import Index
 from serai.incremental.table import Table
+from serai.incremental.union import Union
 
-__all__ = ["Derived", "Failure", "Graph", "Index", "Reader", "Table"]
+__all__ = ["Derived", "Failure", "Graph", "Index", "Node", "Reader", "Table", "Union", "mapped"]

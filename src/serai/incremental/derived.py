@@ -56,7 +56,7 @@ class Reader:
         readers[self._dependent] = None
 
 
-class Derived(Node[K, V], Generic[K, V, SK, SV]):
+class Derived(Node[K, V], Generic[K, V]):
     """Rows computed from the rows of a source, any number from each.
 
     The function gets a Reader, a source key and its row, and returns pairs of key and row.  It
@@ -71,15 +71,15 @@ class Derived(Node[K, V], Generic[K, V, SK, SV]):
         compute: Callable[[Reader, SK, SV], Iterable[tuple[K, V]]],
     ) -> None:
         super().__init__(graph, name)
-        self.source = source
-        self.compute = compute
+        self.source: Node[Any, Any] = source
+        self.compute: Callable[[Reader, Any, Any], Iterable[tuple[K, V]]] = compute
         self.rows: dict[K, V] = {}
         self.dirty: dict[Hashable, None] = {}
         """Source keys to compute again in the commit under way."""
         self.calls = 0
         """How often the function has run."""
-        self._outputs: dict[SK, tuple[K, ...]] = {}
-        self._reads: dict[SK, dict[Read, None]] = {}
+        self._outputs: dict[Hashable, tuple[K, ...]] = {}
+        self._reads: dict[Hashable, dict[Read, None]] = {}
 
     def settle(self) -> None:
         """Compute again what read something that changed."""
@@ -100,7 +100,7 @@ class Derived(Node[K, V], Generic[K, V, SK, SV]):
                 self.rows[output] = row
                 self.mark(output)
 
-    def _recompute(self, key: SK, fresh: dict[K, V], gone: dict[K, None]) -> None:
+    def _recompute(self, key: Hashable, fresh: dict[K, V], gone: dict[K, None]) -> None:
         self._forget_reads(key)
         row = self.source.row(key)
         computed: dict[K, V] = {}
@@ -118,7 +118,7 @@ class Derived(Node[K, V], Generic[K, V, SK, SV]):
             self._outputs[key] = tuple(computed)
             fresh.update(computed)
 
-    def _forget_reads(self, key: SK) -> None:
+    def _forget_reads(self, key: Hashable) -> None:
         dependent: Dependent = (self, key)
         for node, read in self._reads.pop(key, ()):
             if read is WHOLE:
@@ -140,3 +140,19 @@ class Derived(Node[K, V], Generic[K, V, SK, SV]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def mapped(
+    graph: Graph,
+    name: str,
+    source: Node[SK, SV],
+    compute: Callable[[Reader, SK, SV], V | None],
+) -> Derived[SK, V]:
+    """A Derived collection with one row, or none, for each row of its source, under its key."""
+
+    def rows(reader: Reader, key: SK, row: SV) -> Iterator[tuple[SK, V]]:
+        value = compute(reader, key, row)
+        if value is not None:
+            yield key, value
+
+    return Derived(graph, name, source, rows)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-Dependent = tuple["Derived[Any, Any, Any, Any]", Hashable]
+Dependent = tuple["Derived[Any, Any]", Hashable]
 
 
 class Failure(msgspec.Struct, frozen=True):

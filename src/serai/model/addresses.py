@@ -1,0 +1,38 @@
+"""IP addresses and ranges in one canonical form."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_interface, ip_network
+
+
+def canonical(text: str) -> str | None:
+    """An address, or a range as ``address/bits``; a range of one is an address; None if neither."""
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def is_range(cidr: str) -> bool:
+    """Whether a canonical address is a range of several."""
+    return "/" in cidr
+
+
+def is_ip(text: str) -> bool:
+    """Whether a text is one IP address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(text: str) -> bool:
+    """Whether a canonical address or range lies on loopback."""
+    return ip_interface(text).is_loopback
+
+
+def with_port(address: str, port: int) -> str:
+    """``address:port``, with brackets around IPv6, as Envoy prints it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

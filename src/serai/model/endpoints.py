@@ -1,0 +1,134 @@
+"""Which endpoints stand behind a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from serai.api.core import EndpointSlice
+from serai.api.meta import Key
+from serai.incremental import Index, Node, Reader
+from serai.ir.cluster import Endpoint, Locality
+from serai.model.addresses import is_ip
+from serai.model.from_endpointslice import endpoints_from_slice
+from serai.model.service import (
+    Backend,
+    Inline,
+    InlineEndpoint,
+    Resolution,
+    Selected,
+    ServicePort,
+    Slices,
+)
+from serai.model.workload import SelectorKey, Workload
+
+Selector = tuple[tuple[str, str], ...]
+
+
+class EndpointLookup:
+    """The collections that endpoints are found in."""
+
+    def __init__(
+        self,
+        workloads: Node[Key, Workload],
+        by_selector: Index[SelectorKey, Key],
+        slices: Node[Key, EndpointSlice],
+        slices_of: Index[Key, Key],
+        localities: Node[str, Locality],
+    ) -> None:
+        self.workloads = workloads
+        self.by_selector = by_selector
+        self.slices = slices
+        self.slices_of = slices_of
+        self.localities = localities
+
+    def endpoints(self, reader: Reader, backend: Backend) -> tuple[Endpoint, ...]:
+        """The endpoints of a backend, sorted; in a DNS cluster their addresses may be names."""
+        found = sorted(set(self._find(reader, backend)), key=_order)
+        return tuple({(each.address, each.port): each for each in found}.values())
+
+    def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
+        namespace = backend.key.service.namespace
+        match backend.members:
+            case Inline(endpoints):
+                return _inline(endpoints, backend)
+            case Selected(selector):
+                workloads = self._select(reader, namespace, selector)
+                return _of_workloads(workloads, backend.port, with_unready=False)
+            case Slices(selector, with_unready):
+                slices = reader.rows(self.slices_of, backend.key.service, self.slices)
+                if slices:
+                    return self._of_slices(reader, slices, backend.port)
+                pods = (
+                    workload
+                    for workload in (self._select(reader, namespace, selector) if selector else ())
+                    if workload.key.kind == "Pod"
+                )
+                return _of_workloads(pods, backend.port, with_unready=with_unready)
+
+    def _of_slices(
+        self, reader: Reader, slices: list[tuple[Key, EndpointSlice]], port: ServicePort
+    ) -> Iterator[Endpoint]:
+        for _, each in slices:
+            yield from endpoints_from_slice(
+                each, port, lambda node: reader.get(self.localities, node)
+            )
+
+    def _select(self, reader: Reader, namespace: str, selector: Selector) -> Iterator[Workload]:
+        keys: list[SelectorKey] = [(namespace, *pair) for pair in selector]
+        rarest = min(keys, key=self.by_selector.count, default=(namespace, "", ""))
+        for _, workload in reader.rows(self.by_selector, rarest, self.workloads):
+            if set(selector) <= set(workload.labels):
+                yield workload
+
+
+def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator[Endpoint]:
+    port = backend.port
+    if not endpoints and backend.resolution in {Resolution.DNS, Resolution.DNS_ROUND_ROBIN}:
+        yield Endpoint(backend.key.host, _target(port))
+    for endpoint in endpoints:
+        named = backend.resolution is not Resolution.KNOWN
+        if endpoint.address and (named or is_ip(endpoint.address)):
+            number = dict(endpoint.ports).get(port.name) or _target(port)
+            yield Endpoint(endpoint.address, number, endpoint.weight, endpoint.locality)
+
+
+def _of_workloads(
+    workloads: Iterable[Workload], port: ServicePort, *, with_unready: bool
+) -> Iterator[Endpoint]:
+    for workload in workloads:
+        if not (workload.ready or with_unready) or workload.terminating:
+            continue
+        number = _workload_port(workload, port)
+        for address in workload.addresses if number else ():
+            if is_ip(address):
+                yield Endpoint(address, number, workload.weight, workload.locality)
+
+
+def _workload_port(workload: Workload, port: ServicePort) -> int:
+    """The port of a workload that a service's port means; 0 if the workload has no such port."""
+    named = dict(workload.named_ports)
+    if isinstance(port.target, str):
+        return named.get(port.target, 0)
+    if port.named_by_workload:
+        declared = dict(workload.declared_ports).get(port.name)
+        if declared is not None:
+            return declared
+        if port.target is None and port.name in named:
+            return named[port.name]
+    return port.target or port.number
+
+
+def _target(port: ServicePort) -> int:
+    return port.target if isinstance(port.target, int) else port.number
+
+
+def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str]:
+    where = endpoint.locality
+    return (
+        endpoint.address,
+        endpoint.port,
+        endpoint.weight,
+        where.region,
+        where.zone,
+        where.subzone,
+    )

@@ -1,0 +1,46 @@
+"""Kubernetes Service -> model.Service."""
+
+from __future__ import annotations
+
+from serai.api import core
+from serai.model import protocol
+from serai.model.addresses import canonical
+from serai.model.service import Address, Resolution, Service, ServicePort, Slices
+from serai.model.waypoint_labels import waypoint_labels
+from serai.model.workload import labelled
+
+
+def service_from_service(service: core.Service, cluster_domain: str) -> Service:
+    """A Service as the mesh sees it.  It owns its name before any ServiceEntry does."""
+    meta, spec = service.metadata, service.spec
+    short = f"{meta.name}.{meta.namespace}.svc"
+    return Service(
+        key=service.key,
+        hosts=(f"{short}.{cluster_domain}",),
+        aliases=(short, f"{meta.name}.{meta.namespace}"),
+        addresses=_addresses(service),
+        ports=tuple(_port(port) for port in spec.ports),
+        resolution=Resolution.KNOWN,
+        members=Slices(labelled(spec.selector), spec.publish_not_ready_addresses),
+        labels=labelled(meta.labels),
+        waypoint=waypoint_labels(meta.labels),
+        created=meta.creation_timestamp or "",
+        rank=0,
+    )
+
+
+def _addresses(service: core.Service) -> tuple[Address, ...]:
+    spec = service.spec
+    ingress = (entry.ip for entry in service.status.load_balancer.ingress if entry.ip)
+    texts = [spec.cluster_ip or "", *spec.cluster_ips, *ingress]
+    found = (canonical(text) for text in texts if text and text != "None")
+    return tuple(Address(cidr) for cidr in dict.fromkeys(found) if cidr)
+
+
+def _port(port: core.ServicePort) -> ServicePort:
+    return ServicePort(
+        number=port.port,
+        name=port.name,
+        protocol=protocol.of_service_port(port.app_protocol, port.name, port.protocol, port.port),
+        target=port.target_port,
+    )

@@ -1,0 +1,49 @@
+"""The tables that sources fill: one for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from serai.api import core, gateway, networking
+from serai.api.meta import Key, Object
+from serai.incremental import Graph, Table
+
+
+class Inputs:
+    """What users wrote, by kind and key."""
+
+    def __init__(self, graph: Graph) -> None:
+        def table(kind: type[Object]) -> Table[Key, Any]:
+            return Table(graph, kind.__name__)
+
+        self.namespaces: Table[Key, core.Namespace] = table(core.Namespace)
+        self.nodes: Table[Key, core.Node] = table(core.Node)
+        self.services: Table[Key, core.Service] = table(core.Service)
+        self.endpoint_slices: Table[Key, core.EndpointSlice] = table(core.EndpointSlice)
+        self.pods: Table[Key, core.Pod] = table(core.Pod)
+        self.secrets: Table[Key, core.Secret] = table(core.Secret)
+        self.config_maps: Table[Key, core.ConfigMap] = table(core.ConfigMap)
+        self.gateway_classes: Table[Key, gateway.GatewayClass] = table(gateway.GatewayClass)
+        self.gateways: Table[Key, gateway.Gateway] = table(gateway.Gateway)
+        self.http_routes: Table[Key, gateway.HTTPRoute] = table(gateway.HTTPRoute)
+        self.grants: Table[Key, gateway.ReferenceGrant] = table(gateway.ReferenceGrant)
+        self.service_entries: Table[Key, networking.ServiceEntry] = table(networking.ServiceEntry)
+        self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
+            networking.WorkloadEntry
+        )
+        self._by_kind: Mapping[str, Table[Key, Any]] = {
+            node.name: node for node in vars(self).values() if isinstance(node, Table)
+        }
+
+    def table(self, kind: str) -> Table[Key, Any]:
+        """The table of a kind.  Raises KeyError for a kind that isn't read."""
+        return self._by_kind[kind]
+
+    def put(self, obj: Object) -> None:
+        """Add an object or replace it; visible with the next commit."""
+        self.table(obj.key.kind).put(obj.key, obj)
+
+    def drop(self, key: Key) -> None:
+        """Remove an object; visible with the next commit."""
+        self.table(key.kind).drop(key)

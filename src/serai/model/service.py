@@ -1,0 +1,148 @@
+"""A service: names, addresses and ports, and where its endpoints come from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from serai.api.meta import Key
+from serai.ir.cluster import Locality
+from serai.ir.origin import Value
+from serai.model.protocol import Protocol
+
+
+class Resolution(StrEnum):
+    """How the addresses of a service's endpoints become known."""
+
+    KNOWN = "KNOWN"
+    """They are given: inline, or by Pods, WorkloadEntries or EndpointSlices."""
+    DNS = "DNS"
+    """Their names are resolved; every address is an endpoint."""
+    DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
+    """Their names are resolved; each connection goes to one address of the moment."""
+    NONE = "NONE"
+    """The caller has resolved them."""
+    DYNAMIC_DNS = "DYNAMIC_DNS"
+    """Each request's own host is resolved."""
+
+
+class Address(Value, frozen=True):
+    """A VIP or a range of them, in canonical form; for one host, or (no host) for all."""
+
+    cidr: str
+    host: str = ""
+
+
+class ServicePort(Value, frozen=True):
+    """A port that clients send to, and how to find the workloads' port for it."""
+
+    number: int
+    name: str
+    protocol: Protocol
+    target: int | str | None = None
+    """The workloads' port, by number or by its name there."""
+    named_by_workload: bool = False
+    """Whether a workload's own port of this port's name comes before `target`."""
+
+
+class Slices(Value, frozen=True):
+    """Endpoints from EndpointSlices; where there are none, from the Pods that a selector picks."""
+
+    selector: tuple[tuple[str, str], ...] = ()
+    with_unready: bool = False
+
+
+class Selected(Value, frozen=True):
+    """Endpoints from the Pods and WorkloadEntries of the namespace that a selector picks."""
+
+    selector: tuple[tuple[str, str], ...]
+
+
+class InlineEndpoint(Value, frozen=True):
+    """An endpoint given in the service itself; in a DNS service its address may be a name."""
+
+    address: str
+    ports: tuple[tuple[str, int], ...] = ()
+    weight: int = 1
+    locality: Locality = Locality()
+    network: str = ""
+
+
+class Inline(Value, frozen=True):
+    """Endpoints given in the service itself.  None in a DNS service: each host's own name."""
+
+    endpoints: tuple[InlineEndpoint, ...] = ()
+
+
+class WaypointLabels(Value, frozen=True):
+    """What an object or a Namespace says of its waypoint: istio.io/use-waypoint[-namespace]."""
+
+    name: str
+    namespace: str = ""
+
+
+class Service(Value, frozen=True):
+    """A service of the mesh.  Nothing in it tells which kind of object it was made from."""
+
+    key: Key
+    hosts: tuple[str, ...]
+    addresses: tuple[Address, ...]
+    ports: tuple[ServicePort, ...]
+    resolution: Resolution
+    members: Slices | Selected | Inline
+    labels: tuple[tuple[str, str], ...] = ()
+    waypoint: WaypointLabels | None = None
+    created: str = ""
+    exported_to: tuple[str, ...] = ("*",)
+    """Namespaces that may send to it by host; `*` for all, `.` for its own."""
+    aliases: tuple[str, ...] = ()
+    """Other names that the hosts go by."""
+    rank: int = 1
+    """Which service owns a host or an address that two claim: the lowest, then the oldest."""
+
+    @property
+    def precedence(self) -> tuple[int, str, str, str, str]:
+        """Sorts services by who owns what several claim: rank, age, namespace, name, kind."""
+        created = self.created or "9999"
+        return (self.rank, created, self.key.namespace, self.key.name, self.key.kind)
+
+    def port(self, number: int) -> ServicePort | None:
+        """The port of a number."""
+        return next((port for port in self.ports if port.number == number), None)
+
+    def visible_from(self, namespace: str) -> bool:
+        """Whether objects of a namespace may send to it by host.  Istio: exportTo."""
+        own = namespace == self.key.namespace
+        return (
+            "*" in self.exported_to
+            or namespace in self.exported_to
+            or (own and "~" not in self.exported_to)
+        )
+
+
+class BackendKey(NamedTuple):
+    """What traffic is sent to: one port of one host of a service."""
+
+    service: Key
+    host: str
+    port: int
+
+
+class Backend(Value, frozen=True):
+    """One port of one host of a service, with what is needed to send to it."""
+
+    key: BackendKey
+    port: ServicePort
+    resolution: Resolution
+    members: Slices | Selected | Inline
+
+
+def backends(service: Service) -> tuple[Backend, ...]:
+    """One backend for each host and port."""
+    return tuple(
+        Backend(
+            BackendKey(service.key, host, port.number), port, service.resolution, service.members
+        )
+        for host in service.hosts
+        for port in service.ports
+    )

@@ -1,0 +1,40 @@
+"""A workload: a Pod or a WorkloadEntry, as something that traffic can be sent to."""
+
+from __future__ import annotations
+
+from serai.api.meta import Key
+from serai.ir.cluster import Locality
+from serai.ir.origin import Value
+
+
+class Workload(Value, frozen=True):
+    """Something that runs somewhere and has addresses."""
+
+    key: Key
+    addresses: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    ready: bool
+    terminating: bool = False
+    declared_ports: tuple[tuple[str, int], ...] = ()
+    """Port name to number, as its owner maps a service's ports; beats the service's target."""
+    named_ports: tuple[tuple[str, int], ...] = ()
+    """Port name to number, as its containers name them."""
+    locality: Locality = Locality()
+    network: str = ""
+    weight: int = 1
+    service_account: str = ""
+    node: str = ""
+
+
+SelectorKey = tuple[str, str, str]
+"""Namespace, label, value; label and value empty for every workload of the namespace."""
+
+
+def selector_keys(key: Key, workload: Workload) -> list[SelectorKey]:
+    """Under which keys selectors find a workload."""
+    return [(key.namespace, "", ""), *((key.namespace, *pair) for pair in workload.labels)]
+
+
+def labelled(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Labels as a sorted value."""
+    return tuple(sorted(labels.items()))
