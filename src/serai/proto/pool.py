@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 TYPE_URL_PREFIX = "type.googleapis.com/"
 
+LENGTH_BYTES = 4
+"""In the bundle each file descriptor follows its length, in this many bytes, big-endian."""
+
 
 def _load() -> DescriptorPool:
     pool = DescriptorPool()
-    bundle = files(__package__).joinpath("envoy.binpb").read_bytes()
-    for file in FileDescriptorSet.FromString(bundle).file:
-        pool.Add(file)  # type: ignore[no-untyped-call]
+    bundle = memoryview(files(__package__).joinpath("envoy.binpb").read_bytes())
+    at = 0
+    while at < len(bundle):
+        start = at + LENGTH_BYTES
+        at = start + int.from_bytes(bundle[at:start])
+        pool.AddSerializedFile(bytes(bundle[start:at]))
     return pool
 
 
