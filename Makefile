@@ -1,0 +1,44 @@
+# Every target sets up what it needs in .venv first: Python 3.11 or later and a package registry
+# are enough.  PYTHON=/path/to/python3.11 names the interpreter, ARGS=... is handed on.
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup test lint types demo clean
+
+help:
+	@echo "make demo    a folder of manifests, served by real Envoys, with every step checked"
+	@echo "make test    the whole test suite       (ARGS=tests/unit for a part of it)"
+	@echo "make lint    ruff and import-linter"
+	@echo "make types   mypy"
+	@echo "make setup   only what all of these need, in .venv"
+	@echo "make clean   remove .venv and whatever was generated"
+
+setup: $(READY)
+
+$(READY): pyproject.toml uv.lock build_proto.py build_stubs.py src/serai/proto/envoy.py
+	@PYTHON="$(PYTHON)" .ci/set-up
+	@touch $@
+
+test: $(READY)
+	@echo "test: running the test suite in two processes"
+	@$(BIN)/pytest -q -n 2 --dist loadfile $(ARGS)
+
+lint: $(READY)
+	@echo "lint: ruff, then the contracts between packages"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: $(READY)
+	@echo "types: mypy over src and tests"
+	@$(BIN)/mypy
+
+demo: $(READY)
+	@echo "demo: serai demo $(ARGS)"
+	@$(BIN)/serai demo $(ARGS)
+
+clean:
+	@echo "clean: removing .venv and whatever was generated"
+	@rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	@rm -f src/serai/proto/envoy.binpb src/serai/proto/envoy.pyi
