@@ -37,3 +37,5 @@ class RequestMatch(Value, frozen=True):
     method: str | None = None
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
+    client_namespace: str = ""
+    """Only clients whose identity is of this namespace; empty for all."""

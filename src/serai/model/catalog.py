@@ -31,15 +31,14 @@ class Catalog(msgspec.Struct, frozen=True):
     endpoints: Derived[BackendKey, tuple[Endpoint, ...]]
 
     def host_owners(self, reader: Reader, host: str, namespace: str) -> list[Service]:
-        """The services that a host can mean to objects of a namespace, the owner first.
+        """The services that have a host, the one it means to objects of a namespace first.
 
         A Kubernetes Service owns its name; then entries of the same namespace come before
-        others that are exported to it; then the oldest.
+        others; then the oldest.  Whether they are visible from there is for the caller to ask.
         """
         found = reader.rows(self.services_by_host, host, self.services)
-        visible = [service for _, service in found if service.visible_from(namespace)]
         return sorted(
-            visible,
+            (service for _, service in found),
             key=lambda each: (each.rank, each.key.namespace != namespace, each.precedence),
         )
 

@@ -1,0 +1,98 @@
+"""The captured ports of a waypoint, and who owns an address and port that several claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from serai.api.meta import Key
+from serai.attach.capture import Capture
+from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.ir.origin import Value
+from serai.model.protocol import Protocol
+from serai.model.service import Service, ServicePort
+
+
+class FrontendKey(NamedTuple):
+    """One port of a captured service; with a host where that host has VIPs of its own."""
+
+    waypoint: Key
+    service: Key
+    port: int
+    host: str = ""
+
+
+class Frontend(Value, frozen=True):
+    """What clients of one captured port see: its hosts and its VIPs."""
+
+    key: FrontendKey
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
+    port: ServicePort
+    precedence: tuple[int, str, str, str, str]
+
+
+class BindingKey(NamedTuple):
+    """An address, or a range of them, and a port at a waypoint."""
+
+    waypoint: Key
+    cidr: str
+    port: int
+
+
+class Binding(Value, frozen=True):
+    """Who gets the traffic to an address and port, and who claimed it in vain."""
+
+    frontend: FrontendKey
+    losers: tuple[FrontendKey, ...]
+
+
+def frontends(
+    graph: Graph, captures: Node[Key, Capture], services: Node[Key, Service]
+) -> Derived[FrontendKey, Frontend]:
+    """Every captured port that can be reached by a VIP.  UDP is not captured."""
+
+    def rows(reader: Reader, key: Key, capture: Capture) -> Iterator[tuple[FrontendKey, Frontend]]:
+        waypoint = capture.bound_to
+        service = reader.get(services, key) if waypoint else None
+        if waypoint is None or service is None:
+            return
+        for host, hosts, addresses in _faces(service):
+            for port in service.ports:
+                if port.protocol is not Protocol.UDP:
+                    name = FrontendKey(waypoint, key, port.number, host)
+                    yield name, Frontend(name, hosts, addresses, port, service.precedence)
+
+    return Derived(graph, "frontends", captures, rows)
+
+
+def _faces(service: Service) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """The VIPs shared by all hosts, then those of a host of its own."""
+    shared = tuple(address.cidr for address in service.addresses if not address.host)
+    if shared:
+        yield "", service.hosts, shared
+    for host in service.hosts:
+        own = tuple(address.cidr for address in service.addresses if address.host == host)
+        if own:
+            yield host, (host,), own
+
+
+def bindings(
+    graph: Graph, all_frontends: Node[FrontendKey, Frontend]
+) -> Derived[BindingKey, Binding]:
+    """Who owns each address and port: a Kubernetes Service first, then the oldest, then by name."""
+    claims: Index[BindingKey, FrontendKey] = Index(
+        graph,
+        "claims to addresses",
+        all_frontends,
+        lambda key, row: (BindingKey(key.waypoint, cidr, key.port) for cidr in row.addresses),
+    )
+
+    def binding(reader: Reader, _: BindingKey, claimants: tuple[FrontendKey, ...]) -> Binding:
+        found = (reader.get(all_frontends, key) for key in claimants)
+        ranked = sorted(
+            (each for each in found if each), key=lambda each: (each.precedence, each.key)
+        )
+        return Binding(ranked[0].key, tuple(each.key for each in ranked[1:]))
+
+    return mapped(graph, "bindings", claims, binding)

@@ -1,0 +1,105 @@
+"""Which Gateways are ours, and whether each is a gateway or a waypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from serai.api.gateway import Gateway, GatewayClass, Listener
+from serai.api.meta import Key
+from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.ir.origin import Value
+from serai.model.settings import Settings
+
+CONTROLLER = "serai.dev/gateway-controller"
+WAYPOINT_FOR = "istio.io/waypoint-for"
+INBOUND_BINDING = "ambient.istio.io/waypoint-inbound-binding"
+PROXY = "istio.io/PROXY"
+HBONE = "HBONE"
+MESH_PROTOCOLS = frozenset({PROXY, HBONE})
+
+OWN_CLASSES = frozenset({"serai", "serai-waypoint"})
+BORROWED_CLASSES = frozenset({"kgateway", "kgateway-waypoint", "istio", "istio-waypoint"})
+"""Classes of others that standalone takes too, so that existing manifests run as they are."""
+
+
+class Role(StrEnum):
+    """What a Gateway's proxy is there for."""
+
+    GATEWAY = "gateway"
+    WAYPOINT = "waypoint"
+
+
+class Proxy(Value, frozen=True):
+    """A Gateway of ours, as far as routing needs it."""
+
+    key: Key
+    role: Role
+    class_name: str
+    listeners: tuple[Listener, ...]
+    waypoint_for: str = "service"
+    """Of a waypoint: service, workload, all or none."""
+
+    @property
+    def name(self) -> str:
+        """``namespace/name``, by which the proxy's Envoys ask for their configuration."""
+        return f"{self.key.namespace}/{self.key.name}"
+
+    @property
+    def serves_services(self) -> bool:
+        """Whether services can be captured by it."""
+        return self.role is Role.WAYPOINT and self.waypoint_for in {"service", "all"}
+
+
+def proxies(
+    graph: Graph,
+    gateways: Node[Key, Gateway],
+    classes: Node[Key, GatewayClass],
+    settings: Settings,
+) -> Derived[Key, Proxy]:
+    """The Gateways whose class is ours, by key."""
+
+    def proxy(reader: Reader, key: Key, gateway: Gateway) -> Proxy | None:
+        name = gateway.spec.gateway_class_name
+        gateway_class = reader.get(classes, Key("GatewayClass", "", name))
+        if not is_ours(name, gateway_class, settings):
+            return None
+        return Proxy(
+            key=key,
+            role=_role(gateway, gateway_class),
+            class_name=name,
+            listeners=gateway.spec.listeners,
+            waypoint_for=_waypoint_for(gateway, gateway_class),
+        )
+
+    return mapped(graph, "proxies", gateways, proxy)
+
+
+def is_ours(name: str, gateway_class: GatewayClass | None, settings: Settings) -> bool:
+    """Whether a GatewayClass is ours: it names our controller or, unwritten, goes by our names."""
+    if gateway_class is not None:
+        return gateway_class.spec.controller_name == CONTROLLER
+    return settings.standalone and name in OWN_CLASSES | BORROWED_CLASSES
+
+
+def _role(gateway: Gateway, gateway_class: GatewayClass | None) -> Role:
+    for metadata in _metadata(gateway, gateway_class):
+        if WAYPOINT_FOR in metadata[0] or INBOUND_BINDING in metadata[1]:
+            return Role.WAYPOINT
+    if any(listener.protocol in MESH_PROTOCOLS for listener in gateway.spec.listeners):
+        return Role.WAYPOINT
+    named = gateway.spec.gateway_class_name.endswith("-waypoint")
+    return Role.WAYPOINT if named else Role.GATEWAY
+
+
+def _waypoint_for(gateway: Gateway, gateway_class: GatewayClass | None) -> str:
+    found = (labels.get(WAYPOINT_FOR) for labels, _ in _metadata(gateway, gateway_class))
+    return next((value for value in found if value), "service")
+
+
+def _metadata(
+    gateway: Gateway, gateway_class: GatewayClass | None
+) -> list[tuple[Mapping[str, str], Mapping[str, str]]]:
+    """Labels and annotations, the Gateway's first: what it says beats what its class says."""
+    written = [gateway.metadata, gateway_class.metadata] if gateway_class else [gateway.metadata]
+    return [(each.labels, each.annotations) for each in written]

@@ -1,0 +1,235 @@
+"""What each parentRef of a route attaches it to, or why to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from serai.api.core import Namespace
+from serai.api.gateway import GROUP, HTTPRoute, ParentReference
+from serai.api.kinds import ISTIO
+from serai.api.meta import Key
+from serai.attach.capture import Capture
+from serai.attach.gateways import Proxy, Role
+from serai.attach.grants import Grants
+from serai.attach.hostnames import ANY, intersection
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.selectors import admits
+from serai.attach.verdict import ACCEPTED, Verdict, refused
+from serai.incremental import Derived, Graph, Node, Reader
+from serai.ir.origin import Value
+from serai.model.catalog import Catalog
+from serai.model.service import Service
+
+
+class AttachmentKey(NamedTuple):
+    """One parentRef of a route."""
+
+    route: Key
+    position: int
+
+
+class ListenerTarget(Value, frozen=True):
+    """A gateway's listener that the route attaches to, and the hosts it answers for there."""
+
+    listener: ListenerKey
+    port: int
+    hostnames: tuple[str, ...]
+
+
+class WaypointTarget(Value, frozen=True):
+    """Everything that a waypoint captures."""
+
+    waypoint: Key
+    hostnames: tuple[str, ...]
+
+
+class ServiceTarget(Value, frozen=True):
+    """A captured service: all of it, or one host or port of it."""
+
+    service: Key
+    host: str = ""
+    port: int = 0
+    clients: str = ""
+    """A consumer route is for the clients of this namespace only.  Gateway API: GEP-1294."""
+
+
+class Attachment(Value, frozen=True):
+    """What one parentRef came to."""
+
+    parent: ParentReference
+    verdict: Verdict
+    targets: tuple[ListenerTarget | WaypointTarget | ServiceTarget, ...] = ()
+    namespace: str = ""
+    """The namespace of what it attaches to."""
+
+
+class Parents(msgspec.Struct, frozen=True):
+    """The collections that parents are looked up in."""
+
+    catalog: Catalog
+    namespaces: Node[Key, Namespace]
+    proxies: Node[Key, Proxy]
+    listeners: Node[ListenerKey, ListenerState]
+    captures: Node[Key, Capture]
+    grants: Grants
+
+
+def attachments(
+    graph: Graph, routes: Node[Key, HTTPRoute], parents: Parents
+) -> Derived[AttachmentKey, Attachment]:
+    """What every parentRef came to; those to other controllers' Gateways have no row."""
+
+    def rows(
+        reader: Reader, key: Key, route: HTTPRoute
+    ) -> Iterator[tuple[AttachmentKey, Attachment]]:
+        for index, parent in enumerate(route.spec.parent_refs):
+            attachment = _attach(reader, parents, key, route, parent)
+            if attachment is not None:
+                yield AttachmentKey(key, index), attachment
+
+    return Derived(graph, "attachments", routes, rows)
+
+
+def _attach(
+    reader: Reader, parents: Parents, key: Key, route: HTTPRoute, parent: ParentReference
+) -> Attachment | None:
+    namespace = parent.namespace or key.namespace
+    match parent.group, parent.kind:
+        case (group, "Gateway") if group == GROUP:
+            gateway = Key("Gateway", namespace, parent.name)
+            proxy = reader.get(parents.proxies, gateway)
+            if proxy is None:
+                return None
+            return _to_gateway(reader, parents, key, route, parent, proxy)
+        case ("", "Service") | ("core", "Service"):
+            target = Key("Service", namespace, parent.name)
+        case (group, "ServiceEntry") if group == ISTIO:
+            target = Key("ServiceEntry", namespace, parent.name)
+        case (group, "Hostname") if group == ISTIO:
+            return _to_host(reader, parents, key, parent)
+        case _:
+            return None
+    service = reader.get(parents.catalog.services, target)
+    if service is None:
+        return Attachment(parent, refused("NoMatchingParent", f"{target} does not exist"))
+    return _to_service(reader, parents, key, parent, service, host="")
+
+
+def _to_host(reader: Reader, parents: Parents, key: Key, parent: ParentReference) -> Attachment:
+    host = parent.name.lower()
+    owners = parents.catalog.host_owners(reader, host, key.namespace)
+    reachable = [
+        owner
+        for owner in owners
+        if owner.visible_from(key.namespace) or parents.grants.permits(reader, key, owner.key)
+    ]
+    if reachable:
+        name = host if host in reachable[0].hosts else reachable[0].hosts[0]
+        return _to_service(reader, parents, key, parent, reachable[0], host=name)
+    if owners:
+        message = f"{owners[0].key} has host {host}, but is not exported to {key.namespace}"
+        return Attachment(parent, refused("NotAllowedByListeners", message))
+    message = f"no Service or ServiceEntry has host {host}"
+    return Attachment(parent, refused("NoMatchingParent", message))
+
+
+def _to_service(  # noqa: PLR0913  what a route, a reference and its target are
+    reader: Reader,
+    parents: Parents,
+    key: Key,
+    parent: ParentReference,
+    service: Service,
+    *,
+    host: str,
+) -> Attachment:
+    capture = reader.get(parents.captures, service.key)
+    waypoint = capture.bound_to if capture else None
+    if capture is None or waypoint is None:
+        why = capture.verdict.message if capture else ""
+        message = f"{service.key} is not captured by a waypoint: {why}"
+        return Attachment(parent, refused("NoMatchingParent", message))
+    ports = [
+        port.number
+        for port in service.ports
+        if parent.port in {None, port.number} and parent.section_name in {None, port.name}
+    ]
+    if not ports:
+        message = f"{service.key} has no port {_asked(parent)}"
+        return Attachment(parent, refused("NoMatchingParent", message))
+    everywhere = parent.port is None and parent.section_name is None
+    own = key.namespace in {service.key.namespace, waypoint.namespace}
+    clients = "" if own or parents.grants.permits(reader, key, service.key) else key.namespace
+    targets = tuple(
+        ServiceTarget(service.key, host, port, clients) for port in ([0] if everywhere else ports)
+    )
+    return Attachment(parent, ACCEPTED, targets, service.key.namespace)
+
+
+def _to_gateway(  # noqa: PLR0913  what a route, a reference and its target are
+    reader: Reader,
+    parents: Parents,
+    key: Key,
+    route: HTTPRoute,
+    parent: ParentReference,
+    proxy: Proxy,
+) -> Attachment:
+    candidates = [
+        state
+        for listener in proxy.listeners
+        if (state := reader.get(parents.listeners, ListenerKey(proxy.key, listener.name)))
+        and parent.section_name in {None, listener.name}
+        and parent.port in {None, listener.port}
+    ]
+    if proxy.role is Role.WAYPOINT and not proxy.listeners and parent.section_name is None:
+        return _to_waypoint(key, route, parent, proxy)
+    if not candidates:
+        message = f"Gateway {proxy.name} has no listener {_asked(parent)}"
+        return Attachment(parent, refused("NoMatchingParent", message))
+    allowed = [each for each in candidates if _admitted(reader, parents, key, each)]
+    if not allowed:
+        message = (
+            f"no listener of Gateway {proxy.name} admits {key.kind} from namespace {key.namespace};"
+            " see its allowedRoutes"
+        )
+        return Attachment(parent, refused("NotAllowedByListeners", message))
+    if proxy.role is Role.WAYPOINT:
+        return _to_waypoint(key, route, parent, proxy)
+    targets = tuple(target for each in allowed if (target := _on_listener(route, each)))
+    if not targets:
+        message = f"none of the route's hostnames is one of a listener of Gateway {proxy.name}"
+        return Attachment(parent, refused("NoMatchingListenerHostname", message))
+    return Attachment(parent, ACCEPTED, targets, proxy.key.namespace)
+
+
+def _to_waypoint(key: Key, route: HTTPRoute, parent: ParentReference, proxy: Proxy) -> Attachment:
+    if not proxy.listeners and key.namespace != proxy.key.namespace:
+        message = f"Gateway {proxy.name} has no listener whose allowedRoutes admits {key.namespace}"
+        return Attachment(parent, refused("NotAllowedByListeners", message))
+    target = WaypointTarget(proxy.key, _lowered(route.spec.hostnames) or (ANY,))
+    return Attachment(parent, ACCEPTED, (target,), proxy.key.namespace)
+
+
+def _admitted(reader: Reader, parents: Parents, key: Key, state: ListenerState) -> bool:
+    rule = state.listener.allowed_routes.namespaces
+    own = state.key.gateway.namespace
+    return key.kind in state.kinds and admits(reader, parents.namespaces, rule, own, key.namespace)
+
+
+def _on_listener(route: HTTPRoute, state: ListenerState) -> ListenerTarget | None:
+    own = (state.listener.hostname or ANY).lower()
+    wanted = _lowered(route.spec.hostnames) or (ANY,)
+    shared = (intersection(own, each) for each in wanted)
+    hostnames = tuple(dict.fromkeys(each for each in shared if each))
+    return ListenerTarget(state.key, state.listener.port, hostnames) if hostnames else None
+
+
+def _lowered(hostnames: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(hostname.lower() for hostname in hostnames)
+
+
+def _asked(parent: ParentReference) -> str:
+    parts = [parent.section_name or "", str(parent.port or "")]
+    return " ".join(part for part in parts if part) or "at all"

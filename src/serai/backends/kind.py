@@ -1,0 +1,87 @@
+"""What a kind of backend is: a name, and how a reference to it is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.attach.grants import Grants
+from serai.incremental import Reader
+from serai.ir.origin import Value
+from serai.model.catalog import Catalog
+from serai.model.service import BackendKey, Service
+
+
+class Reference(Value, frozen=True):
+    """A backendRef, and who makes it."""
+
+    source: Key
+    group: str
+    kind: str
+    name: str
+    namespace: str | None
+    port: int | None
+    trusted_namespace: str = ""
+    """A namespace that the reference may reach without a grant, as mesh routes may their parent's.
+
+    Gateway API: GEP-1294.
+    """
+
+
+class Invalid(Value, frozen=True):
+    """Why a reference cannot be used: the reason of ResolvedRefs, and a sentence."""
+
+    reason: str
+    message: str
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """Where references are looked up."""
+
+    catalog: Catalog
+    grants: Grants
+
+
+class BackendKind(Value, frozen=True):
+    """A kind of object that a route can send to."""
+
+    group: str
+    kind: str
+    resolve: Callable[[Reader, Lookup, Reference], BackendKey | Invalid]
+
+
+def resolve_object(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | Invalid:
+    """Resolve a reference to an object by its name; it means the object's first host."""
+    namespace = reference.namespace or reference.source.namespace
+    target = Key(reference.kind, namespace, reference.name)
+    if not may_reach(reader, lookup, reference, target):
+        return not_permitted(reference, target)
+    service = reader.get(lookup.catalog.services, target)
+    if service is None:
+        return Invalid("BackendNotFound", f"{target} does not exist")
+    return on_port(service, service.hosts[0], reference.port or 0)
+
+
+def may_reach(reader: Reader, lookup: Lookup, reference: Reference, target: Key) -> bool:
+    """Whether a reference may cross into its target's namespace."""
+    trusted = target.namespace == reference.trusted_namespace
+    return trusted or lookup.grants.permits(reader, reference.source, target)
+
+
+def not_permitted(reference: Reference, target: Key) -> Invalid:
+    """The refusal, and the object that would lift it."""
+    return Invalid(
+        "RefNotPermitted",
+        f"{target} is in another namespace and no ReferenceGrant there permits"
+        f" {reference.source.kind} of {reference.source.namespace} to refer to it",
+    )
+
+
+def on_port(service: Service, host: str, port: int) -> BackendKey | Invalid:
+    """One port of a host of a service."""
+    if service.port(port) is None:
+        ports = ", ".join(str(each.number) for each in service.ports) or "none"
+        return Invalid("BackendNotFound", f"{service.key} has no port {port}; it has: {ports}")
+    return BackendKey(service.key, host, port)

@@ -1,0 +1,1 @@
+"""Services and attachments -> what each proxy should do."""

@@ -1,0 +1,35 @@
+"""The collections that translation reads."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
+from serai.attach.gateways import Proxy
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.routes import Attachment, AttachmentKey
+from serai.incremental import Index, Node
+from serai.model.catalog import Catalog
+from serai.model.service import BackendKey
+from serai.model.settings import Settings
+from serai.translate.httproute import CompiledRoute
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """What is attached to what, ready to be translated."""
+
+    settings: Settings
+    catalog: Catalog
+    proxies: Node[Key, Proxy]
+    addresses: Node[Key, tuple[str, ...]]
+    """Where each Gateway's proxy listens, decided by who runs it."""
+    listeners: Node[ListenerKey, ListenerState]
+    frontends: Node[FrontendKey, Frontend]
+    bindings: Node[BindingKey, Binding]
+    attachments: Node[AttachmentKey, Attachment]
+    compiled: Node[AttachmentKey, CompiledRoute]
+    on_service: Index[Key, AttachmentKey]
+    on_waypoint: Index[Key, AttachmentKey]
+    on_listener: Index[ListenerKey, AttachmentKey]
+    cluster_names: Node[BackendKey, str]

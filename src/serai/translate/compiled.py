@@ -1,0 +1,124 @@
+"""Attachments -> compiled routes, and the indexes by which parents find theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.gateway import HTTPBackendRef, HTTPRoute
+from serai.api.meta import Key
+from serai.attach.listeners import ListenerKey
+from serai.attach.routes import (
+    Attachment,
+    AttachmentKey,
+    ListenerTarget,
+    ServiceTarget,
+    WaypointTarget,
+)
+from serai.backends import Invalid, Lookup, Reference, resolve
+from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.model.catalog import Catalog
+from serai.model.service import Backend, BackendKey, Resolution
+from serai.model.settings import Settings
+from serai.translate import names
+from serai.translate.httproute import CompiledRoute, compile_route
+
+SENDABLE = frozenset({Resolution.KNOWN, Resolution.DNS, Resolution.DNS_ROUND_ROBIN})
+"""Resolutions that there is a cluster for."""
+
+
+def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
+    """The name of each backend's cluster; backends that cannot be sent to have none."""
+
+    def name(reader: Reader, key: BackendKey, backend: Backend) -> str | None:
+        if backend.resolution not in SENDABLE:
+            return None
+        if settings.cluster_names == "serai":
+            return names.cluster(key)
+        owners = catalog.host_owners(reader, key.host, key.service.namespace)
+        first = min(owners, key=lambda owner: owner.precedence).key == key.service
+        return names.istio_cluster(key, owner=first)
+
+    return mapped(graph, "cluster names", catalog.backends, name)
+
+
+def compiled_routes(
+    graph: Graph,
+    attachments: Node[AttachmentKey, Attachment],
+    routes: Node[Key, HTTPRoute],
+    lookup: Lookup,
+    clusters: Node[BackendKey, str],
+) -> Derived[AttachmentKey, CompiledRoute]:
+    """The rules of each attached route, with its references resolved as its parent permits."""
+
+    def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
+        trusted = attachment.namespace if _is_mesh(attachment) else ""
+
+        def to_cluster(ref: HTTPBackendRef) -> str | Invalid:
+            found = resolve(reader, lookup, _reference(key.route, ref, trusted))
+            if isinstance(found, Invalid):
+                return found
+            name = reader.get(clusters, found)
+            if name is None:
+                message = f"{found.service} has a resolution that cannot be sent to yet"
+                return Invalid("UnsupportedProtocol", message)
+            return name
+
+        route = reader.get(routes, key.route)
+        if route is None:
+            msg = f"{key.route} is attached and does not exist"
+            raise LookupError(msg)
+        clients = next(
+            (each.clients for each in attachment.targets if isinstance(each, ServiceTarget)), ""
+        )
+        return compile_route(key.route, route, to_cluster, clients)
+
+    return mapped(graph, "compiled routes", attachments, compiled)
+
+
+def _is_mesh(attachment: Attachment) -> bool:
+    return any(isinstance(target, ServiceTarget) for target in attachment.targets)
+
+
+def _reference(source: Key, ref: HTTPBackendRef, trusted: str) -> Reference:
+    return Reference(
+        source=source,
+        group=ref.group,
+        kind=ref.kind,
+        name=ref.name,
+        namespace=ref.namespace,
+        port=ref.port,
+        trusted_namespace=trusted,
+    )
+
+
+class AttachmentIndexes:
+    """By which services, waypoints and listeners find what is attached to them."""
+
+    def __init__(self, graph: Graph, attachments: Node[AttachmentKey, Attachment]) -> None:
+        self.on_service: Index[Key, AttachmentKey] = Index(
+            graph, "routes on service", attachments, _services
+        )
+        self.on_waypoint: Index[Key, AttachmentKey] = Index(
+            graph, "routes on waypoint", attachments, _waypoints
+        )
+        self.on_listener: Index[ListenerKey, AttachmentKey] = Index(
+            graph, "routes on listener", attachments, _listeners
+        )
+
+
+def _services(_: AttachmentKey, attachment: Attachment) -> Iterator[Key]:
+    for target in attachment.targets:
+        if isinstance(target, ServiceTarget):
+            yield target.service
+
+
+def _waypoints(_: AttachmentKey, attachment: Attachment) -> Iterator[Key]:
+    for target in attachment.targets:
+        if isinstance(target, WaypointTarget):
+            yield target.waypoint
+
+
+def _listeners(_: AttachmentKey, attachment: Attachment) -> Iterator[ListenerKey]:
+    for target in attachment.targets:
+        if isinstance(target, ListenerTarget):
+            yield target.listener

@@ -1,0 +1,22 @@
+"""Durations as the Gateway API writes them (GEP-2257): ``1h``, ``1m30s``, ``500ms``."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def seconds(text: str) -> float | None:
+    """A duration in seconds; None if the text is not one."""
+    total, number, unit = 0.0, "", ""
+    for here, following in pairwise(f"{text}0"):
+        if here.isdigit():
+            number += here
+            continue
+        unit += here
+        if following.isdigit():
+            if not number or unit not in _UNITS:
+                return None
+            total, number, unit = total + int(number) * _UNITS[unit], "", ""
+    return None if number or unit or not text else total

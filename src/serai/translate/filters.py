@@ -1,0 +1,84 @@
+"""The filters of an HTTPRoute rule, gathered.  Gateway API: HTTPRouteFilter."""
+
+from __future__ import annotations
+
+from serai.api.gateway import (
+    HTTPHeader,
+    HTTPHeaderFilter,
+    HTTPPathModifier,
+    HTTPRequestRedirectFilter,
+    HTTPRouteFilter,
+    HTTPURLRewriteFilter,
+)
+from serai.ir.origin import Value
+from serai.ir.route import NO_MUTATIONS, HeaderMutations, PathRewrite, Redirect
+
+_WHOLE_RULE = ("RequestRedirect", "URLRewrite")
+
+
+class Filters(Value, frozen=True):
+    """What the filters of a rule, or of one backendRef, ask for."""
+
+    request_headers: HeaderMutations = NO_MUTATIONS
+    response_headers: HeaderMutations = NO_MUTATIONS
+    redirect: Redirect | None = None
+    rewrite_host: str | None = None
+    rewrite_path: PathRewrite | None = None
+    unsupported: tuple[str, ...] = ()
+    """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
+
+
+def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) -> Filters:
+    """Gather filters; those that only a whole rule can have are unsupported on a backendRef."""
+    request, response = NO_MUTATIONS, NO_MUTATIONS
+    redirect: HTTPRequestRedirectFilter | None = None
+    rewrite: HTTPURLRewriteFilter | None = None
+    unsupported: list[str] = []
+    for each in filters:
+        match each:
+            case HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=found) if (
+                found is not None
+            ):
+                request = _mutations(found)
+            case HTTPRouteFilter(type="ResponseHeaderModifier", response_header_modifier=found) if (
+                found is not None
+            ):
+                response = _mutations(found)
+            case HTTPRouteFilter(type="RequestRedirect") if not of_backend:
+                redirect = each.request_redirect
+            case HTTPRouteFilter(type="URLRewrite") if not of_backend:
+                rewrite = each.url_rewrite
+            case _:
+                unsupported.append(each.type)
+    return Filters(
+        request_headers=request,
+        response_headers=response,
+        redirect=_redirect(redirect) if redirect else None,
+        rewrite_host=rewrite.hostname if rewrite else None,
+        rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
+        unsupported=tuple(unsupported),
+    )
+
+
+def _mutations(found: HTTPHeaderFilter) -> HeaderMutations:
+    return HeaderMutations(_pairs(found.set), _pairs(found.add), found.remove)
+
+
+def _pairs(headers: tuple[HTTPHeader, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((header.name, header.value) for header in headers)
+
+
+def _redirect(found: HTTPRequestRedirectFilter) -> Redirect:
+    return Redirect(
+        status=found.status_code,
+        scheme=found.scheme,
+        host=found.hostname,
+        port=found.port,
+        path=_path(found.path) if found.path else None,
+    )
+
+
+def _path(found: HTTPPathModifier) -> PathRewrite:
+    if found.type == "ReplaceFullPath":
+        return PathRewrite(found.replace_full_path or "/", prefix=False)
+    return PathRewrite(found.replace_prefix_match or "/", prefix=True)

@@ -1,0 +1,66 @@
+"""A gateway's listeners -> listeners and route configurations, one of each for a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.meta import Key
+from serai.attach.gateways import Proxy, Role
+from serai.attach.hostnames import ANY
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.routes import ListenerTarget
+from serai.incremental import Derived, Graph, Reader
+from serai.ir.listener import Listener, NamedRoutes
+from serai.ir.origin import Origin
+from serai.ir.route import RouteConfiguration
+from serai.translate import names
+from serai.translate.collections import Attached
+from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
+from serai.translate.waypoint import Named
+
+
+def gateway_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
+    """A listener for each port of a gateway that has a usable listener of the Gateway API."""
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
+        for port in _ports(reader, attached, key, proxy):
+            name = names.gateway_listener(port)
+            addresses = reader.get(attached.addresses, key) or (attached.settings.bind,)
+            routes = NamedRoutes(names.gateway_routes(key, port))
+            yield Named(key, name), Listener(name, addresses, port, routes, Origin(key))
+
+    return Derived(graph, "gateway listeners", attached.proxies, rows)
+
+
+def gateway_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
+    """A route configuration for each port of a gateway."""
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, RouteConfiguration]]:
+        for port, states in _ports(reader, attached, key, proxy).items():
+            name = names.gateway_routes(key, port)
+            groups = tuple(_group(reader, attached, state) for state in states)
+            configuration = RouteConfiguration(name, virtual_hosts(groups), Origin(key))
+            yield Named(key, name), configuration
+
+    return Derived(graph, "gateway routes", attached.proxies, rows)
+
+
+def _ports(
+    reader: Reader, attached: Attached, key: Key, proxy: Proxy
+) -> dict[int, list[ListenerState]]:
+    ports: dict[int, list[ListenerState]] = {}
+    for listener in proxy.listeners if proxy.role is Role.GATEWAY else ():
+        state = reader.get(attached.listeners, ListenerKey(key, listener.name))
+        if state and state.accepted.ok:
+            ports.setdefault(listener.port, []).append(state)
+    return ports
+
+
+def _group(reader: Reader, attached: Attached, state: ListenerState) -> HostGroup:
+    entries: list[HostRoutes] = []
+    for key, attachment in reader.rows(attached.on_listener, state.key, attached.attachments):
+        compiled = reader.get(attached.compiled, key)
+        for target in attachment.targets:
+            if compiled and isinstance(target, ListenerTarget) and target.listener == state.key:
+                entries.append(HostRoutes(target.hostnames, compiled.routes))
+    return HostGroup((state.listener.hostname or ANY).lower(), tuple(entries))

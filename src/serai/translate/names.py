@@ -1,0 +1,79 @@
+"""Every name that Envoy sees is made here.
+
+Names are injective: Kubernetes' names have neither `_` nor `~`, and the kind is in each of them.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from serai.api.meta import Key
+from serai.attach.frontends import FrontendKey
+from serai.model.service import BackendKey
+
+MAX_LENGTH = 253
+WAYPOINT_LISTENER = "proxy_protocol_inbound"
+INVALID_BACKEND = "invalid-backend"
+"""A cluster that never exists: what is sent there is answered 500."""
+
+_CLUSTER_PREFIXES = {"Service": "kube", "ServiceEntry": "istio-se"}
+
+
+def cluster(backend: BackendKey) -> str:
+    """``kube_<ns>_<name>_<port>`` or ``istio-se_<ns>_<name>_<host>_<port>``."""
+    service = backend.service
+    prefix = _CLUSTER_PREFIXES.get(service.kind, service.kind.lower())
+    host = () if service.kind == "Service" else (backend.host,)
+    parts = (prefix, service.namespace, service.name, *host, str(backend.port))
+    return shortened("_".join(parts))
+
+
+def istio_cluster(backend: BackendKey, *, owner: bool) -> str:
+    """``outbound|<port>||<host>``; of a host that two services claim, only the owner's is plain."""
+    service = backend.service
+    subset = "" if owner else f"{service.namespace}.{service.name}.{service.kind.lower()}"
+    return shortened(f"outbound|{backend.port}|{subset}|{backend.host}")
+
+
+def alt_stat_name(backend: BackendKey) -> str:
+    """Istio's name of a cluster, by which its dashboards know it."""
+    return shortened(f"outbound|{backend.port}||{backend.host}")
+
+
+def frontend(key: FrontendKey, *, http: bool) -> str:
+    """The route configuration or filter chain of a captured port."""
+    service = key.service
+    parts = (str(key.port), service.name, service.namespace, *((key.host,) if key.host else ()))
+    return shortened("_".join((_transport(http=http), service.kind.lower(), *parts)))
+
+
+def gateway_routes(gateway: Key, port: int) -> str:
+    """The route configuration of a gateway's port."""
+    return shortened(f"http_gateway_{port}_{gateway.name}_{gateway.namespace}")
+
+
+def gateway_listener(port: int) -> str:
+    """The listener of a gateway's port."""
+    return f"listener~{port}"
+
+
+def loopback_listener(address: str, port: int) -> str:
+    """The listener of a captured service's VIP on loopback."""
+    return f"vip~{address}~{port}"
+
+
+def scope(address: str, port: int) -> str:
+    """The scope of a captured address and port."""
+    return f"{address}~{port}"
+
+
+def shortened(name: str) -> str:
+    """The name itself, or as much of it as Envoy allows, with a hash in place of what is cut."""
+    if len(name) <= MAX_LENGTH:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:16]
+    return f"{name[: MAX_LENGTH - len(digest) - 1]}~{digest}"
+
+
+def _transport(*, http: bool) -> str:
+    return "http" if http else "tcp"

@@ -1,0 +1,72 @@
+"""Routes with host names -> virtual hosts.
+
+Envoy looks in one virtual host only, the most specific; the Gateway API lets all routes compete
+whose hostnames cover the request's, the most specific hostname first.  So each virtual host gets
+the routes of every hostname that covers it.
+"""
+
+from __future__ import annotations
+
+from serai.attach.hostnames import covers, specificity
+from serai.ir.match import RequestMatch
+from serai.ir.origin import Value
+from serai.ir.route import Route, VirtualHost
+from serai.translate.order import RankedRoute
+
+
+class HostRoutes(Value, frozen=True):
+    """Routes for the hosts of some patterns."""
+
+    hostnames: tuple[str, ...]
+    routes: tuple[RankedRoute, ...]
+
+
+class HostGroup(Value, frozen=True):
+    """What one listener (or one host of a service) answers: a request belongs to one group only.
+
+    Gateway API: listener isolation.
+    """
+
+    hostname: str
+    entries: tuple[HostRoutes, ...]
+    first: tuple[Route, ...] = ()
+    """Tried before all others, in this order."""
+    last: tuple[Route, ...] = ()
+    """Tried after all others, in this order."""
+
+
+def virtual_hosts(groups: tuple[HostGroup, ...]) -> tuple[VirtualHost, ...]:
+    """One virtual host for each pattern, sorted by name."""
+    patterns = {group.hostname for group in groups}
+    for group in groups:
+        for entry in group.entries:
+            patterns.update(entry.hostnames)
+    return tuple(_virtual_host(pattern, groups) for pattern in sorted(patterns))
+
+
+def _virtual_host(pattern: str, groups: tuple[HostGroup, ...]) -> VirtualHost:
+    owner = max(
+        (group for group in groups if covers(group.hostname, pattern)),
+        key=lambda group: specificity(group.hostname),
+    )
+    ranked = [
+        (_reverse(max(specificity(each) for each in covering)), route.rank, route.route)
+        for entry in owner.entries
+        if (covering := [each for each in entry.hostnames if covers(each, pattern)])
+        for route in entry.routes
+    ]
+    ordered = [route for _, _, route in sorted(ranked, key=lambda each: each[:2])]
+    return VirtualHost(pattern, (pattern,), _reachable([*owner.first, *ordered, *owner.last]))
+
+
+def _reverse(found: tuple[bool, int]) -> tuple[bool, int]:
+    exact, length = found
+    return (not exact, -length)
+
+
+def _reachable(routes: list[Route]) -> tuple[Route, ...]:
+    """Without those behind an equal match, which would never be tried."""
+    first: dict[RequestMatch, Route] = {}
+    for route in routes:
+        first.setdefault(route.match, route)
+    return tuple(first.values())

@@ -1,0 +1,251 @@
+"""A waypoint's captured ports -> route configurations, scopes, filter chains and listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from serai.api.meta import Key
+from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
+from serai.attach.gateways import PROXY, Proxy, Role
+from serai.attach.hostnames import ANY, intersection
+from serai.attach.routes import (
+    Attachment,
+    AttachmentKey,
+    ServiceTarget,
+    WaypointTarget,
+)
+from serai.incremental import Derived, Graph, Index, Reader, mapped
+from serai.ir.listener import (
+    ChainMatch,
+    FilterChain,
+    Handling,
+    Listener,
+    NamedRoutes,
+    ScopedRoutes,
+    TcpForward,
+)
+from serai.ir.origin import Origin, Value
+from serai.ir.route import Route, RouteConfiguration, Scope, WeightedCluster
+from serai.model.addresses import is_loopback, is_range
+from serai.model.service import BackendKey
+from serai.translate import names
+from serai.translate.collections import Attached
+from serai.translate.default_route import default_route, nothing_else
+from serai.translate.httproute import CompiledRoute
+from serai.translate.order import RankedRoute
+from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
+
+
+class Named(NamedTuple):
+    """A resource of one proxy."""
+
+    proxy: Key
+    name: str
+
+
+class _Applied(Value, frozen=True):
+    """A route as it applies to one frontend."""
+
+    host: str
+    hostnames: tuple[str, ...]
+    clients: str
+    compiled: CompiledRoute
+
+
+def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
+    """One route configuration for each captured HTTP port."""
+
+    def rows(
+        reader: Reader, key: FrontendKey, frontend: Frontend
+    ) -> Iterator[tuple[Named, RouteConfiguration]]:
+        if frontend.port.protocol.is_http:
+            name = names.frontend(key, http=True)
+            groups = tuple(_groups(reader, attached, frontend))
+            configuration = RouteConfiguration(name, virtual_hosts(groups), Origin(key.service))
+            yield Named(key.waypoint, name), configuration
+
+    return Derived(graph, "frontend routes", attached.frontends, rows)
+
+
+def _groups(reader: Reader, attached: Attached, frontend: Frontend) -> Iterator[HostGroup]:
+    """One group for each host; what names no host of the service is taken for its first."""
+    applied = list(_applied(reader, attached, frontend.key))
+    several = len(frontend.hosts) > 1
+    for host in frontend.hosts if several else ():
+        yield _group(reader, attached, frontend, host, host, applied)
+    yield _group(reader, attached, frontend, ANY, frontend.hosts[0], applied)
+
+
+def _applied(reader: Reader, attached: Attached, key: FrontendKey) -> Iterator[_Applied]:
+    found = reader.rows(attached.on_service, key.service, attached.attachments)
+    found += reader.rows(attached.on_waypoint, key.waypoint, attached.attachments)
+    for attachment_key, attachment in found:
+        yield from _targets(reader, attached, key, attachment_key, attachment)
+
+
+def _targets(
+    reader: Reader,
+    attached: Attached,
+    key: FrontendKey,
+    attachment_key: AttachmentKey,
+    attachment: Attachment,
+) -> Iterator[_Applied]:
+    for target in attachment.targets:
+        compiled = reader.get(attached.compiled, attachment_key)
+        match target:
+            case ServiceTarget(service, host, port, clients) if (
+                compiled and service == key.service and port in {0, key.port}
+            ):
+                yield _Applied(host, (ANY,), clients, compiled)
+            case WaypointTarget(waypoint, hostnames) if compiled and waypoint == key.waypoint:
+                yield _Applied("", hostnames, "", compiled)
+            case _:
+                pass
+
+
+def _group(  # noqa: PLR0913  a host's group is made of all of these
+    reader: Reader,
+    attached: Attached,
+    frontend: Frontend,
+    pattern: str,
+    host: str,
+    applied: list[_Applied],
+) -> HostGroup:
+    mine = [each for each in applied if each.host in {"", host}]
+    consumers = sorted({each.clients for each in mine if each.clients})
+    for_all = [each for each in mine if not each.clients]
+    entries = [_entry(pattern, each) for each in for_all]
+    key = frontend.key
+    last: list[Route] = []
+    if not for_all:
+        backend = BackendKey(key.service, host, key.port)
+        last.append(default_route(key.service, reader.get(attached.cluster_names, backend)))
+    return HostGroup(
+        hostname=pattern,
+        entries=tuple(entry for entry in entries if entry.hostnames),
+        last=tuple(last),
+        first=_for_consumers(mine, consumers, Origin(key.service)),
+    )
+
+
+def _for_consumers(
+    applied: list[_Applied], consumers: list[str], origin: Origin
+) -> tuple[Route, ...]:
+    """The routes of consumers, which replace all others for their own clients."""
+    routes: list[Route] = []
+    for namespace in consumers:
+        ranked: list[RankedRoute] = [
+            route for each in applied if each.clients == namespace for route in each.compiled.routes
+        ]
+        routes += [each.route for each in sorted(ranked, key=lambda each: each.rank)]
+        routes.append(nothing_else(namespace, origin))
+    return tuple(routes)
+
+
+def _entry(pattern: str, applied: _Applied) -> HostRoutes:
+    shared = (intersection(pattern, each) for each in applied.hostnames)
+    return HostRoutes(tuple(each for each in shared if each), applied.compiled.routes)
+
+
+def frontend_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterChain]:
+    """A filter chain for each captured port that scoped routes cannot serve."""
+
+    def rows(
+        reader: Reader, key: FrontendKey, frontend: Frontend
+    ) -> Iterator[tuple[Named, FilterChain]]:
+        http = frontend.port.protocol.is_http
+        if http and not any(is_range(address) for address in frontend.addresses):
+            return
+        name = names.frontend(key, http=http)
+        handling = NamedRoutes(name) if http else _forward(reader, attached, frontend)
+        yield Named(key.waypoint, name), FilterChain(name, handling, Origin(key.service))
+
+    return Derived(graph, "frontend chains", attached.frontends, rows)
+
+
+def _forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
+    key = frontend.key
+    backend = BackendKey(key.service, frontend.hosts[0], key.port)
+    cluster = reader.get(attached.cluster_names, backend)
+    return TcpForward((WeightedCluster(cluster),))
+
+
+def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
+    """Ties each captured HTTP address and port to its route configuration."""
+
+    def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Scope]]:
+        frontend = reader.get(attached.frontends, binding.frontend)
+        if frontend is None or not frontend.port.protocol.is_http or is_range(key.cidr):
+            return
+        name = names.scope(key.cidr, key.port)
+        routes = names.frontend(frontend.key, http=True)
+        origin = Origin(frontend.key.service)
+        yield Named(key.waypoint, name), Scope(name, key.cidr, key.port, routes, origin)
+
+    return Derived(graph, "scopes", attached.bindings, rows)
+
+
+def waypoint_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
+    """The listener of each waypoint that ztunnel speaks to, by the PROXY protocol."""
+    chains = _chain_matches(graph, attached)
+    of_waypoint: Index[Key, BindingKey] = Index(
+        graph, "chain matches of waypoint", chains, lambda key, _: (key.waypoint,)
+    )
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
+        if proxy.role is not Role.WAYPOINT:
+            return
+        matches = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
+        addresses = reader.get(attached.addresses, key) or attached.settings.proxy_bind
+        yield (
+            Named(key, names.WAYPOINT_LISTENER),
+            Listener(
+                name=names.WAYPOINT_LISTENER,
+                addresses=addresses,
+                port=proxy_port(proxy, attached.settings.proxy_port),
+                default=ScopedRoutes(),
+                origin=Origin(key),
+                chains=matches,
+                proxy_protocol=True,
+            ),
+        )
+
+    return Derived(graph, "waypoint listeners", attached.proxies, rows)
+
+
+def proxy_port(proxy: Proxy, default: int) -> int:
+    """Where a waypoint accepts the PROXY protocol: as its listener says."""
+    return next((each.port for each in proxy.listeners if each.protocol == PROXY), default)
+
+
+def _chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, ChainMatch]:
+    def match(reader: Reader, key: BindingKey, binding: Binding) -> ChainMatch | None:
+        frontend = reader.get(attached.frontends, binding.frontend)
+        if frontend is None or (frontend.port.protocol.is_http and not is_range(key.cidr)):
+            return None
+        name = names.frontend(frontend.key, http=frontend.port.protocol.is_http)
+        return ChainMatch(key.cidr, key.port, name)
+
+    return mapped(graph, "chain matches", attached.bindings, match)
+
+
+def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
+    """Standalone, a VIP on loopback is bound itself, so that it is captured without a mesh.
+
+    Nobody can claim an identity there.
+    """
+
+    def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Listener]]:
+        frontend = reader.get(attached.frontends, binding.frontend)
+        bindable = attached.settings.standalone and not is_range(key.cidr)
+        if frontend is None or not bindable or not is_loopback(key.cidr):
+            return
+        http = frontend.port.protocol.is_http
+        handling: Handling = ScopedRoutes() if http else _forward(reader, attached, frontend)
+        name = names.loopback_listener(key.cidr, key.port)
+        origin = Origin(frontend.key.service)
+        listener = Listener(name, (key.cidr,), key.port, handling, origin)
+        yield Named(key.waypoint, name), listener
+
+    return Derived(graph, "loopback listeners", attached.bindings, rows)
