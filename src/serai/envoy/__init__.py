@@ -1,0 +1,1 @@
+"""Envoy run for the user: found, given a bootstrap, started, watched, adopted, drained, stopped."""

@@ -1,0 +1,147 @@
+"""All Envoys of one `serai run`: one process for each Gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from serai.envoy.keeper import Keeper
+from serai.envoy.launch import GatewaySpec, binding, digest
+from serai.envoy.leftovers import running_envoys
+from serai.envoy.process import EnvoyProcess
+from serai.envoy.restarts import RestartPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from serai.envoy.binary import EnvoyBinary
+    from serai.envoy.event import Emit, EnvoyStatus, FleetEvent
+    from serai.envoy.state import EnvoyRecord, Instance
+
+log = structlog.get_logger(__name__)
+
+_LEVELS = {
+    "log": "warning",
+    "died": "warning",
+    "outdated": "warning",
+    "port-taken": "error",
+    "crash-looping": "error",
+    "not-started": "error",
+}
+
+
+class Fleet:
+    """Runs the Envoys of an instance.  All methods are for one event loop, in the main thread."""
+
+    def __init__(
+        self,
+        binary: EnvoyBinary,
+        instance: Instance,
+        *,
+        bind_life: bool = False,
+        policy: RestartPolicy | None = None,
+        on_event: Emit | None = None,
+    ) -> None:
+        """With `bind_life` no Envoy outlives this process, however it ends (tests, demos)."""
+        self._binary = binary
+        self._instance = instance
+        self._bound = binding(bind_life=bind_life)
+        self._policy = policy or RestartPolicy()
+        self._on_event = on_event
+        self._keepers: dict[str, Keeper] = {}
+        self._leaving: dict[asyncio.Task[None], Keeper] = {}
+        self._has_looked = False
+        self.had_deaths = False
+        """Whether any Envoy died or could not be started, so that its log is worth keeping."""
+
+    async def ensure(self, gateways: Mapping[str, GatewaySpec]) -> None:
+        """Run an Envoy for each of these Gateways (``namespace/name``), and for no other.
+
+        The first call adopts what an earlier run left, and ends what of it is not among
+        `gateways`: call it only once every input was read.  Returns when all are under way, not
+        when they are ready (`wait_ready`); Gateways that left are drained meanwhile.
+        """
+        found = {} if self._has_looked else await self._look(gateways)
+        self._has_looked = True
+        for gateway in self._keepers.keys() - gateways.keys():
+            self._leave(self._keepers.pop(gateway))
+        for gateway, spec in gateways.items():
+            if gateway in self._keepers:
+                self._keepers[gateway].change(spec)
+            else:
+                self._keepers[gateway] = keeper = self._keeper(gateway, spec)
+                keeper.run(found.get(gateway))
+
+    def statuses(self) -> tuple[EnvoyStatus, ...]:
+        """How each Gateway's Envoy is, by Gateway; those that are leaving come last."""
+        leaving = [keeper.status() for keeper in self._leaving.values()]
+        return (*(self._keepers[name].status() for name in sorted(self._keepers)), *leaving)
+
+    async def wait_ready(self) -> None:
+        """Return when every Envoy is ready; it may take for ever, so give it a timeout."""
+        await asyncio.gather(*(keeper.is_ready.wait() for keeper in self._keepers.values()))
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """End all Envoys, each after its requests in flight or its drain_seconds.
+
+        May be called again with drain=False by a user who has lost patience.
+        """
+        if not drain:
+            await asyncio.gather(*(each.stop(drain=False) for each in self._leaving.values()))
+        while self._keepers:
+            self._leave(self._keepers.popitem()[1], drain=drain)
+        await asyncio.gather(*self._leaving)
+
+    async def detach(self) -> None:
+        """Let all Envoys run on, to be adopted by the next run; those bound to us still end."""
+        keepers = (*self._keepers.values(), *self._leaving.values())
+        self._keepers.clear()
+        await asyncio.gather(*(keeper.detach() for keeper in keepers))
+
+    async def _look(self, gateways: Mapping[str, GatewaySpec]) -> dict[str, EnvoyProcess]:
+        """The Envoys to adopt; those that nobody wants are ended."""
+        records = await asyncio.to_thread(running_envoys, self._instance)
+        chosen: dict[str, EnvoyRecord] = {}
+        for record in records:
+            spec = gateways.get(record.gateway)
+            fits = spec is not None and record.digest == digest(self._binary, spec, self._bound)
+            if spec is not None and (fits or record.gateway not in chosen):
+                chosen[record.gateway] = record
+        for record in records:
+            if record not in chosen.values():
+                self._end_unwanted(record)
+        return {name: EnvoyProcess(self._instance, each) for name, each in chosen.items()}
+
+    def _end_unwanted(self, record: EnvoyRecord) -> None:
+        keeper = self._keeper(record.gateway, GatewaySpec(bootstrap=b""))
+        keeper.hold(EnvoyProcess(self._instance, record))
+        self._leave(keeper)
+
+    def _keeper(self, gateway: str, spec: GatewaySpec) -> Keeper:
+        return Keeper(
+            gateway,
+            spec,
+            instance=self._instance,
+            binary=self._binary,
+            bound=self._bound,
+            policy=self._policy,
+            emit=self._emit,
+        )
+
+    def _leave(self, keeper: Keeper, *, drain: bool = True) -> None:
+        task = asyncio.create_task(keeper.stop(drain=drain))
+        self._leaving[task] = keeper
+        task.add_done_callback(self._leaving.pop)
+
+    def _emit(self, event: FleetEvent) -> None:
+        self.had_deaths |= event.kind in {"died", "not-started"}
+        write = getattr(log, _LEVELS.get(event.kind, "info"))
+        write(f"envoy.{event.kind}", gateway=event.gateway, pid=event.pid, message=event.message)
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:
+                # Whatever is wrong with who listens, the Envoys must be kept.
+                log.exception("envoy.event_callback_failed", kind=event.kind)
