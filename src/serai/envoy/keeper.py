@@ -14,6 +14,7 @@ import structlog
 from serai.envoy.bootstrap import admin_port
 from serai.envoy.event import EnvoyStatus, EventKind, FleetEvent, State
 from serai.envoy.launch import digest
+from serai.envoy.loglines import Repetitions
 from serai.envoy.logwatch import LogWatch
 from serai.envoy.process import EnvoyProcess, start
 from serai.envoy.restarts import RestartPolicy, after_death
@@ -56,6 +57,7 @@ class Keeper:
         self._changed = asyncio.Event()
         self._retiring: dict[asyncio.Task[None], EnvoyProcess] = {}
         self._deaths = self._restarts = 0
+        self._repetitions = Repetitions()
         self._ready_at: float | None = None
         self._state: State = "starting"
         self._since = time.time()
@@ -125,7 +127,9 @@ class Keeper:
     async def _keep(self) -> None:
         await self._adopt()
         while True:
-            watch = LogWatch(self.gateway, self._instance.files(self.gateway).log, self._emit)
+            watch = LogWatch(
+                self.gateway, self._instance.files(self.gateway).log, self._repetitions, self._emit
+            )
             if self._current is None and not await self._start():
                 continue
             if self._current is not None:

@@ -19,12 +19,13 @@ _LINE = re.compile(
 _CAN_NOT_BIND = re.compile(
     r"cannot bind '(?P<host>\[[^\]]+\]|[^':]+):(?P<port>\d+)': Address already in use"
 )
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)")
+_CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _WORTH_TELLING = frozenset({"warning", "error", "critical"})
 _NOISE = (
     # We sent it.
     "caught ENVOY_SIGTERM",
-    # Our xDS server knows when its streams end, and is told of every rejected resource by NACK.
-    "gRPC config stream to ",
+    # Our xDS server is told of every rejected resource by NACK, and tells it on its object.
     "gRPC config for type.googleapis.com/",
     "delta config for type.googleapis.com/",
 )
@@ -54,7 +55,7 @@ def parse_line(line: str) -> LogLine | None:
     if found is None:
         return None
     pid, level, component, source, text = found.group("pid", "level", "component", "source", "text")
-    return LogLine(int(pid), level, component, source, text)
+    return LogLine(int(pid), level, component, source, _unescaped(text))
 
 
 def is_worth_telling(line: LogLine) -> bool:
@@ -66,6 +67,18 @@ def taken_address(text: str) -> TakenAddress | None:
     """The address that could not be bound, if that is what a line says."""
     found = _CAN_NOT_BIND.search(text)
     return TakenAddress(found["host"].strip("[]"), int(found["port"])) if found else None
+
+
+def _unescaped(text: str) -> str:
+    """What --log-format-escaped made of a text, undone; lines broken in it are joined by spaces."""
+    raw = _ESCAPE.sub(lambda found: _plain(found[1]), text.encode())
+    return " ".join(raw.decode(errors="replace").split())
+
+
+def _plain(escape: bytes) -> bytes:
+    if escape.isdigit():
+        return bytes([int(escape, 8) & 0xFF])
+    return _CONTROLS.get(escape, escape)
 
 
 class Repetitions:

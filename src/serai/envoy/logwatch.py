@@ -36,13 +36,16 @@ LAST_LINES = 5
 class LogWatch:
     """The log of one Envoy process, from where it is now."""
 
-    def __init__(self, gateway: str, log: Path, emit: Emit) -> None:
-        """Begin before the process is started, or its first lines are missed."""
+    def __init__(self, gateway: str, log: Path, repetitions: Repetitions, emit: Emit) -> None:
+        """Begin before the process is started, or its first lines are missed.
+
+        `repetitions` is what was told of the Gateway's earlier processes too.
+        """
         self._gateway = gateway
         self._tail = Tail(log)
         self._emit = emit
         self._pid = 0
-        self._repetitions = Repetitions()
+        self._repetitions = repetitions
         self._interesting: deque[str] = deque(maxlen=LAST_LINES)
         self._raw: deque[str] = deque(maxlen=LAST_LINES)
 
