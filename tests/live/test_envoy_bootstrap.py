@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,6 +25,8 @@ from serai.proto.envoy import (
 )
 
 SETTINGS = BootstrapSettings(gateway="infra/edge", node_id="abc", xds=UnixSocket("/nowhere"))
+pytestmark = pytest.mark.live
+
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 SECONDS = 8.0
 
@@ -55,6 +56,10 @@ def test_envoy_finds_it_valid(tmp_path: Path, changes: dict[str, object]) -> Non
     assert (done.returncode, done.stdout + done.stderr) == (0, f"configuration '{file}' OK\n")
 
 
+def content(root: Path) -> list[Path]:
+    return list(root.iterdir())
+
+
 class EmptyControlPlane:
     """Answers every first request of a type with no resources at all, and notes what was asked."""
 
@@ -67,8 +72,8 @@ class EmptyControlPlane:
         async for each in requests:
             request = DeltaDiscoveryRequest.FromString(each)
             self._note(request)
-            if not request.response_nonce:  # type: ignore[attr-defined]
-                url = request.type_url  # type: ignore[attr-defined]
+            if not request.response_nonce:
+                url = request.type_url
                 yield DeltaDiscoveryResponse(type_url=url, nonce="1").SerializeToString()
 
     async def sotw(
@@ -77,14 +82,14 @@ class EmptyControlPlane:
         async for each in requests:
             request = DiscoveryRequest.FromString(each)
             self._note(request)
-            if not request.response_nonce:  # type: ignore[attr-defined]
-                url = request.type_url  # type: ignore[attr-defined]
+            if not request.response_nonce:
+                url = request.type_url
                 answer = DiscoveryResponse(type_url=url, nonce="1", version_info="1")
                 yield answer.SerializeToString()
 
-    def _note(self, request: object) -> None:
-        node = request.node  # type: ignore[attr-defined]
-        self.asked.append((request.type_url.rpartition(".")[2], node.cluster, node.id))  # type: ignore[attr-defined]
+    def _note(self, request: DiscoveryRequest | DeltaDiscoveryRequest) -> None:
+        node = request.node
+        self.asked.append((request.type_url.rpartition(".")[2], node.cluster, node.id))
 
     def server(self) -> grpc.aio.Server:
         methods = {
@@ -92,9 +97,7 @@ class EmptyControlPlane:
             "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self.sotw),
         }
         server = grpc.aio.server()
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(SERVICE, methods),)
-        )
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         return server
 
 
@@ -129,5 +132,5 @@ async def test_envoy_asks_the_control_plane_who_it_is_and_is_ready_only_when_ans
         await fleet.stop(drain=False)
         await server.stop(None)
         instance.release()
-    assert os.listdir(tmp_path) == []
+    assert content(tmp_path) == []
     assert not [pid for pid, command in processes() if str(tmp_path) in " ".join(command)]

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
@@ -27,6 +26,8 @@ from serai.envoy.leftovers import stop_leftovers
 from serai.envoy.pid import exited, pid_of, processes, send
 from serai.envoy.restarts import RestartPolicy
 from serai.envoy.state import Instance, claim
+
+pytestmark = pytest.mark.live
 
 GATEWAY = "infra/edge"
 QUICK = RestartPolicy(first_seconds=0.02, longest_seconds=0.1)
@@ -59,7 +60,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def spec(port: int, upstream: int = 1, *, body: str = "hi", **changes: Any) -> GatewaySpec:
+def spec(port: int, upstream: int = 1, *, body: str = "hi", drain_seconds: int = 15) -> GatewaySpec:
     """An Envoy that listens on `port`, answers `body`, and sends /up to `upstream`."""
     settings = BootstrapSettings(gateway=GATEWAY, node_id="test", xds=UnixSocket("/nowhere"))
     config = bootstrap(settings)
@@ -98,7 +99,7 @@ def spec(port: int, upstream: int = 1, *, body: str = "hi", **changes: Any) -> G
             },
         }
     )
-    return GatewaySpec(bootstrap=render(config), concurrency=1, **changes)
+    return GatewaySpec(bootstrap=render(config), concurrency=1, drain_seconds=drain_seconds)
 
 
 @pytest.fixture(scope="module")
@@ -129,14 +130,17 @@ def port() -> int:
 class Running:
     """A fleet with what it told."""
 
-    def __init__(self, envoy: EnvoyBinary, root: Path, **options: Any) -> None:
+    def __init__(self, envoy: EnvoyBinary, root: Path) -> None:
         instance = claim(root, ["files"])
         assert isinstance(instance, Instance)
         self.instance = instance
         self.events: list[FleetEvent] = []
-        self.fleet = Fleet(
-            envoy, instance, policy=QUICK, on_event=self.events.append, **options
-        )
+        self.heard = asyncio.Event()
+        self.fleet = Fleet(envoy, instance, policy=QUICK, on_event=self.hear)
+
+    def hear(self, event: FleetEvent) -> None:
+        self.events.append(event)
+        self.heard.set()
 
     def told(self, kind: str) -> list[FleetEvent]:
         return [event for event in self.events if event.kind == kind]
@@ -144,7 +148,8 @@ class Running:
     async def until(self, kind: str, count: int = 1) -> FleetEvent:
         async with asyncio.timeout(SECONDS):
             while len(self.told(kind)) < count:
-                await asyncio.sleep(0.02)
+                self.heard.clear()
+                await self.heard.wait()
         return self.told(kind)[count - 1]
 
     async def ready(self, **gateways: GatewaySpec) -> int:
@@ -156,9 +161,9 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(envoy: EnvoyBinary, root: Path, **options: Any) -> AsyncIterator[Running]:
+async def running(envoy: EnvoyBinary, root: Path) -> AsyncIterator[Running]:
     """A fleet whose Envoys are ended with the test, however it goes."""
-    made = Running(envoy, root, **options)
+    made = Running(envoy, root)
     try:
         yield made
     finally:
@@ -167,7 +172,9 @@ async def running(envoy: EnvoyBinary, root: Path, **options: Any) -> AsyncIterat
 
 
 @contextlib.asynccontextmanager
-async def owner(root: Path, of: GatewaySpec, binding: str = "none") -> AsyncIterator[tuple[int, int]]:
+async def owner(
+    root: Path, of: GatewaySpec, binding: str = "none"
+) -> AsyncIterator[tuple[int, int]]:
     """Another process with a fleet: its number and that of its Envoy."""
     file = root / "owner.bootstrap"
     file.write_bytes(of.bootstrap)
@@ -186,8 +193,18 @@ async def owner(root: Path, of: GatewaySpec, binding: str = "none") -> AsyncIter
         await child.wait()
 
 
+def spoil_records(root: Path) -> None:
+    for path in root.glob("*/*.json"):
+        if "bootstrap" not in path.name:
+            path.write_text("{half a rec")
+
+
+def content(root: Path) -> list[Path]:
+    return list(root.iterdir())
+
+
 async def get(port: int, path: str = "/") -> str:
-    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:  # noqa: S501
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
         answer = await client.get(f"http://127.0.0.1:{port}{path}", timeout=SECONDS)
         answer.raise_for_status()
         return answer.text
@@ -197,17 +214,25 @@ async def get(port: int, path: str = "/") -> str:
 async def slow_upstream(seconds: float) -> AsyncIterator[tuple[int, asyncio.Event]]:
     """A server that takes its time; its port, and whether a request has arrived."""
     arrived = asyncio.Event()
+    writers: list[asyncio.StreamWriter] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         arrived.set()
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            # The client may leave earlier.
+            await asyncio.wait_for(reader.read(), seconds)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nslow")
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], arrived
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 async def test_killed_it_is_told_and_started_again(
@@ -322,9 +347,7 @@ async def test_an_envoy_without_a_record_is_ended_not_forgotten(
     wanted = GatewaySpec(bootstrap=spec(port).bootstrap)
     async with owner(tmp_path, wanted) as (_, pid):
         pass
-    for path in tmp_path.glob("*/*.json"):
-        if "bootstrap" not in path.name:
-            path.write_text("{half a rec")
+    spoil_records(tmp_path)
     async with running(envoy, tmp_path) as made:
         assert await made.ready(edge=wanted) != pid
         await made.until("stopped")
@@ -364,7 +387,7 @@ async def test_stop_lets_a_request_in_flight_finish(
         assert made.fleet.statuses() == ()
         with pytest.raises(httpx2.ConnectError):
             await get(port)
-    assert list(tmp_path.iterdir()) == []
+    assert content(tmp_path) == []
 
 
 async def test_draining_ends_after_its_time_and_at_once_for_the_impatient(
@@ -390,9 +413,7 @@ async def test_draining_ends_after_its_time_and_at_once_for_the_impatient(
             await request
 
 
-async def test_leftovers_are_ended_and_the_living_left_alone(
-    envoy: EnvoyBinary, tmp_path: Path, port: int
-) -> None:
+async def test_leftovers_are_ended_and_the_living_left_alone(tmp_path: Path, port: int) -> None:
     async with owner(tmp_path, spec(port)) as (serai, pid):
         alone = await stop_leftovers(tmp_path)
         assert alone.ended == ()
@@ -404,7 +425,7 @@ async def test_leftovers_are_ended_and_the_living_left_alone(
     assert [(each.gateway, each.pid) for each in result.ended] == [(GATEWAY, pid)]
     assert result.problems == ()
     assert pid_of(pid) is None
-    assert list(tmp_path.glob("*/")) == []
+    assert [path.name for path in content(tmp_path)] == ["owner.bootstrap"]
     assert (await stop_leftovers(tmp_path)).ended == ()
 
 
@@ -423,9 +444,7 @@ async def test_a_port_in_use_is_told_with_who_has_it(
         assert len(made.told("port-taken")) == 1
 
 
-async def test_what_the_admin_interface_says(
-    envoy: EnvoyBinary, tmp_path: Path, port: int
-) -> None:
+async def test_what_the_admin_interface_says(envoy: EnvoyBinary, tmp_path: Path, port: int) -> None:
     async with slow_upstream(0.0) as (upstream, _), running(envoy, tmp_path) as made:
         await made.ready(edge=spec(port, upstream))
         assert await get(port, "/up") == "slow"

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 class Keeper:
     """One Gateway's Envoy, from `run` until `stop` or `detach`."""
 
-    def __init__(  # noqa: PLR0913  # what every keeper of a fleet shares, and the Gateway's own
+    def __init__(
         self,
         gateway: str,
         spec: GatewaySpec,
@@ -112,7 +112,11 @@ class Keeper:
     async def detach(self) -> None:
         """Let its Envoys run on without us."""
         await self._cancel()
+        left = (self._current, self._former, *self._retiring.values())
         await self._leave_retiring()
+        for process in left:
+            if process is not None:
+                process.let_go()
 
     async def _leave_retiring(self) -> None:
         for task in self._retiring:

@@ -57,6 +57,11 @@ class Launched(msgspec.Struct):
             self.watchdog.wait()
         return self.child.wait()
 
+    def let_go(self) -> None:
+        """Have the process run on without us."""
+        # subprocess would complain of a child that nobody waited for.
+        self.child.returncode = 0
+
 
 def binding(*, bind_life: bool) -> Binding:
     """The best way this system has."""

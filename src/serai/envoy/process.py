@@ -88,6 +88,11 @@ class EnvoyProcess:
             ending.cancel()
         self._instance.forget(self.record.token)
 
+    def let_go(self) -> None:
+        """Have it run on without us, to be adopted by another process."""
+        if self._launched is not None:
+            self._launched.let_go()
+
     def forget(self) -> None:
         """Remove the files of one that has ended."""
         self._instance.forget(self.record.token)

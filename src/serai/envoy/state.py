@@ -256,10 +256,9 @@ def _socket_path(folder: Path) -> Path:
 
 def _short_folder() -> Path:
     """A private folder with a short name.  OSError if someone else has made it before us."""
-    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108
-        folder = Path(parent) / f"serai-{os.getuid()}"
-        if len(os.fsencode(folder)) + len("/0123456789ab.sock") <= SOCKET_PATH_BYTES:
-            break
+    folder = Path(tempfile.gettempdir()) / f"serai-{os.getuid()}"
+    if len(os.fsencode(folder)) + len("/0123456789ab.sock") > SOCKET_PATH_BYTES:
+        folder = Path("/tmp") / folder.name  # noqa: S108
     folder.mkdir(mode=PRIVATE, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

@@ -23,7 +23,7 @@ from serai.proto.pool import POOL, message
 SOCKET = BootstrapSettings(gateway="infra/edge", node_id="abc", xds=UnixSocket("/run/x.sock"))
 
 
-def settings(**changes: Any) -> BootstrapSettings:
+def settings(**changes: object) -> BootstrapSettings:
     return msgspec.structs.replace(SOCKET, **changes)
 
 
@@ -39,7 +39,7 @@ def test_it_is_a_bootstrap_with_every_field_known(chosen: BootstrapSettings) -> 
     # serai.proto holds the messages behind Any too, so unknown fields there are found as well.
     message("envoy.extensions.upstreams.http.v3.HttpProtocolOptions")
     parsed = json_format.ParseDict(bootstrap(chosen), Bootstrap(), descriptor_pool=POOL)
-    assert parsed.node.cluster == "infra/edge"  # type: ignore[attr-defined]
+    assert parsed.node.cluster == "infra/edge"
 
 
 def test_equal_settings_give_equal_bytes_and_every_setting_matters() -> None:

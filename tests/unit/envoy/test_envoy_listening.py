@@ -20,7 +20,9 @@ from serai.envoy.listening import ListeningProcess, port_in_use, who_listens
     ],
 )
 def test_a_port_is_held_on_its_address_and_by_wildcards(
-    held: str, asked: str, found: bool  # noqa: FBT001
+    held: str,
+    asked: str,
+    found: bool,  # noqa: FBT001
 ) -> None:
     with socket.create_server((held, 0)) as server:
         port = server.getsockname()[1]
@@ -28,7 +30,7 @@ def test_a_port_is_held_on_its_address_and_by_wildcards(
     assert (holder is not None) is found
     if holder is not None:
         assert holder.pid == os.getpid()
-        assert "pytest" in holder.command
+        assert "python" in holder.command
     assert who_listens(asked, port) is None
 
 

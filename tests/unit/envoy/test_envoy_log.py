@@ -41,7 +41,7 @@ def test_a_line_is_taken_apart() -> None:
 
 def test_escapes_are_undone_and_broken_lines_joined() -> None:
     text = r"can\'t read \"x\": C:\\\\temp\n  gr\303\274n\t."
-    assert parsed(text).text == "can't read \"x\": C:\\\\temp grün ."
+    assert parsed(text).text == 'can\'t read "x": C:\\\\temp grün .'
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,15 @@ def test_rotation_moves_only_what_is_too_large(tmp_path: Path) -> None:
     assert (tmp_path / "x.log.1").read_text() == "12345"
 
 
+def append(path: Path, lines: tuple[str, ...]) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{each}\n" for each in lines)
+
+
 async def watched(path: Path, *lines: str) -> list[FleetEvent]:
     events: list[FleetEvent] = []
     watch = LogWatch("infra/edge", path, Repetitions(), events.append)
-    path.write_text("".join(f"{each}\n" for each in lines))
+    append(path, lines)
     following = asyncio.create_task(watch.follow(7))
     await asyncio.sleep(0)
     for _ in range(200):

@@ -112,7 +112,8 @@ def test_a_second_owner_is_told_who_the_first_is_and_takes_over_when_it_was_kill
             assert first.stdout.readline() == "owned\n"
             second = claim(tmp_path, ["my/files"])
             assert isinstance(second, Problem)
-            assert f"(pid {first.pid}) already serves {Path('my/files').resolve()}" in second.message
+            served = Path("my/files").resolve()
+            assert f"(pid {first.pid}) already serves {served}" in second.message
             assert f"kill {first.pid}" in second.remedy
             owned(tmp_path, "other/files").release()
         finally:
