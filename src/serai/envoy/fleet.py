@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from serai.envoy.keeper import Keeper
-from serai.envoy.launch import GatewaySpec, binding, digest
+from serai.envoy.launch import GatewaySpec, binding
 from serai.envoy.leftovers import running_envoys
 from serai.envoy.process import EnvoyProcess
 from serai.envoy.restarts import RestartPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from serai.envoy.binary import EnvoyBinary
     from serai.envoy.event import Emit, EnvoyStatus, FleetEvent
-    from serai.envoy.state import EnvoyRecord, Instance
+    from serai.envoy.state import Instance
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,7 @@ class Fleet:
         self._keepers: dict[str, Keeper] = {}
         self._leaving: dict[asyncio.Task[None], Keeper] = {}
         self._has_looked = False
+        self._looking = asyncio.Lock()
         self.had_deaths = False
         """Whether any Envoy died or could not be started, so that its log is worth keeping."""
 
@@ -63,16 +64,21 @@ class Fleet:
         `gateways`: call it only once every input was read.  Returns when all are under way, not
         when they are ready (`wait_ready`); Gateways that left are drained meanwhile.
         """
-        found = {} if self._has_looked else await self._look(gateways)
-        self._has_looked = True
+        async with self._looking:
+            found = {} if self._has_looked else await self._look()
+            self._has_looked = True
+        for gateway in found.keys() - gateways.keys():
+            # Its specification is never used: it is only stopped.
+            self._leave(self._keeper(gateway, GatewaySpec(bootstrap=b""), found[gateway]))
         for gateway in self._keepers.keys() - gateways.keys():
             self._leave(self._keepers.pop(gateway))
         for gateway, spec in gateways.items():
             if gateway in self._keepers:
                 self._keepers[gateway].change(spec)
             else:
-                self._keepers[gateway] = keeper = self._keeper(gateway, spec)
-                keeper.run(found.get(gateway))
+                keeper = self._keeper(gateway, spec, found.get(gateway, ()))
+                self._keepers[gateway] = keeper
+                keeper.run()
 
     def statuses(self) -> tuple[EnvoyStatus, ...]:
         """How each Gateway's Envoy is, by Gateway; those that are leaving come last."""
@@ -100,29 +106,18 @@ class Fleet:
         self._keepers.clear()
         await asyncio.gather(*(keeper.detach() for keeper in keepers))
 
-    async def _look(self, gateways: Mapping[str, GatewaySpec]) -> dict[str, EnvoyProcess]:
-        """The Envoys to adopt; those that nobody wants are ended."""
-        records = await asyncio.to_thread(running_envoys, self._instance)
-        chosen: dict[str, EnvoyRecord] = {}
-        for record in records:
-            spec = gateways.get(record.gateway)
-            fits = spec is not None and record.digest == digest(self._binary, spec, self._bound)
-            if spec is not None and (fits or record.gateway not in chosen):
-                chosen[record.gateway] = record
-        for record in records:
-            if record not in chosen.values():
-                self._end_unwanted(record)
-        return {name: EnvoyProcess(self._instance, each) for name, each in chosen.items()}
+    async def _look(self) -> dict[str, list[EnvoyProcess]]:
+        """What an earlier run left, by Gateway."""
+        found: dict[str, list[EnvoyProcess]] = {}
+        for record in await asyncio.to_thread(running_envoys, self._instance):
+            found.setdefault(record.gateway, []).append(EnvoyProcess(self._instance, record))
+        return found
 
-    def _end_unwanted(self, record: EnvoyRecord) -> None:
-        keeper = self._keeper(record.gateway, GatewaySpec(bootstrap=b""))
-        keeper.hold(EnvoyProcess(self._instance, record))
-        self._leave(keeper)
-
-    def _keeper(self, gateway: str, spec: GatewaySpec) -> Keeper:
+    def _keeper(self, gateway: str, spec: GatewaySpec, found: Iterable[EnvoyProcess]) -> Keeper:
         return Keeper(
             gateway,
             spec,
+            found=found,
             instance=self._instance,
             binary=self._binary,
             bound=self._bound,

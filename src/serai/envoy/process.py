@@ -117,10 +117,14 @@ class EnvoyProcess:
 
     async def _drained(self, ending: asyncio.Future[int | None]) -> None:
         """Return when no request is in flight any more, or Envoy has ended."""
-        async with Admin(self.record.admin or _read(self.files.admin)) as admin:
-            # First the answers that end connections, then no new ones: nothing is cut off.
-            await admin.fail_health_checks()
+        address = self.record.admin or _read(self.files.admin)
+        if not address:
+            return
+        async with Admin(address) as admin:
+            # In this order, so that a client that is told to close its connection doesn't come
+            # back here, where another Envoy has taken over.
             await admin.stop_listening()
+            await admin.fail_health_checks()
             # Two quiet looks, as a connection accepted just now may not have been read yet.
             quiet = 0
             while quiet < 2 and not ending.done():  # noqa: PLR2004

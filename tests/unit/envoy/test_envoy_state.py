@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from serai.api.problem import Problem
-from serai.envoy.pid import Pid, is_running, pid_of
+from serai.envoy.pid import Pid, exited, is_running, pid_of, send
 from serai.envoy.process import is_alive
 from serai.envoy.state import (
     SOCKET_PATH_BYTES,
@@ -34,6 +36,10 @@ claimed = claim(Path(sys.argv[1]), [sys.argv[2]])
 print("owned", flush=True)
 time.sleep(60)
 """
+
+
+def waiting_process() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 
 
 def owned(root: Path, *paths: str) -> Instance:
@@ -206,13 +212,34 @@ def test_a_recycled_number_is_another_process() -> None:
 
 
 def test_a_process_that_has_ended_but_was_not_waited_for_is_not_running() -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+    with waiting_process() as child:
         pid = pid_of(child.pid)
         assert pid is not None
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert pid_of(child.pid) is None
         assert not is_running(pid)
+
+
+@pytest.mark.parametrize("kernel_tells", [True, False])
+async def test_an_exit_is_noticed_and_no_signal_goes_to_the_dead(
+    monkeypatch: pytest.MonkeyPatch,
+    kernel_tells: bool,  # noqa: FBT001
+) -> None:
+    if not kernel_tells:
+        monkeypatch.delattr("os.pidfd_open", raising=False)
+        monkeypatch.setattr("sys.platform", "another")
+        monkeypatch.setattr("serai.envoy.pid.POLL_SECONDS", 0.01)
+    with waiting_process() as child:
+        pid = pid_of(child.pid)
+        assert pid is not None
+        waiting = asyncio.create_task(exited(pid))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        assert send(pid, signal.SIGKILL)
+        await asyncio.wait_for(waiting, 5)
+        assert not send(pid, signal.SIGKILL)
+    await asyncio.wait_for(exited(pid), 5)
 
 
 def test_a_record_is_ours_only_with_number_start_and_command(tmp_path: Path) -> None:
