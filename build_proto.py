@@ -34,10 +34,20 @@ class ProtoHook(BuildHookInterface):  # type: ignore[misc]  # hatchling ships no
         del version, build_data
         root = Path(self.root)
         proto = root / "src/serai/proto"
-        proto.joinpath("envoy.binpb").write_bytes(bundle())
+        replace(proto / "envoy.binpb", bundle())
         write_stubs = runpy.run_path(str(root / "build_stubs.py"))["write_stubs"]
         messages = runpy.run_path(str(proto / "envoy.py"))["MESSAGES"]
-        proto.joinpath("envoy.pyi").write_text(write_stubs(descriptor_pool.Default(), messages))
+        stubs = write_stubs(descriptor_pool.Default(), messages)
+        replace(proto / "envoy.pyi", stubs.encode())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file unless it is so already; whoever reads it sees all of it, old or new."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(content)
+    unfinished.replace(path)
 
 
 def bundle() -> bytes:
