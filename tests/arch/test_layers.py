@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from arch.source import CORE, ROOT, contracts, modules
+from arch.source import CORE, ROOT, contracts, imports, modules
 
 HEAVY = ("grpc", "starlette", "uvicorn", "structlog", "watchfiles", "httpx2", "lightkube")
 
@@ -34,6 +38,23 @@ def test_every_package_has_its_layer() -> None:
 
 def test_the_contract_of_the_core_covers_the_core() -> None:
     assert {f"serai.{name}.**" for name in CORE} == set(contracts()["forbidden"]["source_modules"])
+
+
+def test_every_package_that_is_imported_is_asked_for() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = {canonicalize_name(Requirement(r).name) for r in settings["project"]["dependencies"]}
+    brought_by = packages_distributions()
+    known = sys.stdlib_module_names | {"serai"}
+
+    missing = {
+        module.at(line): name
+        for module in modules()
+        for line, name in imports(module.tree)
+        if (top := name.split(".")[0]) not in known
+        and asked.isdisjoint(map(canonicalize_name, brought_by.get(top, [])))
+    }
+
+    assert missing == {}, "pyproject.toml does not ask for these"
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -44,7 +44,7 @@ def from_json(kind: type[M], value: Mapping[str, object]) -> M:
         raise ValueError(str(error)) from error
 
 
-def _expand(value: Any) -> dict[str, object]:  # noqa: ANN401  # google.protobuf.Any of our pool
+def _expand(value: Any) -> dict[str, object]:
     head = {"@type": value.type_url}
     try:
         content = message(value.type_url.removeprefix(TYPE_URL_PREFIX)).FromString(value.value)
@@ -55,7 +55,7 @@ def _expand(value: Any) -> dict[str, object]:  # noqa: ANN401  # google.protobuf
     return head | to_json(content)
 
 
-def _field(field: FieldDescriptor, held: Any) -> object:  # noqa: ANN401  # any value of a field
+def _field(field: FieldDescriptor, held: Any) -> object:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         of = field.message_type.fields_by_name["value"]
         return {_key(key): _one(of, held[key]) for key in sorted(held)}
@@ -68,7 +68,7 @@ def _key(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-def _one(field: FieldDescriptor, value: Any) -> object:  # noqa: ANN401  # any value of a field
+def _one(field: FieldDescriptor, value: Any) -> object:
     if field.message_type is not None:
         return _json(value)
     if field.enum_type is not None:
