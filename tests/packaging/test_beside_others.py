@@ -30,7 +30,10 @@ USES = {
     ),
 }
 
-pytestmark = pytest.mark.skipif(not UV.exists(), reason="needs uv beside python: make setup")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not UV.exists(), reason="needs uv beside python: make setup"),
+]
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
