@@ -20,7 +20,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 class Problem(msgspec.Struct, frozen=True, gc=False):
-    """Something a person must know.  An error means that an object, or a part of it, is not used."""
+    """Something a person must know.  After an error an object, or a part, is not used."""
 
     code: str
     """Never reused; docs/problems.md lists them."""

@@ -121,7 +121,7 @@ def _is_part_of_waypoint(service: Service) -> bool:
 
 
 def _admission(waypoint: Proxy) -> RouteNamespaces:
-    """allowedRoutes of the listener that callers reach; without a listener, the same namespace."""
+    """AllowedRoutes of the listener that callers reach; without a listener, the same namespace."""
     for protocol in (PROXY, HBONE):
         for listener in waypoint.listeners:
             if listener.protocol == protocol:

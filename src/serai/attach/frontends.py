@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from serai.api.meta import Key
@@ -88,7 +88,7 @@ def bindings(
         lambda key, row: (BindingKey(key.waypoint, cidr, key.port) for cidr in row.addresses),
     )
 
-    def binding(reader: Reader, _: BindingKey, claimants: tuple[FrontendKey, ...]) -> Binding:
+    def binding(reader: Reader, _: BindingKey, claimants: Sequence[FrontendKey]) -> Binding:
         found = (reader.get(all_frontends, key) for key in claimants)
         ranked = sorted(
             (each for each in found if each), key=lambda each: (each.precedence, each.key)

@@ -136,7 +136,7 @@ def _to_host(reader: Reader, parents: Parents, key: Key, parent: ParentReference
     return Attachment(parent, refused("NoMatchingParent", message))
 
 
-def _to_service(  # noqa: PLR0913  what a route, a reference and its target are
+def _to_service(
     reader: Reader,
     parents: Parents,
     key: Key,
@@ -168,7 +168,7 @@ def _to_service(  # noqa: PLR0913  what a route, a reference and its target are
     return Attachment(parent, ACCEPTED, targets, service.key.namespace)
 
 
-def _to_gateway(  # noqa: PLR0913  what a route, a reference and its target are
+def _to_gateway(
     reader: Reader,
     parents: Parents,
     key: Key,

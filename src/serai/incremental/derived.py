@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from serai.incremental.graph import Dependent, Failure, Graph, K, Node
@@ -32,10 +32,13 @@ class Reader:
         self._note(node, key)
         return node.row(key)
 
+    def members(self, index: Index[RK, SK], key: RK) -> Sequence[SK]:
+        """The keys that `index` has under a key, sorted."""
+        return self.get(index, key) or ()
+
     def rows(self, index: Index[RK, SK], key: RK, node: Node[SK, RV]) -> list[tuple[SK, RV]]:
         """The rows of `node` that `index` has under a key, sorted by their keys."""
-        members = self.get(index, key) or ()
-        found = ((member, self.get(node, member)) for member in members)
+        found = ((member, self.get(node, member)) for member in self.members(index, key))
         return [(member, row) for member, row in found if row is not None]
 
     def every(self, node: Node[RK, RV]) -> list[tuple[RK, RV]]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from serai.incremental.derived import Derived
 
 K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 
 Dependent = tuple["Derived[Any, Any]", Hashable]
 
@@ -39,8 +39,7 @@ class Graph:
         """
         for node in self.nodes:
             node.settle()
-        changed = {node.name: node.take_changed().keys() for node in self.nodes if node.changed}
-        return changed
+        return {node.name: node.take_changed().keys() for node in self.nodes if node.changed}
 
     def enroll(self, node: Node[Any, Any]) -> int:
         """Give a new collection its place in the order."""
@@ -51,7 +50,7 @@ class Graph:
         return len(self.nodes)
 
 
-class Node(Generic[K, V]):
+class Node(Generic[K, V_co]):
     """A collection of rows: what Table, Derived and Index have in common."""
 
     def __init__(self, graph: Graph, name: str) -> None:
@@ -68,13 +67,18 @@ class Node(Generic[K, V]):
         """Apply what changed before this collection in the order."""
         raise NotImplementedError
 
-    def row(self, key: K) -> V | None:
+    def row(self, key: K) -> V_co | None:
         """The row under a key, or None."""
         raise NotImplementedError
 
     def keys(self) -> Iterator[K]:
         """Every key, in no particular order."""
         raise NotImplementedError
+
+    def items(self) -> Iterator[tuple[K, V_co]]:
+        """Every key and row, in no particular order."""
+        found = ((key, self.row(key)) for key in self.keys())
+        return ((key, row) for key, row in found if row is not None)
 
     def __len__(self) -> int:
         raise NotImplementedError

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
 
 from serai.incremental.graph import Graph, K, Node
 
 M = TypeVar("M", bound=Hashable)
 
 
-class Index(Node[K, tuple[M, ...]], Generic[K, M]):
+class Members(Sequence[M]):
+    """The source keys under one key; sorted when first looked at, since often nobody does."""
+
+    def __init__(self, members: dict[M, None]) -> None:
+        self._members = members
+        self._ordered: tuple[M, ...] | None = None
+
+    @property
+    def _sorted(self) -> tuple[M, ...]:
+        if self._ordered is None:
+            self._ordered = tuple(sorted(self._members))  # type: ignore[type-var]
+        return self._ordered
+
+    @overload
+    def __getitem__(self, index: int) -> M: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[M]: ...
+    def __getitem__(self, index: int | slice) -> M | Sequence[M]:
+        return self._sorted[index]
+
+    def __iter__(self) -> Iterator[M]:
+        return iter(self._sorted)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+class Index(Node[K, Sequence[M]], Generic[K, M]):
     """From a key to the sorted keys of the source rows that have it.
 
     The cost of a change is that of the keys the changed row has, not of how many share them.
@@ -28,7 +55,7 @@ class Index(Node[K, tuple[M, ...]], Generic[K, M]):
         self.keys_of = keys_of
         self._members: dict[K, dict[M, None]] = {}
         self._keys: dict[M, tuple[K, ...]] = {}
-        self._sorted: dict[K, tuple[M, ...]] = {}
+        self._sorted: dict[K, Members[M]] = {}
 
     def settle(self) -> None:
         """Move the rows that changed from their old keys to their new ones."""
@@ -57,13 +84,12 @@ class Index(Node[K, tuple[M, ...]], Generic[K, M]):
         self._sorted.pop(key, None)
         self.mark(key)
 
-    def row(self, key: K) -> tuple[M, ...] | None:
+    def row(self, key: K) -> Sequence[M] | None:
         """The source keys under a key, sorted; None if there are none."""
-        members = self._members.get(key)
-        if members is None:
+        if key not in self._members:
             return None
         if key not in self._sorted:
-            self._sorted[key] = tuple(sorted(members))  # type: ignore[type-var]
+            self._sorted[key] = Members(self._members[key])
         return self._sorted[key]
 
     def count(self, key: K) -> int:

@@ -43,7 +43,10 @@ def service_from_serviceentry(entry: ServiceEntry) -> Service:
 
 
 def _addresses(entry: ServiceEntry) -> tuple[Address, ...]:
-    """Those of the spec; only where it has none, those that were allocated.  Istio: automatic address allocation."""
+    """Those of the spec; only where it has none, those that were allocated.
+
+    Istio: automatic address allocation.
+    """
     written = [canonical(text) for text in entry.spec.addresses]
     if written:
         return tuple(Address(cidr) for cidr in dict.fromkeys(written) if cidr)

@@ -32,6 +32,8 @@ class Inputs:
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
             networking.WorkloadEntry
         )
+        self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
+        """Where each Gateway's proxy listens, decided by who runs it."""
         self._by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         }

@@ -1,19 +1,21 @@
-"""Backends -> clusters and their endpoints, and which proxy needs which."""
+"""Backends -> clusters and their endpoints, and which proxy sends to which."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from serai.api.meta import Key
-from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import Forward, RouteConfiguration, WeightedCluster
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
-from serai.translate.collections import Attached
-from serai.translate.waypoint import Named
+from serai.translate.collections import Attached, Named
+
+Sender = RouteConfiguration | FilterChain | Listener
 
 _DISCOVERY = {
     Resolution.KNOWN: Discovery.EDS,
@@ -22,34 +24,78 @@ _DISCOVERY = {
 }
 
 
-def clusters_of_routes(configuration: RouteConfiguration) -> Iterator[str]:
-    """The names of the clusters that a route configuration sends to."""
-    for host in configuration.virtual_hosts:
-        for route in host.routes:
-            if isinstance(route.action, Forward):
-                yield from _names(route.action.clusters)
+class SenderKey(NamedTuple):
+    """Something of a proxy that sends to clusters."""
+
+    proxy: Key
+    part: str
+    name: str
 
 
-def clusters_of_chain(chain: FilterChain | Listener) -> Iterator[str]:
-    """The names of the clusters that a chain, or a listener by itself, sends to."""
-    handling = chain.handling if isinstance(chain, FilterChain) else chain.default
-    if isinstance(handling, TcpForward):
-        yield from _names(handling.clusters)
+class Proxied(NamedTuple):
+    """A cluster that a proxy sends to."""
+
+    proxy: Key
+    cluster: str
+
+
+def clusters_of(sender: Sender) -> tuple[str, ...]:
+    """The names of the clusters that something sends to, each once, sorted."""
+    match sender:
+        case RouteConfiguration(virtual_hosts=hosts):
+            actions = (route.action for host in hosts for route in host.routes)
+            weighted = [each.clusters for each in actions if isinstance(each, Forward)]
+        case FilterChain(handling=TcpForward(clusters)) | Listener(default=TcpForward(clusters)):
+            weighted = [clusters]
+        case _:
+            weighted = []
+    return tuple(sorted({name for each in weighted for name in _names(each)}))
 
 
 def _names(clusters: tuple[WeightedCluster, ...]) -> Iterator[str]:
     return (each.cluster for each in clusters if each.cluster)
 
 
+def demand(graph: Graph, senders: dict[str, Node[Named, Sender]]) -> Index[Proxied, SenderKey]:
+    """Which clusters each proxy needs, and what in it needs them."""
+    uses = Union(
+        graph,
+        "uses of clusters",
+        tuple(_uses(graph, part, source) for part, source in senders.items()),
+    )
+    return Index(
+        graph,
+        "demand for clusters",
+        uses,
+        lambda key, clusters: (Proxied(key.proxy, cluster) for cluster in clusters),
+    )
+
+
+def _uses(
+    graph: Graph, part: str, source: Node[Named, Sender]
+) -> Derived[SenderKey, tuple[str, ...]]:
+    def rows(_: Reader, key: Named, sender: Sender) -> Iterator[tuple[SenderKey, tuple[str, ...]]]:
+        clusters = clusters_of(sender)
+        if clusters:
+            yield SenderKey(key.proxy, part, key.name), clusters
+
+    return Derived(graph, f"uses of clusters by {part}", source, rows)
+
+
 class Clusters:
     """The clusters that any proxy sends to, and their endpoints, by cluster name."""
 
-    def __init__(self, graph: Graph, attached: Attached, used: Index[str, Key]) -> None:
+    def __init__(
+        self, graph: Graph, attached: Attached, demanded: Index[Proxied, SenderKey]
+    ) -> None:
         self._by_name: Index[str, BackendKey] = Index(
             graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
         )
         self._backends = attached.catalog.backends
         self._endpoints = attached.catalog.endpoints
+        used: Index[str, Proxied] = Index(
+            graph, "proxies of cluster", demanded, lambda key, _: (key.cluster,)
+        )
         self.clusters: Derived[str, Cluster] = mapped(graph, "clusters", used, self._cluster)
         self.endpoints: Derived[str, ClusterEndpoints] = mapped(
             graph, "cluster endpoints", self.clusters, self._cluster_endpoints
@@ -59,7 +105,7 @@ class Clusters:
         keys = reader.get(self._by_name, name)
         return reader.get(self._backends, keys[0]) if keys else None
 
-    def _cluster(self, reader: Reader, name: str, _: tuple[Key, ...]) -> Cluster | None:
+    def _cluster(self, reader: Reader, name: str, _: Sequence[Proxied]) -> Cluster | None:
         backend = self._backend(reader, name)
         if backend is None:
             return None
@@ -82,21 +128,3 @@ class Clusters:
             return None
         endpoints = reader.get(self._endpoints, backend.key) or ()
         return ClusterEndpoints(name, endpoints, cluster.origin)
-
-
-def proxies_by_cluster(
-    graph: Graph,
-    name: str,
-    source: Node[Named, RouteConfiguration] | Node[Named, FilterChain] | Node[Named, Listener],
-) -> Index[Named, Named]:
-    """From (proxy, cluster) to what of the proxy sends there."""
-
-    def keys(key: Named, row: RouteConfiguration | FilterChain | Listener) -> Iterator[Named]:
-        found = (
-            clusters_of_routes(row)
-            if isinstance(row, RouteConfiguration)
-            else clusters_of_chain(row)
-        )
-        return (Named(key.proxy, cluster) for cluster in found)
-
-    return Index(graph, name, source, keys)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from serai.api.meta import Key
+from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerKey, ListenerState
@@ -16,6 +19,13 @@ from serai.model.settings import Settings
 from serai.translate.httproute import CompiledRoute
 
 
+class Named(NamedTuple):
+    """A resource of one proxy."""
+
+    proxy: Key
+    name: str
+
+
 class Attached(msgspec.Struct, frozen=True):
     """What is attached to what, ready to be translated."""
 
@@ -25,6 +35,7 @@ class Attached(msgspec.Struct, frozen=True):
     addresses: Node[Key, tuple[str, ...]]
     """Where each Gateway's proxy listens, decided by who runs it."""
     listeners: Node[ListenerKey, ListenerState]
+    captures: Node[Key, Capture]
     frontends: Node[FrontendKey, Frontend]
     bindings: Node[BindingKey, Binding]
     attachments: Node[AttachmentKey, Attachment]

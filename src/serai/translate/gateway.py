@@ -14,9 +14,8 @@ from serai.ir.listener import Listener, NamedRoutes
 from serai.ir.origin import Origin
 from serai.ir.route import RouteConfiguration
 from serai.translate import names
-from serai.translate.collections import Attached
+from serai.translate.collections import Attached, Named
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
-from serai.translate.waypoint import Named
 
 
 def gateway_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
@@ -60,7 +59,9 @@ def _group(reader: Reader, attached: Attached, state: ListenerState) -> HostGrou
     entries: list[HostRoutes] = []
     for key, attachment in reader.rows(attached.on_listener, state.key, attached.attachments):
         compiled = reader.get(attached.compiled, key)
-        for target in attachment.targets:
-            if compiled and isinstance(target, ListenerTarget) and target.listener == state.key:
-                entries.append(HostRoutes(target.hostnames, compiled.routes))
+        entries += [
+            HostRoutes(target.hostnames, compiled.routes)
+            for target in attachment.targets
+            if compiled and isinstance(target, ListenerTarget) and target.listener == state.key
+        ]
     return HostGroup((state.listener.hostname or ANY).lower(), tuple(entries))

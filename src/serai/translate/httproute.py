@@ -39,8 +39,10 @@ class CompiledRoute(Value, frozen=True):
 
     routes: tuple[RankedRoute, ...]
     resolved: Verdict
-    dropped: tuple[str, ...] = ()
-    """Rules, or parts of them, that cannot be done, and why."""
+    invalid: tuple[tuple[str, Invalid], ...] = ()
+    """References that cannot be used, by their path in the route."""
+    dropped: tuple[tuple[str, str], ...] = ()
+    """What cannot be done, by its path in the route, and why."""
 
 
 def compile_route(
@@ -49,8 +51,8 @@ def compile_route(
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
     age = Age(route.metadata.creation_timestamp or "", key.namespace, key.name)
     routes: list[RankedRoute] = []
-    invalid: list[Invalid] = []
-    dropped: list[str] = []
+    invalid: list[tuple[str, Invalid]] = []
+    dropped: list[tuple[str, str]] = []
     for index, rule in enumerate(route.spec.rules):
         compiled = _Rule(key, index, rule, resolve)
         invalid += compiled.invalid
@@ -58,13 +60,15 @@ def compile_route(
         for position, match in enumerate(rule.matches or (HTTPRouteMatch(),)):
             problem = _match_problem(match)
             if problem:
-                dropped.append(f"Dropped Rule {compiled.name}, match {position}: {problem}")
+                path = f"{compiled.path}.matches[{position}]"
+                dropped.append((path, f"Dropped Rule {compiled.name}, match {position}: {problem}"))
                 continue
             wanted = _request_match(match, clients)
             built = compiled.route(wanted, position)
             routes.append(RankedRoute(rank(wanted, age, index, position), built))
-    resolved = refused(invalid[0].reason, invalid[0].message) if invalid else RESOLVED
-    return CompiledRoute(tuple(routes), resolved, tuple(dropped))
+    first = invalid[0][1] if invalid else None
+    resolved = refused(first.reason, first.message) if first else RESOLVED
+    return CompiledRoute(tuple(routes), resolved, tuple(invalid), tuple(dropped))
 
 
 class _Rule:
@@ -72,12 +76,12 @@ class _Rule:
 
     def __init__(self, key: Key, index: int, rule: HTTPRouteRule, resolve: ResolveCluster) -> None:
         self.key = key
-        self.index = index
+        self.path = f"spec.rules[{index}]"
         self.name = rule.name or str(index)
-        self.invalid: list[Invalid] = []
-        self.dropped: list[str] = []
+        self.invalid: list[tuple[str, Invalid]] = []
+        self.dropped: list[tuple[str, str]] = []
         self._filters = gather(rule.filters)
-        self._note_unsupported(self._filters)
+        self._note_unsupported(self._filters, f"{self.path}.filters")
         self._action = self._act(rule, resolve)
 
     def route(self, match: RequestMatch, position: int) -> Route:
@@ -86,13 +90,16 @@ class _Rule:
             name=f"{self.key.namespace}/{self.key.name}/{self.name}/{position}",
             match=match,
             action=self._action,
-            origin=Origin(self.key, f"spec.rules[{self.index}]"),
+            origin=Origin(self.key, self.path),
             request_headers=self._filters.request_headers,
             response_headers=self._filters.response_headers,
         )
 
     def _act(self, rule: HTTPRouteRule, resolve: ResolveCluster) -> Action:
-        clusters = tuple(self._weigh(ref, resolve) for ref in rule.backend_refs)
+        clusters = tuple(
+            self._weigh(ref, f"{self.path}.backendRefs[{index}]", resolve)
+            for index, ref in enumerate(rule.backend_refs)
+        )
         if self._filters.unsupported:
             return DirectResponse(500)
         if self._filters.redirect is not None:
@@ -109,12 +116,12 @@ class _Rule:
             rewrite_path=self._filters.rewrite_path,
         )
 
-    def _weigh(self, ref: HTTPBackendRef, resolve: ResolveCluster) -> WeightedCluster:
+    def _weigh(self, ref: HTTPBackendRef, path: str, resolve: ResolveCluster) -> WeightedCluster:
         filters = gather(ref.filters, of_backend=True)
-        self._note_unsupported(filters)
+        self._note_unsupported(filters, f"{path}.filters")
         found = resolve(ref)
         if isinstance(found, Invalid):
-            self.invalid.append(found)
+            self.invalid.append((path, found))
         usable = isinstance(found, str) and not filters.unsupported
         return WeightedCluster(
             cluster=found if usable and isinstance(found, str) else None,
@@ -128,14 +135,15 @@ class _Rule:
             return None
         found = seconds(text)
         if found is None:
+            words = f'timeout "{text}" is not a duration such as 1m30s; there is none'
             self.dropped.append(
-                f'Fall Back in Rule {self.name}: timeout "{text}" is not a duration such as 1m30s'
+                (f"{self.path}.timeouts", f"Fall Back in Rule {self.name}: {words}")
             )
         return found
 
-    def _note_unsupported(self, filters: Filters) -> None:
+    def _note_unsupported(self, filters: Filters, path: str) -> None:
         self.dropped += [
-            f"Rule {self.name} answers 500: filter {each} is not implemented"
+            (path, f"Rule {self.name} answers 500: filter {each} is not implemented")
             for each in filters.unsupported
         ]
 

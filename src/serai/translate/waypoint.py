@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
@@ -30,18 +29,11 @@ from serai.ir.route import Route, RouteConfiguration, Scope, WeightedCluster
 from serai.model.addresses import is_loopback, is_range
 from serai.model.service import BackendKey
 from serai.translate import names
-from serai.translate.collections import Attached
+from serai.translate.collections import Attached, Named
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
-
-
-class Named(NamedTuple):
-    """A resource of one proxy."""
-
-    proxy: Key
-    name: str
 
 
 class _Applied(Value, frozen=True):
@@ -104,7 +96,7 @@ def _targets(
                 pass
 
 
-def _group(  # noqa: PLR0913  a host's group is made of all of these
+def _group(
     reader: Reader,
     attached: Attached,
     frontend: Frontend,

@@ -1,0 +1,1 @@
+"""Composition: the pure core and the edges, put together."""

@@ -1,0 +1,160 @@
+"""The whole program's data flow, on one page."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.attach.capture import captures
+from serai.attach.frontends import bindings, frontends
+from serai.attach.gateways import proxies
+from serai.attach.grants import Grants
+from serai.attach.listeners import listeners
+from serai.attach.routes import Parents, attachments
+from serai.backends import Lookup
+from serai.check.capture import binding_problems, capture_problems
+from serai.check.problems import ProblemKey
+from serai.check.routes import route_problems
+from serai.incremental import Graph, Node, Table, Union
+from serai.model.catalog import catalog
+from serai.model.inputs import Inputs
+from serai.model.settings import Settings
+from serai.status.gateway import class_statuses, gateway_statuses
+from serai.status.rejections import Refusal, Refusals
+from serai.status.route import route_statuses
+from serai.status.service import service_statuses
+from serai.status.values import Status
+from serai.translate.clusters import Clusters, demand
+from serai.translate.collections import Attached
+from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
+from serai.translate.gateway import gateway_listeners, gateway_routes
+from serai.translate.waypoint import (
+    frontend_chains,
+    frontend_routes,
+    loopback_listeners,
+    scopes,
+    waypoint_listeners,
+)
+from serai.xds.resource import Resource
+from serai.xds.snapshot import SnapshotKey, Translated, snapshot
+
+
+class Pipeline(msgspec.Struct, frozen=True):
+    """Everything between what users write and what Envoys get."""
+
+    graph: Graph
+    settings: Settings
+    inputs: Inputs
+    refusals: Table[SnapshotKey, Refusal]
+    attached: Attached
+    translated: Translated
+    snapshot: Node[SnapshotKey, Resource]
+    statuses: Node[Key, Status]
+    problems: Node[ProblemKey, Problem]
+
+
+def pipeline(settings: Settings) -> Pipeline:
+    """Every collection of the control plane, in the order in which data flows."""
+    graph = Graph()
+    inputs = Inputs(graph)
+    refusals: Table[SnapshotKey, Refusal] = Table(graph, "refusals")
+    attached = _attach(graph, inputs, settings)
+    translated = _translate(graph, attached)
+    return Pipeline(
+        graph=graph,
+        settings=settings,
+        inputs=inputs,
+        refusals=refusals,
+        attached=attached,
+        translated=translated,
+        snapshot=snapshot(graph, translated, settings),
+        statuses=_statuses(graph, inputs, attached, Refusals(graph, refusals)),
+        problems=_problems(graph, inputs, attached),
+    )
+
+
+def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
+    """Who applies to what."""
+    known = catalog(graph, inputs, settings)
+    ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
+    captured = captures(graph, known.services, inputs.namespaces, ours)
+    fronts = frontends(graph, captured, known.services)
+    heard = listeners(graph, ours)
+    grants = Grants(graph, inputs.grants)
+    parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
+    joined = attachments(graph, inputs.http_routes, parents)
+    clusters = cluster_names(graph, known, settings)
+    indexes = AttachmentIndexes(graph, joined)
+    return Attached(
+        settings=settings,
+        catalog=known,
+        proxies=ours,
+        addresses=inputs.gateway_addresses,
+        listeners=heard,
+        captures=captured,
+        frontends=fronts,
+        bindings=bindings(graph, fronts),
+        attachments=joined,
+        compiled=compiled_routes(
+            graph, joined, inputs.http_routes, Lookup(known, grants), clusters
+        ),
+        on_service=indexes.on_service,
+        on_waypoint=indexes.on_waypoint,
+        on_listener=indexes.on_listener,
+        cluster_names=clusters,
+    )
+
+
+def _translate(graph: Graph, attached: Attached) -> Translated:
+    """What each proxy should do."""
+    routes = Union(
+        graph, "routes", (frontend_routes(graph, attached), gateway_routes(graph, attached))
+    )
+    heard = Union(
+        graph,
+        "listeners of proxies",
+        (
+            waypoint_listeners(graph, attached),
+            loopback_listeners(graph, attached),
+            gateway_listeners(graph, attached),
+        ),
+    )
+    chains = frontend_chains(graph, attached)
+    demanded = demand(graph, {"routes": routes, "chains": chains, "listeners": heard})
+    clusters = Clusters(graph, attached, demanded)
+    return Translated(
+        listeners=heard,
+        chains=chains,
+        scopes=scopes(graph, attached),
+        routes=routes,
+        demand=demanded,
+        clusters=clusters.clusters,
+        endpoints=clusters.endpoints,
+    )
+
+
+def _statuses(
+    graph: Graph, inputs: Inputs, attached: Attached, refusals: Refusals
+) -> Node[Key, Status]:
+    """What is said back on each object."""
+    parts: tuple[Node[Key, Status], ...] = (
+        class_statuses(graph, inputs.gateway_classes),
+        gateway_statuses(graph, inputs.gateways, attached, refusals),
+        route_statuses(graph, inputs.http_routes, attached, refusals),
+        service_statuses(graph, attached.captures),
+    )
+    return Union(graph, "statuses", parts)
+
+
+def _problems(graph: Graph, inputs: Inputs, attached: Attached) -> Node[ProblemKey, Problem]:
+    """What a person must know."""
+    return Union(
+        graph,
+        "problems",
+        (
+            capture_problems(graph, attached),
+            binding_problems(graph, attached),
+            route_problems(graph, inputs.http_routes, attached),
+        ),
+    )

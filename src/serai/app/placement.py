@@ -1,0 +1,78 @@
+"""On which loopback address each Gateway's proxy listens when all run on one machine.
+
+Two Gateways that listen on the same port cannot share an address, so each gets the first of
+127.0.0.1, 127.0.0.2, ... where its ports are free.  A Gateway keeps what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+
+from serai.api.gateway import Gateway
+from serai.api.meta import Key
+from serai.attach.gateways import Proxy, Role
+from serai.model.settings import Settings
+from serai.translate.waypoint import proxy_port
+
+_MOST = 250
+
+
+def place(
+    proxies: Mapping[Key, Proxy],
+    gateways: Mapping[Key, Gateway],
+    settings: Settings,
+    kept: Mapping[Key, tuple[str, ...]],
+) -> dict[Key, tuple[str, ...]]:
+    """The addresses of every Gateway, as canonical IP addresses.
+
+    `kept` is what was decided before.  What a Gateway asks for in spec.addresses comes first.
+    """
+    placed: dict[Key, tuple[str, ...]] = {}
+    for key in sorted(proxies, key=lambda key: (key not in kept, _age(gateways, key), key)):
+        asked = _asked(gateways[key])
+        if asked:
+            placed[key] = asked
+            continue
+        ports = _ports(proxies[key], settings)
+        taken = {
+            address
+            for other, addresses in placed.items()
+            if ports & _ports(proxies[other], settings)
+            for address in addresses
+        }
+        before = kept.get(key)
+        usable = before is not None and not taken & set(before)
+        placed[key] = before if before and usable else _first_free(proxies[key], settings, taken)
+    return placed
+
+
+def _asked(gateway: Gateway) -> tuple[str, ...]:
+    wanted = (each.value for each in gateway.spec.addresses if each.type == "IPAddress")
+    return tuple(dict.fromkeys(each for each in wanted if _is_ip(each)))
+
+
+def _first_free(proxy: Proxy, settings: Settings, taken: set[str]) -> tuple[str, ...]:
+    preferred = settings.proxy_bind if proxy.role is Role.WAYPOINT else (settings.bind,)
+    if not taken & set(preferred):
+        return preferred
+    candidates: Iterable[str] = (f"127.0.0.{last}" for last in range(1, _MOST))
+    return next(((each,) for each in candidates if each not in taken), preferred)
+
+
+def _ports(proxy: Proxy, settings: Settings) -> set[int]:
+    if proxy.role is Role.WAYPOINT:
+        return {proxy_port(proxy, settings.proxy_port)}
+    return {listener.port for listener in proxy.listeners}
+
+
+def _age(gateways: Mapping[Key, Gateway], key: Key) -> str:
+    return gateways[key].metadata.creation_timestamp or "9999"
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""The pipeline, fed by batches of objects: what every mode has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from serai.api.meta import Key, Object
+from serai.app.pipeline import Pipeline, pipeline
+from serai.app.placement import place
+from serai.model.settings import Settings
+from serai.xds.resource import Resource, ResourceKey
+from serai.xds.snapshot import SnapshotKey
+
+ResourceChanges = dict[str, dict[ResourceKey, Resource | None]]
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """What a batch changed."""
+
+    resources: ResourceChanges
+    """By proxy (``namespace/name``): new and changed resources; None for those that went."""
+    statuses: tuple[Key, ...]
+    problems: bool
+    """Whether the pipeline's problems changed."""
+
+
+class World:
+    """Applies batches, each as one commit, and says what changed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.pipeline: Pipeline = pipeline(settings)
+        self.addresses: dict[Key, tuple[str, ...]] = {}
+
+    def apply(
+        self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
+    ) -> Committed:
+        """Apply objects that are new or changed, and drop those that went.
+
+        `keep` keeps every Gateway on the address it has.
+        """
+        inputs = self.pipeline.inputs
+        for obj in changed:
+            inputs.put(obj)
+        for key in removed:
+            inputs.drop(key)
+        return self.commit(keep=keep)
+
+    def commit(self, *, keep: bool = True) -> Committed:
+        """Bring everything up to date with what was put in."""
+        graph = self.pipeline.graph
+        changes = graph.commit()
+        found = _Changes()
+        found.add(changes)
+        if "proxies" in changes and self.pipeline.settings.standalone:
+            self._place(keep=keep)
+            found.add(graph.commit())
+        return self._committed(found)
+
+    def _place(self, *, keep: bool) -> None:
+        pipe = self.pipeline
+        proxies = dict(pipe.attached.proxies.items())
+        gateways = {key: row for key in proxies if (row := pipe.inputs.gateways.row(key))}
+        kept = self.addresses if keep else {}
+        placed = place(proxies, gateways, pipe.settings, kept)
+        for key in self.addresses.keys() - placed.keys():
+            pipe.inputs.gateway_addresses.drop(key)
+        for key, addresses in placed.items():
+            pipe.inputs.gateway_addresses.put(key, addresses)
+        self.addresses = placed
+
+    def _committed(self, found: _Changes) -> Committed:
+        resources: ResourceChanges = {}
+        for key in found.snapshot:
+            name = f"{key.proxy.namespace}/{key.proxy.name}"
+            resources.setdefault(name, {})[key.resource] = self.pipeline.snapshot.row(key)
+        return Committed(resources, tuple(found.statuses), found.problems)
+
+
+class _Changes:
+    """What one or two commits changed, together."""
+
+    def __init__(self) -> None:
+        self.snapshot: dict[SnapshotKey, None] = {}
+        self.statuses: dict[Key, None] = {}
+        self.problems = False
+
+    def add(self, changes: Mapping[str, Iterable[object]]) -> None:
+        """Add what a commit changed."""
+        self.snapshot.update(dict.fromkeys(changes.get("snapshot", ())))  # type: ignore[arg-type]
+        self.statuses.update(dict.fromkeys(changes.get("statuses", ())))  # type: ignore[arg-type]
+        self.problems = self.problems or "problems" in changes

@@ -1,0 +1,89 @@
+"""SER05: services that ask for a waypoint and what hinders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.attach.capture import Capture
+from serai.attach.frontends import Binding, BindingKey
+from serai.check.problems import ProblemKey, keyed
+from serai.incremental import Derived, Graph, Reader
+from serai.model.service import Resolution, Service
+from serai.translate.collections import Attached
+from serai.translate.compiled import SENDABLE
+
+_CODES = {"WaypointIsNotReady": "SER0501", "UnsupportedTrafficType": "SER0502"}
+_DENIED = "SER0507"
+
+
+def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:
+    """Services that are not captured though they ask for it, or captured in vain."""
+
+    def rows(reader: Reader, key: Key, capture: Capture) -> Iterator[tuple[ProblemKey, Problem]]:
+        if capture.waypoint is None:
+            return
+        if not capture.verdict.ok:
+            yield keyed(_not_captured(key, capture))
+            return
+        service = reader.get(attached.catalog.services, key)
+        if service is not None:
+            yield from (keyed(problem) for problem in _in_vain(service))
+
+    return Derived(graph, "problems of capture", attached.captures, rows)
+
+
+def _not_captured(key: Key, capture: Capture) -> Problem:
+    return Problem(
+        code=_CODES.get(capture.verdict.reason, _DENIED),
+        severity="warning",
+        message=f"not captured: {capture.verdict.message}",
+        remedy=f"{capture.because}: correct that label, or the Gateway it names.",
+        key=key,
+    )
+
+
+def _in_vain(service: Service) -> Iterator[Problem]:
+    if not service.addresses:
+        yield Problem(
+            code="SER0503",
+            severity="warning",
+            message="captured, but it has no address, so that no client can reach the waypoint by"
+            " one; it can still be sent to by routes",
+            remedy="Give it an address: clusterIP of a Service, spec.addresses of a ServiceEntry."
+            " On one machine, one of 127.0.0.0/8 is captured without a mesh.",
+            key=service.key,
+        )
+    if service.resolution not in SENDABLE:
+        yield Problem(
+            code="SER0508",
+            severity="warning",
+            message=f"resolution {service.resolution} is not implemented yet; requests for it are"
+            " answered 503",
+            remedy=f"Use {Resolution.DNS} or STATIC.",
+            key=service.key,
+            path="spec.resolution",
+        )
+
+
+def binding_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:
+    """Services whose address and port another one owns."""
+
+    def rows(_: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[ProblemKey, Problem]]:
+        winner = binding.frontend.service
+        for loser in binding.losers:
+            yield keyed(
+                Problem(
+                    code="SER0506",
+                    severity="error",
+                    message=f"address {key.cidr} port {key.port} belongs to {winner}, which comes"
+                    " first (a Service before a ServiceEntry, then the oldest, then by name);"
+                    " traffic to it goes there",
+                    remedy="Give one of the two another address or port.",
+                    key=loser.service,
+                    path=f"{key.cidr}:{key.port}",
+                )
+            )
+
+    return Derived(graph, "problems of bindings", attached.bindings, rows)

@@ -1,0 +1,1 @@
+"""What we say back: the status of every object, as values."""

@@ -1,0 +1,56 @@
+"""The status of routes, for each parent of ours.  Gateway API: RouteParentStatus."""
+
+from __future__ import annotations
+
+from serai.api.gateway import HTTPRoute
+from serai.api.meta import Condition, Key
+from serai.attach.gateways import CONTROLLER
+from serai.attach.routes import Attachment, AttachmentKey
+from serai.attach.verdict import Verdict, refused
+from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.status.rejections import Refusals
+from serai.status.values import RouteParentStatus, RouteStatus, condition
+from serai.translate.collections import Attached
+from serai.translate.httproute import CompiledRoute
+
+PROGRAMMED = "serai.dev/Programmed"
+
+
+def route_statuses(
+    graph: Graph, routes: Node[Key, HTTPRoute], attached: Attached, refusals: Refusals
+) -> Derived[Key, RouteStatus]:
+    """The status of each route that names a parent of ours."""
+
+    def status(reader: Reader, key: Key, route: HTTPRoute) -> RouteStatus | None:
+        parents: list[RouteParentStatus] = []
+        refusal = next(iter(refusals.of_object(reader, key)), None)
+        programmed = (
+            refused("Rejected", f"Envoy refused {refusal.resource.name}: {refusal.message}")
+            if refusal
+            else None
+        )
+        for position in range(len(route.spec.parent_refs)):
+            attachment_key = AttachmentKey(key, position)
+            attachment = reader.get(attached.attachments, attachment_key)
+            compiled = reader.get(attached.compiled, attachment_key)
+            if attachment is not None and compiled is not None:
+                generation = route.metadata.generation
+                found = _conditions(attachment, compiled, programmed, generation)
+                parents.append(RouteParentStatus(attachment.parent, CONTROLLER, found))
+        return RouteStatus(tuple(parents)) if parents else None
+
+    return mapped(graph, "statuses of HTTPRoute", routes, status)
+
+
+def _conditions(
+    attachment: Attachment, compiled: CompiledRoute, programmed: Verdict | None, generation: int
+) -> tuple[Condition, ...]:
+    verdicts = {"Accepted": attachment.verdict, "ResolvedRefs": compiled.resolved}
+    words = "; ".join(words for _, words in compiled.dropped)
+    if compiled.dropped and attachment.verdict.ok and not compiled.routes:
+        verdicts["Accepted"] = refused("UnsupportedValue", words)
+    elif compiled.dropped:
+        verdicts["PartiallyInvalid"] = Verdict(ok=True, reason="UnsupportedValue", message=words)
+    if programmed is not None:
+        verdicts[PROGRAMMED] = programmed
+    return tuple(condition(kind, verdict, generation) for kind, verdict in verdicts.items())

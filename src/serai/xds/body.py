@@ -1,0 +1,21 @@
+"""A message -> the resource that is sent."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from google.protobuf.message import Message
+
+from serai.ir.origin import Origin
+from serai.xds.resource import Resource, ResourceType
+
+ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": {}}
+"""Wait for what a listener names for as long as it takes: what was there before goes on serving."""
+
+
+def resource(
+    kind: ResourceType, name: str, message: Message, origins: tuple[Origin, ...]
+) -> Resource:
+    """Serialise a message; its version is a hash of its bytes."""
+    body = message.SerializeToString(deterministic=True)
+    return Resource(kind, name, blake2b(body, digest_size=8).hexdigest(), body, origins)

@@ -1,0 +1,52 @@
+"""Which connection goes to which filter chain, as a matcher tree: port first, then address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from serai.ir.listener import ChainMatch
+from serai.proto.envoy import DestinationIPInput, DestinationPortInput, IPMatcher, StringValue
+from serai.proto.pool import pack
+
+
+def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
+    """A map of ports, each with a trie of address ranges of which the longest wins."""
+    ports: dict[int, list[ChainMatch]] = {}
+    for match in matches:
+        ports.setdefault(match.port, []).append(match)
+    by_port = {str(port): {"matcher": _by_address(ports[port])} for port in sorted(ports)}
+    return {
+        "matcher_tree": {
+            "input": _extension("port", DestinationPortInput()),
+            "exact_match_map": {"map": by_port},
+        }
+    }
+
+
+def _by_address(matches: list[ChainMatch]) -> dict[str, Any]:
+    ranges = [
+        {"ranges": [_range(match.cidr)], "on_match": {"action": _chain(match.chain)}}
+        for match in sorted(matches, key=lambda each: each.cidr)
+    ]
+    return {
+        "matcher_tree": {
+            "input": _extension("address", DestinationIPInput()),
+            "custom_match": _extension("ranges", IPMatcher(range_matchers=ranges)),
+        }
+    }
+
+
+def _range(cidr: str) -> dict[str, Any]:
+    address, _, bits = cidr.partition("/")
+    whole = 128 if ":" in address else 32
+    return {"address_prefix": address, "prefix_len": {"value": int(bits or whole)}}
+
+
+def _chain(name: str) -> dict[str, Any]:
+    return _extension(name, StringValue(value=name))
+
+
+def _extension(name: str, config: Message) -> dict[str, Any]:
+    return {"name": name, "typed_config": pack(config)}

@@ -1,0 +1,40 @@
+"""ir.RequestMatch -> RouteMatch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
+from serai.xds.listener import PEER_PRINCIPAL
+
+
+def encode_match(match: RequestMatch, trust_domain: str) -> dict[str, Any]:
+    """A route's match.  The namespace of a client is that of its SPIFFE identity."""
+    headers = [_value(each, "string_match") for each in match.headers]
+    if match.method is not None:
+        headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
+    encoded: dict[str, Any] = {
+        **_path(match.path),
+        "headers": headers,
+        "query_parameters": [_value(each, "string_match") for each in match.query],
+    }
+    if match.client_namespace:
+        prefix = f"spiffe://{trust_domain}/ns/{match.client_namespace}/"
+        encoded["filter_state"] = [{"key": PEER_PRINCIPAL, "string_match": {"prefix": prefix}}]
+    return encoded
+
+
+def _path(path: PathMatch) -> dict[str, Any]:
+    match path.kind:
+        case PathKind.EXACT:
+            return {"path": path.value}
+        case PathKind.REGEX:
+            return {"safe_regex": {"regex": path.value}}
+        case PathKind.PREFIX:
+            whole = path.value.rstrip("/")
+            return {"path_separated_prefix": whole} if whole else {"prefix": "/"}
+
+
+def _value(match: ValueMatch, field: str) -> dict[str, Any]:
+    pattern = {"safe_regex": {"regex": match.value}} if match.regex else {"exact": match.value}
+    return {"name": match.name, field: pattern}

@@ -1,0 +1,185 @@
+"""ir.RouteConfiguration and ir.Scope -> RouteConfiguration and ScopedRouteConfiguration."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from serai.ir.match import PathKind
+from serai.ir.route import (
+    DirectResponse,
+    Forward,
+    HeaderMutations,
+    PathRewrite,
+    Redirect,
+    Route,
+    Scope,
+    VirtualHost,
+    WeightedCluster,
+)
+from serai.ir.route import RouteConfiguration as IrRoutes
+from serai.model.addresses import with_port
+from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
+from serai.translate.names import INVALID_BACKEND
+from serai.xds.body import resource
+from serai.xds.listener import DESTINATION_HEADER
+from serai.xds.match import encode_match
+from serai.xds.resource import Resource, ResourceType
+
+_STATUS = {
+    301: "MOVED_PERMANENTLY",
+    302: "FOUND",
+    303: "SEE_OTHER",
+    307: "TEMPORARY_REDIRECT",
+    308: "PERMANENT_REDIRECT",
+}
+
+
+def encode_routes(routes: IrRoutes, trust_domain: str) -> Resource:
+    """A route configuration; the header that chose it never reaches an endpoint."""
+    message = RouteConfiguration(
+        name=routes.name,
+        virtual_hosts=[_virtual_host(host, trust_domain) for host in routes.virtual_hosts],
+        request_headers_to_remove=[DESTINATION_HEADER],
+        ignore_port_in_host_matching=True,
+    )
+    return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
+
+
+def encode_scope(scope: Scope) -> Resource:
+    """A scope: the destination as Envoy prints it, and the route configuration for it."""
+    key = with_port(scope.address, scope.port)
+    message = ScopedRouteConfiguration(
+        name=scope.name,
+        route_configuration_name=scope.routes,
+        key={"fragments": [{"string_key": key}]},
+    )
+    return resource(ResourceType.SCOPE, scope.name, message, (scope.origin,))
+
+
+def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
+    return {
+        "name": host.name,
+        "domains": host.domains,
+        "routes": [_route(route, trust_domain) for route in host.routes],
+    }
+
+
+def _route(route: Route, trust_domain: str) -> dict[str, Any]:
+    return {
+        "name": route.name,
+        "match": encode_match(route.match, trust_domain),
+        **_action(route),
+        **_mutations(route.request_headers, "request"),
+        **_mutations(route.response_headers, "response"),
+    }
+
+
+def _action(route: Route) -> dict[str, Any]:
+    match route.action:
+        case Forward() as forward:
+            return {"route": _forward(forward, route)}
+        case Redirect() as redirect:
+            return {"redirect": _redirect(redirect, route)}
+        case DirectResponse(status, body):
+            text = {"body": {"inline_string": body}} if body else {}
+            return {"direct_response": {"status": status, **text}}
+
+
+def _forward(forward: Forward, route: Route) -> dict[str, Any]:
+    action: dict[str, Any] = {
+        **_clusters(forward.clusters),
+        "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
+        "timeout": timedelta(seconds=forward.request_timeout_seconds or 0),
+        **_rewrite(forward.rewrite_path, route),
+    }
+    if forward.rewrite_host is not None:
+        action["host_rewrite_literal"] = forward.rewrite_host
+    if forward.backend_timeout_seconds:
+        action["retry_policy"] = {
+            "num_retries": {"value": 0},
+            "per_try_timeout": timedelta(seconds=forward.backend_timeout_seconds),
+        }
+    return action
+
+
+def _clusters(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
+    only = clusters[0]
+    if len(clusters) == 1 and not _changes_headers(only):
+        return {"cluster": only.cluster or INVALID_BACKEND}
+    return {
+        "weighted_clusters": {
+            "clusters": [
+                {
+                    "name": each.cluster or INVALID_BACKEND,
+                    "weight": {"value": each.weight},
+                    **_mutations(each.request_headers, "request"),
+                    **_mutations(each.response_headers, "response"),
+                }
+                for each in clusters
+            ]
+        }
+    }
+
+
+def _changes_headers(cluster: WeightedCluster) -> bool:
+    none = HeaderMutations()
+    return (cluster.request_headers, cluster.response_headers) != (none, none)
+
+
+def _redirect(redirect: Redirect, route: Route) -> dict[str, Any]:
+    action: dict[str, Any] = {"response_code": _STATUS[redirect.status]}
+    if redirect.scheme:
+        action["scheme_redirect"] = redirect.scheme
+    if redirect.host:
+        action["host_redirect"] = redirect.host
+    if redirect.port:
+        action["port_redirect"] = redirect.port
+    if redirect.path is not None and not redirect.path.prefix:
+        return {**action, "path_redirect": redirect.path.value}
+    return {**action, **_rewrite(redirect.path, route)}
+
+
+def _rewrite(path: PathRewrite | None, route: Route) -> dict[str, Any]:
+    """A new path; in place of a prefix it must leave exactly one slash between the parts.
+
+    Gateway API: HTTPPathModifier.
+    """
+    if path is None:
+        return {}
+    if not path.prefix:
+        return _regex_rewrite("^/.*$", path.value)
+    matched = route.match.path
+    prefix = matched.value.rstrip("/") if matched.kind is PathKind.PREFIX else matched.value
+    replacement = path.value.rstrip("/")
+    if prefix and replacement:
+        return {"prefix_rewrite": replacement}
+    return _regex_rewrite(f"^{re.escape(prefix)}/*", f"{replacement}/")
+
+
+def _regex_rewrite(pattern: str, substitution: str) -> dict[str, Any]:
+    literal = substitution.replace("\\", "\\\\")
+    return {"regex_rewrite": {"pattern": {"regex": pattern}, "substitution": literal}}
+
+
+def _mutations(mutations: HeaderMutations, side: str) -> dict[str, Any]:
+    added = [
+        *(_header(name, value, "OVERWRITE_IF_EXISTS_OR_ADD") for name, value in mutations.set),
+        *(_header(name, value, "APPEND_IF_EXISTS_OR_ADD") for name, value in mutations.add),
+    ]
+    found: dict[str, Any] = {}
+    if added:
+        found[f"{side}_headers_to_add"] = added
+    if mutations.remove:
+        found[f"{side}_headers_to_remove"] = mutations.remove
+    return found
+
+
+def _header(name: str, value: str, action: str) -> dict[str, Any]:
+    """A user's percent sign is no operator of Envoy's."""
+    return {
+        "header": {"key": name, "value": value.replace("%", "%%")},
+        "append_action": action,
+        "keep_empty_value": True,
+    }
