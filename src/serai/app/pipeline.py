@@ -14,7 +14,9 @@ from serai.attach.listeners import listeners
 from serai.attach.routes import Parents, attachments
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
+from serai.check.gateways import gateway_problems
 from serai.check.problems import ProblemKey
+from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
 from serai.incremental import Graph, Node, Table, Union
 from serai.model.catalog import catalog
@@ -70,7 +72,7 @@ def pipeline(settings: Settings) -> Pipeline:
         translated=translated,
         snapshot=snapshot(graph, translated, settings),
         statuses=_statuses(graph, inputs, attached, Refusals(graph, refusals)),
-        problems=_problems(graph, inputs, attached),
+        problems=_problems(graph, inputs, attached, refusals),
     )
 
 
@@ -147,7 +149,12 @@ def _statuses(
     return Union(graph, "statuses", parts)
 
 
-def _problems(graph: Graph, inputs: Inputs, attached: Attached) -> Node[ProblemKey, Problem]:
+def _problems(
+    graph: Graph,
+    inputs: Inputs,
+    attached: Attached,
+    refusals: Table[SnapshotKey, Refusal],
+) -> Node[ProblemKey, Problem]:
     """What a person must know."""
     return Union(
         graph,
@@ -155,6 +162,8 @@ def _problems(graph: Graph, inputs: Inputs, attached: Attached) -> Node[ProblemK
         (
             capture_problems(graph, attached),
             binding_problems(graph, attached),
+            gateway_problems(graph, inputs.gateways, attached),
             route_problems(graph, inputs.http_routes, attached),
+            refusal_problems(graph, refusals),
         ),
     )

@@ -1,0 +1,109 @@
+"""Listeners are held back while another process has their port.
+
+Envoy's sockets share ports with other Envoys of the same user without a word (SO_REUSEPORT), so
+that half of the requests would go elsewhere; and a bind that fails is not tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.envoy.listening import port_in_use, who_listens
+from serai.ir.listener import Listener
+from serai.xds.resource import Resource, ResourceKey, ResourceType
+
+Socket = tuple[str, int]
+Found = Callable[[ResourceKey], Listener | None]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A listener that waits for its port."""
+
+    resource: Resource
+    problem: Problem
+
+
+class PortGate:
+    """Lets a proxy's listeners through once their ports are free, or its own Envoy's."""
+
+    def __init__(self, own_pids: Callable[[], frozenset[int]]) -> None:
+        self._own_pids = own_pids
+        self.held: dict[tuple[Key, ResourceKey], Held] = {}
+        self._passed: set[tuple[Key, ResourceKey, tuple[Socket, ...]]] = set()
+
+    async def filter(
+        self, proxy: Key, changes: Mapping[ResourceKey, Resource | None], found: Found
+    ) -> dict[ResourceKey, Resource | None]:
+        """The changes without listeners whose port is taken; those are held from now on."""
+        passing: dict[ResourceKey, Resource | None] = {}
+        for key, resource in changes.items():
+            if key.type is not ResourceType.LISTENER:
+                passing[key] = resource
+                continue
+            self.held.pop((proxy, key), None)
+            listener = found(key) if resource is not None else None
+            problem = await self._problem(proxy, key, listener) if listener else None
+            if resource is not None and problem is not None:
+                self.held[proxy, key] = Held(resource, problem)
+            else:
+                passing[key] = resource
+        return passing
+
+    async def released(
+        self, found: Callable[[Key, ResourceKey], Listener | None]
+    ) -> list[tuple[Key, ResourceKey, Resource]]:
+        """Held listeners whose ports have become free."""
+        free = []
+        for (proxy, key), held in list(self.held.items()):
+            listener = found(proxy, key)
+            if listener is None or await self._problem(proxy, key, listener) is None:
+                del self.held[proxy, key]
+                free.append((proxy, key, held.resource))
+        return free
+
+    async def _problem(self, proxy: Key, key: ResourceKey, listener: Listener) -> Problem | None:
+        sockets = tuple((address, listener.port) for address in listener.addresses)
+        if (proxy, key, sockets) in self._passed:
+            return None
+        for address, port in sockets:
+            refusal = _try(address, port)
+            if refusal is None:
+                continue
+            if refusal.errno == errno.EACCES:
+                return _not_allowed(address, port, proxy)
+            holder = await asyncio.to_thread(who_listens, address, port)
+            if holder is None or holder.pid not in self._own_pids():
+                return port_in_use(address, port, holder, str(proxy))
+        self._passed.add((proxy, key, sockets))
+        return None
+
+
+def _try(address: str, port: int) -> OSError | None:
+    """Bind a port and let it go again; why it could not be bound, if so."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error
+    return None
+
+
+def _not_allowed(address: str, port: int, proxy: Key) -> Problem:
+    return Problem(
+        code="SER0907",
+        severity="error",
+        message=f"Port {port} of {address} needs privileges that this user does not have;"
+        f" {proxy} can't listen there.",
+        remedy="Use a port from 1024 up, or allow it:"
+        " `sudo sysctl net.ipv4.ip_unprivileged_port_start=0`.",
+        key=proxy,
+    )

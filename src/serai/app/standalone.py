@@ -1,0 +1,191 @@
+"""`serai run`: a folder of manifests, served by Envoys on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import msgspec
+import structlog
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.app.ports import PortGate
+from serai.app.world import Committed, World
+from serai.attach.gateways import Proxy
+from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
+from serai.envoy.fleet import Fleet
+from serai.envoy.launch import GatewaySpec
+from serai.envoy.state import Instance
+from serai.ir.listener import Listener
+from serai.server.ads import AdsServer
+from serai.sources.folder import Batch, FolderSource
+from serai.status.rejections import Refusal
+from serai.translate.collections import Named
+from serai.xds.resource import Resource, ResourceKey
+from serai.xds.snapshot import SnapshotKey
+
+log = structlog.get_logger(__name__)
+
+PORT_SECONDS = 1.0
+"""Between looks at ports that others had."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A batch that was applied, for whoever shows it."""
+
+    batch: Batch
+    committed: Committed
+    first: bool = False
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run, beyond what the core is told by its Settings."""
+
+    xds: str = ""
+    """``host:port`` where Envoys of others may ask too; empty: only our own, by a unix socket."""
+    only: frozenset[str] = frozenset()
+    """Gateways (``namespace/name``) to run an Envoy for; empty: all."""
+    drain_seconds: int = 15
+
+
+class Standalone:
+    """Reads, translates, serves, and keeps the Envoys; everything in one event loop."""
+
+    def __init__(
+        self,
+        source: FolderSource,
+        world: World,
+        server: AdsServer,
+        fleet: Fleet | None,
+        instance: Instance,
+        options: Options,
+    ) -> None:
+        """`fleet` is None where Envoys are somebody else's business."""
+        self.source = source
+        self.world = world
+        self.server = server
+        self.fleet = fleet
+        self.instance = instance
+        self.options = options
+        self.batch = Batch()
+        self.on_change: Callable[[Change], None] = lambda _: None
+        self._gate = PortGate(self._own_pids)
+        self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
+        self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
+        self._lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Read everything once, and only then answer Envoys and start them."""
+        self.batch = await asyncio.to_thread(self.source.scan)
+        await self._apply(self.batch, first=True)
+        self.server.mark_ready()
+        self.instance.xds_socket.unlink(missing_ok=True)
+        await self.server.start(f"unix:{self.instance.xds_socket}")
+        if self.options.xds:
+            await self.server.start(self.options.xds)
+        await self._ensure_envoys()
+
+    async def follow(self) -> None:
+        """Apply every change of the files, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_files())
+            tasks.create_task(self._follow_ports())
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """End the Envoys, each after its requests in flight, and everything else."""
+        if self.fleet is not None:
+            await self.fleet.stop(drain=drain)
+        await self.server.stop()
+        self.instance.release(keep_logs=self.fleet is not None and self.fleet.had_deaths)
+
+    def problems(self) -> list[Problem]:
+        """Everything a person should know now: of files, of objects, of ports."""
+        of_objects = [
+            msgspec.structs.replace(problem, place=self.batch.places.get(key.key))
+            for key, problem in sorted(self.world.pipeline.problems.items())
+        ]
+        held = [held.problem for held in self._gate.held.values()]
+        return [*self.batch.problems, *of_objects, *held]
+
+    async def _follow_files(self) -> None:
+        async for batch in self.source.changes():
+            self.batch = batch
+            await self._apply(batch)
+            await self._ensure_envoys()
+
+    async def _follow_ports(self) -> None:
+        while True:
+            await asyncio.sleep(PORT_SECONDS)
+            if not self._gate.held:
+                continue
+            async with self._lock:
+                for proxy, key, resource in await self._gate.released(self._listener):
+                    self.server.publish({_name(proxy): {key: resource}})
+                    self._tell_refusals(proxy)
+
+    async def _apply(self, batch: Batch, *, first: bool = False) -> None:
+        async with self._lock:
+            committed = self.world.apply(batch.changed.values(), batch.removed)
+            await self._publish(committed)
+        self.on_change(Change(batch, committed, first))
+
+    async def _publish(self, committed: Committed) -> None:
+        passing: dict[str, Mapping[ResourceKey, Resource | None]] = {}
+        for name, changes in committed.resources.items():
+            namespace, _, gateway = name.partition("/")
+            proxy = Key("Gateway", namespace, gateway)
+            passing[name] = await self._gate.filter(
+                proxy, changes, lambda key, proxy=proxy: self._listener(proxy, key)
+            )
+            self._tell_refusals(proxy)
+        self.server.publish(passing)
+
+    def _tell_refusals(self, proxy: Key) -> None:
+        """Put what is not in force at a proxy, and why, on the objects it came from."""
+        held = {
+            key: Refusal(key, each.problem.message, each.resource.origins)
+            for (other, key), each in self._gate.held.items()
+            if other == proxy
+        }
+        wanted = {**self._rejected.get(proxy, {}), **held}
+        table = self.world.pipeline.refusals
+        for key in self._told.get(proxy, {}).keys() - wanted.keys():
+            table.drop(SnapshotKey(proxy, key))
+        for key, refusal in wanted.items():
+            table.put(SnapshotKey(proxy, key), refusal)
+        self._told[proxy] = wanted
+        self.world.commit()
+
+    def _listener(self, proxy: Key, key: ResourceKey) -> Listener | None:
+        return self.world.pipeline.translated.listeners.row(Named(proxy, key.name))
+
+    def _own_pids(self) -> frozenset[int]:
+        statuses = self.fleet.statuses() if self.fleet is not None else ()
+        recorded = (record.pid.number for record in self.instance.records())
+        return frozenset({*(status.pid for status in statuses), *recorded})
+
+    async def _ensure_envoys(self) -> None:
+        if self.fleet is None:
+            return
+        proxies = self.world.pipeline.attached.proxies
+        wanted = {
+            proxy.name: self._spec(proxy)
+            for _, proxy in sorted(proxies.items())
+            if not self.options.only or proxy.name in self.options.only
+        }
+        await self.fleet.ensure(wanted)
+
+    def _spec(self, proxy: Proxy) -> GatewaySpec:
+        settings = BootstrapSettings(
+            gateway=proxy.name,
+            node_id=f"{proxy.key.name}.{proxy.key.namespace}",
+            xds=UnixSocket(str(self.instance.xds_socket)),
+        )
+        return GatewaySpec(
+            bootstrap=render(bootstrap(settings)), drain_seconds=self.options.drain_seconds
+        )
+
+
+def _name(proxy: Key) -> str:
+    return f"{proxy.namespace}/{proxy.name}"

@@ -1,0 +1,66 @@
+"""SER03: Gateways and listeners that serve nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.gateway import Gateway
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.attach.gateways import BORROWED_CLASSES, OWN_CLASSES
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.verdict import Verdict
+from serai.check.problems import ProblemKey, keyed
+from serai.incremental import Derived, Graph, Node, Reader
+from serai.translate.collections import Attached
+
+
+def gateway_problems(
+    graph: Graph, gateways: Node[Key, Gateway], attached: Attached
+) -> Derived[ProblemKey, Problem]:
+    """Gateways of a class that nobody knows, and listeners that cannot be used."""
+
+    def rows(reader: Reader, key: Key, gateway: Gateway) -> Iterator[tuple[ProblemKey, Problem]]:
+        if reader.get(attached.proxies, key) is None:
+            if attached.settings.standalone:
+                yield keyed(_not_ours(key, gateway))
+            return
+        for position, listener in enumerate(gateway.spec.listeners):
+            state = reader.get(attached.listeners, ListenerKey(key, listener.name))
+            if state is not None:
+                path = f"spec.listeners[{position}]"
+                yield from (keyed(problem) for problem in _of_listener(key, state, path))
+
+    return Derived(graph, "problems of gateways", gateways, rows)
+
+
+def _not_ours(key: Key, gateway: Gateway) -> Problem:
+    known = ", ".join(sorted(OWN_CLASSES | BORROWED_CLASSES))
+    return Problem(
+        code="SER0308",
+        severity="warning",
+        message=f'class "{gateway.spec.gateway_class_name}" is not ours, so this Gateway is left'
+        " alone and nothing attaches to it",
+        remedy=f"Without a GatewayClass object these are ours: {known}.",
+        key=key,
+        path="spec.gatewayClassName",
+    )
+
+
+def _of_listener(key: Key, state: ListenerState, path: str) -> Iterator[Problem]:
+    for verdict in (state.accepted, state.resolved):
+        if not verdict.ok:
+            yield Problem(
+                code="SER0305" if state.conflict else "SER0309",
+                severity="error",
+                message=f"listener {state.listener.name} is not served: {verdict.message}",
+                remedy=_remedy(verdict),
+                key=key,
+                path=path,
+            )
+
+
+def _remedy(verdict: Verdict) -> str:
+    if verdict.reason == "HostnameConflict":
+        return "Give each listener of a port another hostname."
+    return "Correct it; the other listeners are served."
