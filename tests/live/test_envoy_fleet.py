@@ -103,6 +103,10 @@ async def test_stop_lets_a_request_in_flight_finish(tmp_path: Path, port: int) -
         stopping = asyncio.create_task(made.fleet.stop())
         await made.until("draining")
         assert made.fleet.statuses()[0].state == "draining"
+        await asyncio.sleep(0.3)
+        with pytest.raises(httpx2.ConnectError):
+            await get(port)
+        assert not request.done()
         assert await request == "slow"
         await stopping
         assert 0.5 < time.monotonic() - begun < SECONDS

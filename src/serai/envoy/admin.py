@@ -51,9 +51,15 @@ class Admin:
         self.address = address
         # No proxy of the environment: the admin interface is on this machine.  And no TLS: loading
         # the authorities would take longer than all else.
-        self._http = httpx2.AsyncClient(
-            base_url=f"http://{address}", timeout=timeout_seconds, trust_env=False, verify=False
-        )
+        try:
+            self._http = httpx2.AsyncClient(
+                base_url=f"http://{address}",
+                timeout=timeout_seconds,
+                trust_env=False,
+                verify=False,
+            )
+        except httpx2.InvalidURL as error:
+            raise AdminError(f"{address!r} is no address of an admin interface") from error
 
     async def __aenter__(self) -> Self:
         """The client itself."""
