@@ -1,0 +1,1 @@
+"""Where objects come from: folders and files of YAML and JSON."""
