@@ -12,7 +12,7 @@ from serai.api.fields import fields_of
 from serai.api.fields_check import LONGEST_NAME, Findings, nearest_name, without_nulls
 from serai.api.kinds import Kind
 from serai.api.meta import Key, Object
-from serai.api.problem import Problem
+from serai.api.problem import MORE, Problem
 from serai.api.validate_meta import metadata_problems
 
 DEFAULT_NAMESPACE = "default"
@@ -107,7 +107,7 @@ def _stamped(problems: list[Problem], key: Key | None) -> tuple[Problem, ...]:
 
 def _more(count: int) -> Problem:
     message = f"and {count} more problems in this object"
-    return Problem("SER0014", "error", message, "Correct those listed first.")
+    return Problem(MORE, "error", message, "Correct those listed first.")
 
 
 def _refused(code: str, message: str) -> Decoded:

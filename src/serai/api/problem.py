@@ -9,6 +9,10 @@ import msgspec
 from serai.api.meta import Key
 
 
+MORE = "SER0014"
+"""The code of the problem that only counts further ones."""
+
+
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     """A position in a file; lines count from 1, and 0 means the file as a whole."""
 

@@ -1,0 +1,187 @@
+"""What one file says, and what it said before, of each object."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from serai.api.meta import Key, Object
+from serai.api.problem import MORE, Place, Problem
+from serai.sources.documents import Document, decode_text, split
+from serai.sources.find import FoundFile, Signature
+from serai.sources.reading import MOST_LISTED, Reading, read_document
+
+LARGEST_FILE = 64 << 20
+"""Bytes; larger files are not read."""
+SETTLED_SECONDS = 0.3
+"""A file that looks half written is believed when nothing has changed it for this long."""
+FINEST_CLOCK_SECONDS = 0.1
+"""Two changes closer than this may bear the same time."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One document of a file."""
+
+    line: int
+    digest: bytes
+    reading: Reading
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file as last read."""
+
+    path: str
+    signature: Signature | None = None
+    """None where the file must be read again whatever its signature."""
+    digest: bytes = b""
+    parts: tuple[Part, ...] = ()
+    objects: dict[Key, tuple[tuple[int, Object], ...]] = {}
+    """Each object's versions in this file with their lines, usually one."""
+    broken: dict[Key, int] = {}
+    """Objects that are there but can't be used, with their lines."""
+    suspects: dict[Key, frozenset[bytes]] = {}
+    """Objects that were there and are gone from sight while documents (by digest) appeared that
+    don't tell what they are."""
+    unreadable: Problem | None = None
+    """Set where the file as a whole can't be read now; the rest is as read before."""
+    half_written: bool = False
+    """Whether the file has changed, but seems unfinished; the rest is as read before."""
+
+    @property
+    def keys(self) -> set[Key]:
+        """Every object that this file has to do with."""
+        return self.objects.keys() | self.broken.keys() | self.suspects.keys()
+
+    def versions(self, key: Key) -> tuple[tuple[int, Object], ...]:
+        """The versions of an object in this file that can be used."""
+        return () if self.unreadable else self.objects.get(key, ())
+
+    def claims(self, key: Key) -> bool:
+        """Whether an object may be in this file although no version of it can be used."""
+        return key in self.broken or key in self.suspects or bool(self.unreadable)
+
+    def says_the_same(self, later: File) -> bool:
+        """Whether a later reading of the file changes nothing for any object."""
+        return (
+            self.parts is later.parts
+            and self.path == later.path
+            and self.unreadable == later.unreadable
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        """The problems of this file, with their places; past a number only how many."""
+        if self.unreadable:
+            yield self.unreadable
+            return
+        listed, more = 0, 0
+        for part in self.parts:
+            more += part.reading.more
+            for line, problem in part.reading.problems:
+                if listed == MOST_LISTED:
+                    more += 1
+                    continue
+                listed += 1
+                place = Place(self.path, part.line + line - 1)
+                yield msgspec.structs.replace(problem, place=place)
+        if more:
+            message = f"and {more} more problems in this file"
+            remedy = "Correct those listed first."
+            yield Problem(MORE, "error", message, remedy, place=Place(self.path))
+
+
+def read_file(found: FoundFile, before: File | None) -> File:
+    """Reads a file, and again only the documents that were not in it before."""
+    before_or_new = before or File(found.path)
+    if found.signature[2] > LARGEST_FILE:
+        return _unreadable(before_or_new, found, _too_large(found))
+    try:
+        data = Path(found.path).read_bytes()
+    except OSError as error:
+        return _unreadable(before_or_new, found, _not_read(found, error))
+    age = time.time() - found.written
+    signature = found.signature if age > FINEST_CLOCK_SECONDS else None
+    digest = hashlib.blake2b(data, digest_size=16).digest()
+    if before and digest == before.digest and before.path == found.path:
+        return msgspec.structs.replace(
+            before, signature=signature, unreadable=None, half_written=False
+        )
+    if before and before.objects and 0 <= age < SETTLED_SECONDS and _seems_half_written(data):
+        return msgspec.structs.replace(before, signature=None, half_written=True)
+    documents = split(decode_text(data))
+    return _file(found.path, signature, digest, documents, before_or_new)
+
+
+def _file(
+    path: str,
+    signature: Signature | None,
+    digest: bytes,
+    documents: tuple[Document, ...],
+    before: File,
+) -> File:
+    parts = tuple(_parts(documents, before))
+    objects: dict[Key, tuple[tuple[int, Object], ...]] = {}
+    broken: dict[Key, int] = {}
+    for part in parts:
+        for line, item in part.reading.objects:
+            objects[item.key] = (*objects.get(item.key, ()), (part.line + line - 1, item))
+        for line, key in part.reading.broken:
+            broken.setdefault(key, part.line + line - 1)
+    missing = before.keys - objects.keys() - broken.keys()
+    suspects = dict(_suspects(before, parts, missing))
+    return File(path, signature, digest, parts, objects, broken, suspects)
+
+
+def _parts(documents: tuple[Document, ...], before: File) -> Iterator[Part]:
+    known = {part.digest: part.reading for part in before.parts}
+    for document in documents:
+        data = document.text.encode("utf-8", "surrogateescape")
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        reading = known.get(digest)
+        if reading is None:
+            reading = known[digest] = read_document(document.text)
+        yield Part(document.line, digest, reading)
+
+
+def _suspects(
+    before: File, parts: tuple[Part, ...], missing: set[Key]
+) -> Iterator[tuple[Key, frozenset[bytes]]]:
+    """Which of the missing objects one of the unidentified documents may be.
+
+    A document that was unidentified before an object went missing is not that object.
+    """
+    now = {part.digest for part in parts if part.reading.unidentified}
+    new = now - {part.digest for part in before.parts if part.reading.unidentified}
+    for key in missing:
+        documents = frozenset(new | (before.suspects.get(key, frozenset()) & now))
+        if documents:
+            yield key, documents
+
+
+def _seems_half_written(data: bytes) -> bool:
+    """Whether a file is empty, or its last line has no end while it is no complete JSON."""
+    text = data.strip()
+    return not text or not (data.endswith(b"\n") or text[:1] == b"{" and text[-1:] == b"}")
+
+
+def _unreadable(before: File, found: FoundFile, problem: Problem) -> File:
+    return msgspec.structs.replace(
+        before, path=found.path, signature=None, unreadable=problem, half_written=False
+    )
+
+
+_STAYS = "what was read from it before stays in force"
+
+
+def _too_large(found: FoundFile) -> Problem:
+    message = f"has {found.signature[2] >> 20} MiB; the most is 64 MiB; {_STAYS}"
+    remedy = "Split it into several files."
+    return Problem("SER0011", "error", message, remedy, place=Place(found.path))
+
+
+def _not_read(found: FoundFile, error: OSError) -> Problem:
+    message = f"cannot be read: {error.strerror or error}; {_STAYS}"
+    return Problem("SER0010", "error", message, "Make it readable.", place=Place(found.path))

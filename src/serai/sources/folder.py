@@ -1,0 +1,169 @@
+"""Folders and files of manifests as a source of objects: each scan gives what has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from serai.api.meta import Key, Object
+from serai.api.problem import MORE, Place, Problem
+from serai.sources import watch
+from serai.sources.choice import Version, choose, conflicts
+from serai.sources.file import File, read_file
+from serai.sources.find import Found, find_files
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What changed since the scan before, all of it at once."""
+
+    changed: dict[Key, Object] = {}
+    """Objects that are new or have another value."""
+    removed: frozenset[Key] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    """All problems there are now, in order of their places."""
+    places: dict[Key, Place] = {}
+    """Where each object in force is written."""
+    files: int = 0
+    """How many files were found."""
+    objects: int = 0
+    """How many objects are in force."""
+
+
+class FolderSource:
+    """Reads manifests from files, and from folders recursively.
+
+    An object that can't be used harms no other, and its version read before stays in force; so
+    does everything of a file or folder that can't be read.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Nothing is read yet.  A file is read whatever its name."""
+        self.paths = tuple(paths)
+        self.last = Batch()
+        """What the last scan gave."""
+        self.lost: tuple[str, ...] = ()
+        """Paths that the last scan could not look into."""
+        self.half_written = False
+        """Whether the last scan left a file aside because it seemed unfinished."""
+        self.unwatched: Problem | None = None
+        """Set while changes are found by looking from time to time only."""
+        self._files: dict[str, File] = {}
+        self._holders: dict[Key, set[str]] = {}
+        self._in_force: dict[Key, Version] = {}
+        self._conflicts: dict[Key, tuple[Problem, ...]] = {}
+
+    def scan(self) -> Batch:
+        """Reads what has changed since the last scan.  Never raises on anything it finds."""
+        found = find_files(self.paths)
+        self.lost = found.lost
+        touched = self._read(found)
+        changed: dict[Key, Object] = {}
+        removed = []
+        for key in touched:
+            before = self._in_force.get(key)
+            after = self._choose(key)
+            if after is None and before is not None:
+                removed.append(key)
+            elif after is not None and (before is None or before.object != after.object):
+                changed[key] = after.object
+        self.last = Batch(
+            changed,
+            frozenset(removed),
+            tuple(sorted(self._problems(found), key=_order)),
+            {key: version.place for key, version in self._in_force.items()},
+            len(found.files),
+            len(self._in_force),
+        )
+        return self.last
+
+    def changes(self) -> AsyncGenerator[Batch, None]:
+        """Every later change as it happens, a burst of changes as one batch; ends when closed."""
+        return watch.changes(self)
+
+    def _read(self, found: Found) -> set[Key]:
+        """Brings the files up to date; the keys of the objects concerned."""
+        touched: set[Key] = set()
+        for real, file in found.files.items():
+            before = self._files.get(real)
+            if before and before.signature == file.signature and before.path == file.path:
+                continue
+            after = read_file(file, before)
+            if before is None or not before.says_the_same(after):
+                touched |= self._replace(real, before, after)
+            self._files[real] = after
+        for real in self._files.keys() - found.files.keys():
+            if not _is_below(self._files[real].path, found.lost):
+                touched |= self._replace(real, self._files.pop(real), None)
+        self.half_written = any(file.half_written for file in self._files.values())
+        return touched
+
+    def _replace(self, real: str, before: File | None, after: File | None) -> set[Key]:
+        """Notes which objects a file has to do with; the keys of those before and after."""
+        old = before.keys if before else set()
+        new = after.keys if after else set()
+        for key in old - new:
+            self._holders[key].discard(real)
+        for key in new - old:
+            self._holders.setdefault(key, set()).add(real)
+        return old | new
+
+    def _choose(self, key: Key) -> Version | None:
+        """Puts the right version of an object in force."""
+        files = [self._files[real] for real in self._holders.get(key, ())]
+        versions = sorted(
+            (
+                Version(Place(file.path, line), item)
+                for file in files
+                for line, item in file.versions(key)
+            ),
+            key=lambda version: version.place,
+        )
+        claimed = frozenset(file.path for file in files if file.claims(key))
+        chosen = choose(versions, self._in_force.get(key), claimed)
+        self._conflicts.pop(key, None)
+        if chosen is None:
+            self._in_force.pop(key, None)
+            if not files:
+                self._holders.pop(key, None)
+            return None
+        self._in_force[key] = chosen
+        if len(versions) > 1 or (versions and versions[0].place != chosen.place):
+            self._conflicts[key] = tuple(conflicts(key, versions, chosen))
+        return chosen
+
+    def _problems(self, found: Found) -> Iterator[Problem]:
+        yield from found.problems
+        if self.unwatched:
+            yield self.unwatched
+        for problems in self._conflicts.values():
+            yield from problems
+        for file in self._files.values():
+            for problem in file.problems():
+                told = file.unreadable or problem.severity == "warning" or problem.code == MORE
+                yield problem if told else self._with_consequence(problem, file)
+
+    def _with_consequence(self, problem: Problem, file: File) -> Problem:
+        """The problem, saying also what is in force instead."""
+        version = self._in_force.get(problem.key) if problem.key else None
+        kept = sorted(file.suspects.keys() & self._in_force.keys())
+        if version and version.place.file == file.path:
+            follows = "the version read before stays in force"
+        elif version:
+            follows = f"not used; the version in {version.place} is in force"
+        elif kept:
+            names = ", ".join(map(str, kept[:3])) + (", ..." if len(kept) > 3 else "")
+            follows = f"what may have been here stays in force: {names}"
+        else:
+            follows = "not used"
+        return msgspec.structs.replace(problem, message=f"{problem.message}; {follows}")
+
+
+def _is_below(path: str, lost: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in lost)
+
+
+def _order(problem: Problem) -> tuple[Place, str, str, str]:
+    return (problem.place or Place(""), problem.path, problem.code, problem.message)

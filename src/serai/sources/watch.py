@@ -1,0 +1,156 @@
+"""Waits for files to change and has them scanned, a burst of changes at once.
+
+What happened to which file is not relied on, only that something happened: a scan compares all
+files with what was read before, which also mends whatever the operating system failed to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from watchfiles import Change, awatch
+
+from serai.api.problem import Place, Problem
+from serai.sources.find import is_wanted
+
+if TYPE_CHECKING:
+    from serai.sources.folder import Batch, FolderSource
+
+QUIET_MILLISECONDS = 50
+"""A burst of changes has ended when nothing changes for this long."""
+LONGEST_BURST_MILLISECONDS = 1000
+RESCAN_SECONDS = 30.0
+"""For what goes unnoticed: network file systems, targets of links, a queue that overflowed."""
+SOON_SECONDS = 1.0
+"""Between looks at what can't be watched: a folder that is gone, or a watch that failed."""
+SETTLE_SECONDS = 0.35
+"""After which a file that seemed half written is read again."""
+
+Filter: TypeAlias = Callable[[Change, str], bool]
+Roots: TypeAlias = tuple[tuple[str, int, int], ...]
+"""Folders to watch with device and inode: another folder under the same name is another root."""
+
+
+async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
+    """Scans when something changes, and yields what is new, until closed or cancelled."""
+    wake = asyncio.Event()
+    wake.set()
+    watches: Watches | None = None
+    try:
+        while True:
+            roots = _roots(source)
+            if watches is None or watches.roots != roots:
+                if watches:
+                    await watches.stop()
+                watches = Watches(source, roots, wake)
+                await asyncio.sleep(0)
+                wake.set()
+            await _woken(wake, _patience(source))
+            before = source.last
+            source.unwatched = watches.failure
+            batch = await asyncio.to_thread(source.scan)
+            if _is_news(before, batch):
+                yield batch
+    finally:
+        if watches:
+            await watches.stop()
+
+
+class Watches:
+    """The running watches: over folders with all below, and over the folders they lie in."""
+
+    def __init__(self, source: FolderSource, roots: Roots, wake: asyncio.Event) -> None:
+        """Starts watching; *wake* is set at each change."""
+        self.roots = roots
+        self.failure: Problem | None = None
+        self._wake = wake
+        self._stop = asyncio.Event()
+        folders = [path for path, _, _ in roots]
+        paths = {os.path.abspath(path) for path in source.paths}
+        parents = sorted({os.path.dirname(path) for path in paths if path != os.sep})
+        parents = [parent for parent in parents if os.path.isdir(parent)]
+        self._tasks = [
+            asyncio.create_task(self._watch(watched, wanted, recursive=recursive))
+            for watched, wanted, recursive in (
+                (folders, _may_matter, True),
+                (parents, _concerns(paths), False),
+            )
+            if watched
+        ]
+
+    async def stop(self) -> None:
+        """Ends the watches and waits until they have ended."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watch(self, paths: list[str], wanted: Filter, *, recursive: bool) -> None:
+        try:
+            async for _ in awatch(
+                *paths,
+                watch_filter=wanted,
+                debounce=LONGEST_BURST_MILLISECONDS,
+                step=QUIET_MILLISECONDS,
+                stop_event=self._stop,
+                recursive=recursive,
+                ignore_permission_denied=True,
+            ):
+                self._wake.set()
+        except (OSError, RuntimeError) as error:
+            self.failure = _unwatched(paths[0], error)
+            self._wake.set()
+
+
+def _roots(source: FolderSource) -> Roots:
+    roots = []
+    for path in source.paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if Path(path).is_dir():
+            roots.append((str(path), status.st_dev, status.st_ino))
+    return tuple(roots)
+
+
+async def _woken(wake: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    except TimeoutError:
+        pass
+    wake.clear()
+
+
+def _patience(source: FolderSource) -> float:
+    if source.half_written:
+        return SETTLE_SECONDS
+    return SOON_SECONDS if source.lost or source.unwatched else RESCAN_SECONDS
+
+
+def _is_news(before: Batch, after: Batch) -> bool:
+    changed = bool(after.changed or after.removed)
+    return changed or (before.problems, before.places) != (after.problems, after.places)
+
+
+def _may_matter(change: Change, path: str) -> bool:
+    """Whether a change below a folder may concern a manifest: a log that grows does not."""
+    return change != Change.modified or is_wanted(os.path.basename(path))
+
+
+def _concerns(paths: set[str]) -> Filter:
+    """Changes in the folder around a path that concern it, or the links that lead to it."""
+
+    def concerns(_: Change, path: str) -> bool:
+        return path in paths or os.path.basename(path).startswith("..")
+
+    return concerns
+
+
+def _unwatched(path: str, error: Exception) -> Problem:
+    message = f"cannot be watched: {error}; it is looked at every second instead"
+    remedy = "Raise fs.inotify.max_user_watches, or leave it: changes arrive a second later."
+    return Problem("SER0015", "warning", message, remedy, place=Place(path))
