@@ -66,11 +66,7 @@ class File(msgspec.Struct, frozen=True):
 
     def says_the_same(self, later: File) -> bool:
         """Whether a later reading of the file changes nothing for any object."""
-        return (
-            self.parts is later.parts
-            and self.path == later.path
-            and self.unreadable == later.unreadable
-        )
+        return self.parts is later.parts and self.unreadable == later.unreadable
 
     def problems(self) -> Iterator[Problem]:
         """The problems of this file, with their places; past a number only how many."""
@@ -97,15 +93,15 @@ def read_file(found: FoundFile, before: File | None) -> File:
     """Reads a file, and again only the documents that were not in it before."""
     before_or_new = before or File(found.path)
     if found.signature[2] > LARGEST_FILE:
-        return _unreadable(before_or_new, found, _too_large(found))
+        return _unreadable(before_or_new, _too_large(found))
     try:
         data = Path(found.path).read_bytes()
     except OSError as error:
-        return _unreadable(before_or_new, found, _not_read(found, error))
+        return _unreadable(before_or_new, _not_read(found, error))
     age = time.time() - found.written
     signature = found.signature if age > FINEST_CLOCK_SECONDS else None
     digest = hashlib.blake2b(data, digest_size=16).digest()
-    if before and digest == before.digest and before.path == found.path:
+    if before and digest == before.digest:
         return msgspec.structs.replace(
             before, signature=signature, unreadable=None, half_written=False
         )
@@ -167,10 +163,8 @@ def _seems_half_written(data: bytes) -> bool:
     return not text or not (data.endswith(b"\n") or text[:1] == b"{" and text[-1:] == b"}")
 
 
-def _unreadable(before: File, found: FoundFile, problem: Problem) -> File:
-    return msgspec.structs.replace(
-        before, path=found.path, signature=None, unreadable=problem, half_written=False
-    )
+def _unreadable(before: File, problem: Problem) -> File:
+    return msgspec.structs.replace(before, signature=None, unreadable=problem, half_written=False)
 
 
 _STAYS = "what was read from it before stays in force"

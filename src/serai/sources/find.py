@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,7 +31,7 @@ class Found(msgspec.Struct):
     """What lies at the paths now."""
 
     files: dict[str, FoundFile] = {}
-    """By real path, so that links make no file appear twice."""
+    """By path.  A file that several links lead to is here once."""
     lost: tuple[str, ...] = ()
     """Paths that can't be looked into; nothing is known of what is below them."""
     problems: tuple[Problem, ...] = ()
@@ -41,8 +41,13 @@ def find_files(paths: Sequence[Path]) -> Found:
     """Looks everything up.  Kubernetes' mounted ConfigMaps, made of links, count once."""
     found = Found(files={})
     seen: set[tuple[int, int]] = set()
-    for path in paths:
-        _visit(str(path), found, seen, asked_for=True)
+    for path in map(str, paths):
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            _lose(path, found, error)
+        else:
+            _visit(path, status, found, seen, asked_for=True)
     return found
 
 
@@ -52,36 +57,44 @@ def is_wanted(name: str) -> bool:
     return not hidden and name.lower().endswith(SUFFIXES)
 
 
-def _visit(path: str, found: Found, seen: set[tuple[int, int]], *, asked_for: bool) -> None:
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        if asked_for or is_wanted(os.path.basename(path)):
-            _lose(path, found, error)
+def _visit(
+    path: str,
+    status: os.stat_result,
+    found: Found,
+    seen: set[tuple[int, int]],
+    *,
+    asked_for: bool = False,
+) -> None:
+    """Notes a file, or what is below a folder, unless it was seen under another name."""
+    identity = (status.st_dev, status.st_ino)
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if identity in seen or not (is_folder or stat.S_ISREG(status.st_mode)):
         return
-    if stat.S_ISDIR(status.st_mode):
-        if (status.st_dev, status.st_ino) not in seen:
-            seen.add((status.st_dev, status.st_ino))
-            for below in _listed(path, found, asked_for=asked_for):
-                _visit(below, found, seen, asked_for=False)
-    elif stat.S_ISREG(status.st_mode) and (asked_for or is_wanted(os.path.basename(path))):
-        signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        file = FoundFile(path, signature, status.st_mtime)
-        found.files.setdefault(os.path.realpath(path), file)
+    seen.add(identity)
+    if is_folder:
+        _look_into(path, found, seen, asked_for=asked_for)
+    else:
+        signature = (*identity, status.st_size, status.st_mtime_ns)
+        found.files[path] = FoundFile(path, signature, status.st_mtime)
 
 
-def _listed(path: str, found: Found, *, asked_for: bool) -> Iterator[str]:
+def _look_into(path: str, found: Found, seen: set[tuple[int, int]], *, asked_for: bool) -> None:
     try:
-        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
-    except FileNotFoundError as error:
-        if asked_for:
+        with os.scandir(path) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+    except OSError as error:
+        if asked_for or not isinstance(error, FileNotFoundError):
             _lose(path, found, error)
         return
-    except OSError as error:
-        _lose(path, found, error)
-        return
-    for name in names:
-        yield os.path.join(path, name)
+    for entry in entries:
+        wanted = is_wanted(entry.name)
+        if not wanted and (entry.name.startswith(".") or not entry.is_dir()):
+            continue
+        try:
+            _visit(entry.path, entry.stat(), found, seen)
+        except OSError as error:
+            if wanted:
+                _lose(entry.path, found, error)
 
 
 def _lose(path: str, found: Found, error: OSError) -> None:

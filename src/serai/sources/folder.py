@@ -86,33 +86,33 @@ class FolderSource:
     def _read(self, found: Found) -> set[Key]:
         """Brings the files up to date; the keys of the objects concerned."""
         touched: set[Key] = set()
-        for real, file in found.files.items():
-            before = self._files.get(real)
-            if before and before.signature == file.signature and before.path == file.path:
+        for path, file in found.files.items():
+            before = self._files.get(path)
+            if before and before.signature == file.signature:
                 continue
             after = read_file(file, before)
             if before is None or not before.says_the_same(after):
-                touched |= self._replace(real, before, after)
-            self._files[real] = after
-        for real in self._files.keys() - found.files.keys():
-            if not _is_below(self._files[real].path, found.lost):
-                touched |= self._replace(real, self._files.pop(real), None)
+                touched |= self._replace(path, before, after)
+            self._files[path] = after
+        for path in self._files.keys() - found.files.keys():
+            if not _is_below(path, found.lost):
+                touched |= self._replace(path, self._files.pop(path), None)
         self.half_written = any(file.half_written for file in self._files.values())
         return touched
 
-    def _replace(self, real: str, before: File | None, after: File | None) -> set[Key]:
+    def _replace(self, path: str, before: File | None, after: File | None) -> set[Key]:
         """Notes which objects a file has to do with; the keys of those before and after."""
         old = before.keys if before else set()
         new = after.keys if after else set()
         for key in old - new:
-            self._holders[key].discard(real)
+            self._holders[key].discard(path)
         for key in new - old:
-            self._holders.setdefault(key, set()).add(real)
+            self._holders.setdefault(key, set()).add(path)
         return old | new
 
     def _choose(self, key: Key) -> Version | None:
         """Puts the right version of an object in force."""
-        files = [self._files[real] for real in self._holders.get(key, ())]
+        files = [self._files[path] for path in self._holders.get(key, ())]
         versions = sorted(
             (
                 Version(Place(file.path, line), item)
