@@ -22,6 +22,7 @@ from serai.envoy.pid import processes, send
 from serai.envoy.restarts import RestartPolicy
 from serai.envoy.state import Instance, claim
 
+GATEWAY = "infra/edge"
 SETTINGS = BootstrapSettings(gateway=GATEWAY, node_id="test", xds=UnixSocket("/nowhere"))
 QUICK = RestartPolicy(first_seconds=0.02, longest_seconds=0.1)
 SECONDS = 8.0

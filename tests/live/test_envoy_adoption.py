@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from live.envoys import (
+    GATEWAY,
     SECONDS,
     SETTINGS,
     admin_address,

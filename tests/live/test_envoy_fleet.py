@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from live.envoys import (
+    GATEWAY,
     SECONDS,
     content,
     end_what_names,
