@@ -20,7 +20,7 @@ from serai.ir.listener import Listener
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 
 Socket = tuple[str, int]
-Found = Callable[[ResourceKey], Listener | None]
+Find = Callable[[Key, ResourceKey], Listener | None]
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class PortGate:
         self._passed: set[tuple[Key, ResourceKey, tuple[Socket, ...]]] = set()
 
     async def filter(
-        self, proxy: Key, changes: Mapping[ResourceKey, Resource | None], found: Found
+        self, proxy: Key, changes: Mapping[ResourceKey, Resource | None], find: Find
     ) -> dict[ResourceKey, Resource | None]:
         """The changes without listeners whose port is taken; those are held from now on."""
         passing: dict[ResourceKey, Resource | None] = {}
@@ -48,7 +48,7 @@ class PortGate:
                 passing[key] = resource
                 continue
             self.held.pop((proxy, key), None)
-            listener = found(key) if resource is not None else None
+            listener = find(proxy, key) if resource is not None else None
             problem = await self._problem(proxy, key, listener) if listener else None
             if resource is not None and problem is not None:
                 self.held[proxy, key] = Held(resource, problem)
@@ -56,13 +56,11 @@ class PortGate:
                 passing[key] = resource
         return passing
 
-    async def released(
-        self, found: Callable[[Key, ResourceKey], Listener | None]
-    ) -> list[tuple[Key, ResourceKey, Resource]]:
+    async def released(self, find: Find) -> list[tuple[Key, ResourceKey, Resource]]:
         """Held listeners whose ports have become free."""
         free = []
         for (proxy, key), held in list(self.held.items()):
-            listener = found(proxy, key)
+            listener = find(proxy, key)
             if listener is None or await self._problem(proxy, key, listener) is None:
                 del self.held[proxy, key]
                 free.append((proxy, key, held.resource))

@@ -20,7 +20,7 @@ from serai.envoy.state import Instance
 from serai.ir.listener import Listener
 from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
-from serai.status.rejections import Refusal
+from serai.xds.refusals import Refusal
 from serai.translate.collections import Named
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
@@ -135,9 +135,7 @@ class Standalone:
         for name, changes in committed.resources.items():
             namespace, _, gateway = name.partition("/")
             proxy = Key("Gateway", namespace, gateway)
-            passing[name] = await self._gate.filter(
-                proxy, changes, lambda key, proxy=proxy: self._listener(proxy, key)
-            )
+            passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
-from serai.status.rejections import Refusal
+from serai.xds.refusals import Refusal
 from serai.xds.snapshot import SnapshotKey
 
 

@@ -52,6 +52,8 @@ class EnvoyStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     """How often it was started again after a death, by us."""
     log: str = ""
+    access_log: str = ""
+    """A line of JSON for each request (xds.listener has the fields)."""
 
 
 Emit = Callable[[FleetEvent], None]

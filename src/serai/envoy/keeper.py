@@ -92,6 +92,7 @@ class Keeper:
             adopted=process.is_adopted if process else False,
             restarts=self._restarts,
             log=str(self._instance.files(self.gateway).log),
+            access_log=str(self._instance.files(self.gateway).access_log),
         )
 
     async def stop(self, *, drain: bool) -> None:
@@ -129,8 +130,9 @@ class Keeper:
     async def _keep(self) -> None:
         await self._adopt()
         while True:
+            files = self._instance.files(self.gateway)
             watch = LogWatch(
-                self.gateway, self._instance.files(self.gateway).log, self._repetitions, self._emit
+                self.gateway, files.log, files.access_log, self._repetitions, self._emit
             )
             if self._current is None and not await self._start():
                 continue

@@ -88,6 +88,9 @@ def envoy_command(binary: EnvoyBinary, spec: GatewaySpec, files: EnvoyFiles) -> 
         "--disable-hot-restart",
         "--concurrency",
         str(spec.concurrency),
+        # The access log is looked at by people who have just sent a request.
+        "--file-flush-interval-msec",
+        "100",
         "--drain-time-s",
         str(spec.drain_seconds),
         "--log-level",
@@ -98,17 +101,21 @@ def envoy_command(binary: EnvoyBinary, spec: GatewaySpec, files: EnvoyFiles) -> 
     )
 
 
-def launch(command: tuple[str, ...], log: Path, bound: Binding) -> Launched:
-    """Start Envoy in a session of its own, its output appended to `log`.  OSError if that fails."""
+def launch(command: tuple[str, ...], log: Path, access_log: Path, bound: Binding) -> Launched:
+    """Start Envoy in a session of its own.  OSError if that fails.
+
+    What it says of itself is appended to `log`, what it says of requests to `access_log`.
+    """
     logfile.rotate(log)
+    logfile.rotate(access_log)
     if bound == "kernel":
         command = (*_PYTHON, str(_HERE / "become_envoy.py"), str(os.getpid()), *command)
-    with log.open("ab") as output:
+    with log.open("ab") as errors, access_log.open("ab") as output:
         child = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             start_new_session=True,
             cwd="/",
         )

@@ -24,6 +24,16 @@ def rotate(path: Path, limit: int = LIMIT_BYTES) -> None:
         path.rename(_numbered(path, 1))
 
 
+def trim(path: Path, limit: int = LIMIT_BYTES) -> None:
+    """Empty a log that is over the limit while a process appends to it; what it had is kept."""
+    if not path.exists() or path.stat().st_size <= limit:
+        return
+    _make_room(path)
+    shutil.copyfile(path, _numbered(path, 1))
+    # Envoy has the file open with O_APPEND, so it goes on at the new end, which is 0.
+    os.truncate(path, 0)
+
+
 class Tail:
     """The lines that are appended to a file."""
 
@@ -49,16 +59,10 @@ class Tail:
             return []
         self._offset += len(content)
         if self._offset > self._limit:
-            self._empty()
+            trim(self._path, self._limit)
+            self._offset = 0
         *lines, self._rest = (self._rest + content).split(b"\n")
         return [line.decode(errors="replace") for line in lines]
-
-    def _empty(self) -> None:
-        # Envoy has the file open with O_APPEND, so it goes on at the new end, which is 0.
-        _make_room(self._path)
-        shutil.copyfile(self._path, _numbered(self._path, 1))
-        os.truncate(self._path, 0)
-        self._offset = 0
 
 
 def _make_room(path: Path) -> None:

@@ -11,7 +11,7 @@ import structlog
 
 from serai.envoy.event import FleetEvent
 from serai.envoy.listening import port_in_use, who_listens
-from serai.envoy.logfile import Tail
+from serai.envoy.logfile import Tail, trim
 from serai.envoy.loglines import (
     LogLine,
     Repetitions,
@@ -36,12 +36,16 @@ LAST_LINES = 5
 class LogWatch:
     """The log of one Envoy process, from where it is now."""
 
-    def __init__(self, gateway: str, log: Path, repetitions: Repetitions, emit: Emit) -> None:
+    def __init__(
+        self, gateway: str, log: Path, access_log: Path, repetitions: Repetitions, emit: Emit
+    ) -> None:
         """Begin before the process is started, or its first lines are missed.
 
-        `repetitions` is what was told of the Gateway's earlier processes too.
+        `repetitions` is what was told of the Gateway's earlier processes too.  The access log is
+        only kept from growing for ever.
         """
         self._gateway = gateway
+        self._access_log = access_log
         self._tail = Tail(log)
         self._emit = emit
         self._pid = 0
@@ -59,6 +63,7 @@ class LogWatch:
     async def catch_up(self) -> None:
         """Tell what was written since the last look."""
         try:
+            trim(self._access_log)
             lines = self._tail.read()
         except OSError as error:
             log.warning("envoy.log_not_read", gateway=self._gateway, error=str(error))

@@ -140,7 +140,7 @@ def start(
     write_atomically(files.bootstrap, spec.bootstrap)
     command = launch.envoy_command(binary, spec, files)
     try:
-        launched = launch.launch(command, files.log, bound)
+        launched = launch.launch(command, files.log, files.access_log, bound)
     except OSError:
         files.bootstrap.unlink(missing_ok=True)
         raise

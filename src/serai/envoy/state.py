@@ -62,6 +62,8 @@ class EnvoyFiles(msgspec.Struct, frozen=True):
     admin: Path
     """Written by Envoy: the address of its admin interface."""
     log: Path
+    access_log: Path
+    """A line of JSON for each request."""
 
 
 def state_root(environ: Mapping[str, str] = os.environ) -> Path:
@@ -98,6 +100,7 @@ class Instance:
             bootstrap=self.folder / f"{token}.bootstrap.json",
             admin=self.folder / f"{token}.admin",
             log=self.folder / "logs" / f"{_slug(gateway)}.log",
+            access_log=self.folder / "logs" / f"{_slug(gateway)}.access.log",
         )
 
     def records(self) -> tuple[EnvoyRecord, ...]:

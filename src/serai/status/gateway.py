@@ -10,7 +10,7 @@ from serai.attach.gateways import CONTROLLER, Role
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
-from serai.status.rejections import Refusal, Refusals
+from serai.xds.refusals import Refusal, Refusals
 from serai.status.values import ConditionsStatus, GatewayStatus, ListenerStatus, condition
 from serai.translate import names
 from serai.translate.collections import Attached

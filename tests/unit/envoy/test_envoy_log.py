@@ -145,7 +145,7 @@ def append(path: Path, lines: tuple[str, ...]) -> None:
 
 async def watched(path: Path, *lines: str) -> list[FleetEvent]:
     events: list[FleetEvent] = []
-    watch = LogWatch("infra/edge", path, Repetitions(), events.append)
+    watch = LogWatch("infra/edge", path, tmp_path / "access.log", Repetitions(), events.append)
     append(path, lines)
     following = asyncio.create_task(watch.follow(7))
     await asyncio.sleep(0)
@@ -174,3 +174,14 @@ async def test_a_taken_port_is_told_with_who_has_it(tmp_path: Path) -> None:
     assert f"(pid {os.getpid()} of " in event.message
     assert f"kill {os.getpid()}" in event.remedy
     assert event.details["held_by_pid"] == os.getpid()
+
+
+def test_an_access_log_over_the_limit_is_emptied_and_what_it_had_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    with path.open("ab") as envoy:
+        envoy.write(b"x" * 100)
+        envoy.flush()
+        trim(path, limit=99)
+        envoy.write(b"next\n")
+    assert path.read_bytes() == b"next\n"
+    assert (tmp_path / "access.log.1").read_bytes() == b"x" * 100
