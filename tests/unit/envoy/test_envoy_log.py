@@ -145,7 +145,7 @@ def append(path: Path, lines: tuple[str, ...]) -> None:
 
 async def watched(path: Path, *lines: str) -> list[FleetEvent]:
     events: list[FleetEvent] = []
-    watch = LogWatch("infra/edge", path, tmp_path / "access.log", Repetitions(), events.append)
+    watch = LogWatch("infra/edge", path, path.with_suffix(".access.log"), Repetitions(), events.append)
     append(path, lines)
     following = asyncio.create_task(watch.follow(7))
     await asyncio.sleep(0)
@@ -181,7 +181,7 @@ def test_an_access_log_over_the_limit_is_emptied_and_what_it_had_is_kept(tmp_pat
     with path.open("ab") as envoy:
         envoy.write(b"x" * 100)
         envoy.flush()
-        trim(path, limit=99)
+        logfile.trim(path, limit=99)
         envoy.write(b"next\n")
     assert path.read_bytes() == b"next\n"
     assert (tmp_path / "access.log.1").read_bytes() == b"x" * 100
