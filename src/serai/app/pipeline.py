@@ -31,6 +31,7 @@ from serai.translate.clusters import Clusters, demand
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.gateway import gateway_listeners, gateway_routes
+from serai.translate.sni import sni_clusters, sni_listeners
 from serai.translate.waypoint import (
     frontend_chains,
     frontend_routes,
@@ -113,10 +114,12 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
     routes = Union(
         graph, "routes", (frontend_routes(graph, attached), gateway_routes(graph, attached))
     )
+    switches = sni_listeners(graph, attached)
     heard = Union(
         graph,
         "listeners of proxies",
         (
+            switches,
             waypoint_listeners(graph, attached),
             loopback_listeners(graph, attached),
             gateway_listeners(graph, attached),
@@ -124,7 +127,7 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
     )
     chains = frontend_chains(graph, attached)
     demanded = demand(graph, {"routes": routes, "chains": chains, "listeners": heard})
-    clusters = Clusters(graph, attached, demanded)
+    clusters = Clusters(graph, attached, demanded, sni_clusters(graph, switches))
     return Translated(
         listeners=heard,
         chains=chains,

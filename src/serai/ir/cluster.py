@@ -33,6 +33,8 @@ class Discovery(StrEnum):
     """Resolved by Envoy; every address is an endpoint of its own."""
     LOGICAL_DNS = "LOGICAL_DNS"
     """Resolved by Envoy; a new connection goes to the address of the moment."""
+    INTERNAL = "INTERNAL"
+    """A listener inside the proxy itself."""
 
 
 class Cluster(Value, frozen=True):
@@ -45,6 +47,8 @@ class Cluster(Value, frozen=True):
     http2: bool = False
     dns_endpoints: tuple[Endpoint, ...] = ()
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
+    internal_listener: str = ""
+    """Of an INTERNAL cluster."""
 
 
 class ClusterEndpoints(Value, frozen=True):

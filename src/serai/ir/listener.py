@@ -33,6 +33,13 @@ class FilterChain(Value, frozen=True):
     origin: Origin
 
 
+class ServerName(Value, frozen=True):
+    """What is done with TLS connections whose ClientHello names a host (SNI)."""
+
+    host: str
+    forward: TcpForward
+
+
 class ChainMatch(Value, frozen=True):
     """Which connections go to a filter chain: those to an address range and port."""
 
@@ -56,3 +63,5 @@ class Listener(Value, frozen=True):
     origin: Origin
     chains: tuple[ChainMatch, ...] = ()
     proxy_protocol: bool = False
+    server_names: tuple[ServerName, ...] = ()
+    """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""

@@ -45,8 +45,11 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
         case RouteConfiguration(virtual_hosts=hosts):
             actions = (route.action for host in hosts for route in host.routes)
             weighted = [each.clusters for each in actions if isinstance(each, Forward)]
-        case FilterChain(handling=TcpForward(clusters)) | Listener(default=TcpForward(clusters)):
+        case FilterChain(handling=TcpForward(clusters)):
             weighted = [clusters]
+        case Listener(default=default, server_names=server_names):
+            weighted = [each.forward.clusters for each in server_names]
+            weighted += [default.clusters] if isinstance(default, TcpForward) else []
         case _:
             weighted = []
     return tuple(sorted({name for each in weighted for name in _names(each)}))
@@ -86,11 +89,17 @@ class Clusters:
     """The clusters that any proxy sends to, and their endpoints, by cluster name."""
 
     def __init__(
-        self, graph: Graph, attached: Attached, demanded: Index[Proxied, SenderKey]
+        self,
+        graph: Graph,
+        attached: Attached,
+        demanded: Index[Proxied, SenderKey],
+        internal: Node[str, Cluster],
     ) -> None:
+        """`internal` are the clusters that stand for listeners inside a proxy."""
         self._by_name: Index[str, BackendKey] = Index(
             graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
         )
+        self._internal = internal
         self._backends = attached.catalog.backends
         self._endpoints = attached.catalog.endpoints
         used: Index[str, Proxied] = Index(
@@ -108,7 +117,7 @@ class Clusters:
     def _cluster(self, reader: Reader, name: str, _: Sequence[Proxied]) -> Cluster | None:
         backend = self._backend(reader, name)
         if backend is None:
-            return None
+            return reader.get(self._internal, name)
         discovery = _DISCOVERY[backend.resolution]
         resolved = discovery is not Discovery.EDS
         return Cluster(

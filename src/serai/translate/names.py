@@ -47,6 +47,11 @@ def frontend(key: FrontendKey, *, http: bool) -> str:
     return shortened("_".join((_transport(http=http), service.kind.lower(), *parts)))
 
 
+def sni_switch(key: FrontendKey) -> str:
+    """The internal listener, and the cluster before it, that tells a port's hosts by SNI."""
+    return shortened(f"sni~{frontend(key, http=False)}")
+
+
 def gateway_routes(gateway: Key, port: int) -> str:
     """The route configuration of a gateway's port."""
     return shortened(f"http_gateway_{port}_{gateway.name}_{gateway.namespace}")

@@ -33,6 +33,7 @@ from serai.translate.collections import Attached, Named
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
+from serai.translate.sni import tells_by_sni, to_host
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 
@@ -157,10 +158,9 @@ def frontend_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterCh
 
 
 def _forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
-    key = frontend.key
-    backend = BackendKey(key.service, frontend.hosts[0], key.port)
-    cluster = reader.get(attached.cluster_names, backend)
-    return TcpForward((WeightedCluster(cluster),))
+    if tells_by_sni(frontend):
+        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),))
+    return to_host(reader, attached, frontend, frontend.hosts[0])
 
 
 def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:

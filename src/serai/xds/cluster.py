@@ -7,7 +7,7 @@ from typing import Any
 
 from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
-from serai.proto.envoy import Cluster, DnsCluster, HttpProtocolOptions
+from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
 from serai.proto.pool import pack
 from serai.xds.body import ADS, resource
 from serai.xds.endpoint import load_assignment
@@ -34,6 +34,8 @@ def encode_cluster(cluster: IrCluster) -> Resource:
 
 
 def _discovery(cluster: IrCluster) -> dict[str, Any]:
+    if cluster.discovery is Discovery.INTERNAL:
+        return {"type": "STATIC", "load_assignment": _internal(cluster)}
     if cluster.discovery is Discovery.EDS:
         return {"type": "EDS", "eds_cluster_config": {"eds_config": ADS}}
     resolved = DnsCluster(
@@ -50,6 +52,14 @@ def _discovery(cluster: IrCluster) -> dict[str, Any]:
         "cluster_type": {"name": "envoy.clusters.dns", "typed_config": pack(resolved)},
         "load_assignment": load_assignment(cluster.name, cluster.dns_endpoints),
     }
+
+
+def _internal(cluster: IrCluster) -> ClusterLoadAssignment:
+    address = {"envoy_internal_address": {"server_listener_name": cluster.internal_listener}}
+    endpoint = {"endpoint": {"address": address}}
+    return ClusterLoadAssignment(
+        cluster_name=cluster.name, endpoints=[{"lb_endpoints": [endpoint]}]
+    )
 
 
 def _protocol(cluster: IrCluster) -> dict[str, Any]:

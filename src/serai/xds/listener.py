@@ -33,6 +33,7 @@ from serai.proto.envoy import (
     Router,
     StdoutAccessLog,
     TcpProxy,
+    TlsInspector,
 )
 from serai.proto.pool import pack
 from serai.translate.names import INVALID_BACKEND
@@ -50,17 +51,13 @@ PRINCIPAL_TLV = 0xD0
 _TLV_METADATA = "envoy.filters.listener.proxy_protocol"
 
 
-def encode_listener(listener: IrListener, *, standalone: bool) -> Resource:
+def encode_listener(listener: IrListener) -> Resource:
     """A listener, with the chains that are found by scoped or named routes inside it."""
-    first, *others = [_address(address, listener.port) for address in listener.addresses]
     message = Listener(
         name=listener.name,
         stat_prefix=listener.name,
-        address=first,
-        additional_addresses=[{"address": each} for each in others],
-        listener_filters=[_proxy_protocol()] if listener.proxy_protocol else [],
-        # Two processes could share a port without a word; on one machine that is a mistake.
-        enable_reuse_port={"value": not standalone},
+        listener_filters=_listener_filters(listener),
+        **_addresses(listener),
         **_chains(listener),
     )
     return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
@@ -81,7 +78,30 @@ def _chains(listener: IrListener) -> dict[str, Any]:
     if listener.chains:
         chains["filter_chain_matcher"] = chain_matcher(listener.chains)
         chains["fcds_config"] = {"config_source": ADS}
+    if listener.server_names:
+        chains["filter_chains"] = [
+            FilterChain(
+                name=each.host,
+                filter_chain_match={"server_names": [each.host]},
+                filters=[_tcp_proxy(listener.name, each.forward)],
+            )
+            for each in listener.server_names
+        ]
     return chains
+
+
+def _addresses(listener: IrListener) -> dict[str, Any]:
+    if not listener.addresses:
+        return {"internal_listener": {}}
+    first, *others = [_address(address, listener.port) for address in listener.addresses]
+    return {"address": first, "additional_addresses": [{"address": each} for each in others]}
+
+
+def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
+    filters = [_proxy_protocol()] if listener.proxy_protocol else []
+    if listener.server_names:
+        filters.append(_extension("envoy.filters.listener.tls_inspector", TlsInspector()))
+    return filters
 
 
 def _filter_chain(name: str, handling: Handling, *, identified: bool) -> FilterChain:

@@ -66,12 +66,7 @@ def snapshot(
         "snapshot",
         (
             Derived(graph, "clusters of proxy", translated.demand, demanded),
-            _own(
-                graph,
-                "listener resources",
-                translated.listeners,
-                lambda row: encode_listener(row, standalone=settings.standalone),
-            ),
+            _own(graph, "listener resources", translated.listeners, encode_listener),
             _own(graph, "chain resources", translated.chains, encode_chain),
             _own(graph, "scope resources", translated.scopes, encode_scope),
             _own(
