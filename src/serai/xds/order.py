@@ -1,0 +1,112 @@
+"""Make before break: what must wait until the client has, or has let go of, something else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from serai.xds.ledger import Ledger, pinned
+from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.uses import Uses
+from serai.xds.world import Entry, Resources
+
+WITHHELD_SECONDS: Final = 1.0
+"""After this long Envoy is taken to withhold the ACK of clusters, as it does while any warms."""
+
+_NAMED_BY: Final = {
+    ResourceType.CLUSTER: (ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.ROUTES),
+    ResourceType.ENDPOINTS: (ResourceType.CLUSTER,),
+    ResourceType.FILTER_CHAIN: (ResourceType.LISTENER,),
+    ResourceType.ROUTES: (ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE),
+}
+"""Which types name a type.  The others are removed at once."""
+
+
+class Order:
+    """The rules of one conversation, over its ledgers and what the proxy should have.
+
+    A route to a cluster that isn't there, or that still warms, answers 503.  So what names a
+    cluster waits until the cluster is acknowledged: Envoy 1.40 acknowledges clusters only when all
+    of them are warm.  Where one cluster keeps it from doing that, the answer to a cluster's
+    endpoints stands for it.  A scope or listener that names a route configuration which doesn't
+    exist waits for it without limit: Envoy would hold back the whole listener for it.
+    """
+
+    def __init__(self, ledgers: Mapping[ResourceType, Ledger], uses: Uses) -> None:
+        self._ledgers = ledgers
+        self._uses = uses
+        self.warmed: set[str] = set()
+        """Names of endpoints acknowledged while an answer about clusters was outstanding."""
+        self.withholding = False
+        """Whether an answer about clusters is so late that it is not waited for."""
+        self.settled_at = -math.inf
+        """When a client that came back has had time to say all that it holds."""
+
+    def withheld_at(self) -> float:
+        """When the oldest unanswered response about clusters counts as withheld; maybe never."""
+        ledger = self._ledgers.get(ResourceType.CLUSTER)
+        if ledger is None or not ledger.flights:
+            return math.inf
+        return next(iter(ledger.flights.values())).sent_at + WITHHELD_SECONDS
+
+    def refresh(self, now: float) -> bool:
+        """Sees whether Envoy withholds its answer about clusters; True if it has just begun to."""
+        before, at = self.withholding, self.withheld_at()
+        self.withholding = at <= now
+        if at == math.inf:
+            self.warmed.clear()
+        return self.withholding and not before
+
+    def blocker(self, entry: Entry, world: Resources) -> ResourceKey | None:
+        """Something that the entry names and that must reach the client first."""
+        if entry.resource.type is ResourceType.CLUSTER:
+            return None
+        for key in entry.references:
+            if key.type is ResourceType.CLUSTER:
+                if not self._ready(key.name, world):
+                    return key
+            elif key.type in (ResourceType.ROUTES, ResourceType.FILTER_CHAIN):
+                named = world[key.type].get(key.name)
+                if named is not None:
+                    deeper = self.blocker(named, world)
+                    if deeper is not None:
+                        return deeper
+                elif key.type is ResourceType.ROUTES:
+                    return key
+        return None
+
+    def _ready(self, cluster: str, world: Resources) -> bool:
+        ledger = self._ledgers.get(ResourceType.CLUSTER)
+        wanted = world[ResourceType.CLUSTER].get(cluster)
+        if ledger is None or wanted is None or not ledger.subscribed(cluster):
+            return True
+        if cluster in ledger.held:
+            return not ledger.going(cluster)
+        rejection = ledger.rejected.get(cluster)
+        if rejection is not None and rejection.version == wanted.version:
+            return True
+        endpoints = [key.name for key in wanted.references if key.type is ResourceType.ENDPOINTS]
+        return (
+            cluster in ledger.unsure
+            and bool(endpoints)
+            and self.warmed.issuperset(endpoints)
+            and self.withholding
+        )
+
+    def keeps(self, key: ResourceKey, deadline: float, now: float) -> bool:
+        """Whether a removal has to wait, because what named it may still be in force."""
+        namers = _NAMED_BY.get(key.type)
+        if namers is None:
+            return False
+        if now < self.settled_at:
+            return True
+        if not self._uses.any(key) and not self.strangers(namers):
+            return False
+        return now < deadline or key in set(pinned(self._ledgers.values()))
+
+    def strangers(self, types: Iterable[ResourceType]) -> bool:
+        """Whether the client holds versions of these types that the world doesn't know."""
+        return any(
+            ledger.strangers for type_ in types if (ledger := self._ledgers.get(type_)) is not None
+        )
