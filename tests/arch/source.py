@@ -27,6 +27,7 @@ CORE = frozenset(
         "status",
         "trace",
         "translate",
+        "views",
         "xds",
     }
 )

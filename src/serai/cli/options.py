@@ -1,0 +1,97 @@
+"""Options and arguments that several commands have, each written down once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from serai.model.settings import Settings
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH",
+        help="Files, or folders to read recursively: YAML and JSON.",
+        exists=True,
+        show_default=False,
+    ),
+]
+
+_DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+def _domain(value: str) -> str:
+    if not _DOMAIN.fullmatch(value):
+        raise typer.BadParameter(f"{value!r} is not a domain such as cluster.local")
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is not an IP address such as 127.0.0.1") from None
+
+
+def _option(name: str, help_: str, **more: Any) -> Any:
+    env = "SERAI_" + name.upper().replace("-", "_")
+    return typer.Option(f"--{name}", envvar=env, help=help_, **more)
+
+
+def settings(
+    *,
+    cluster_domain: Annotated[
+        str,
+        _option(
+            "cluster-domain",
+            "The end of every Service's name.",
+            metavar="DOMAIN",
+            callback=_domain,
+        ),
+    ] = "cluster.local",
+    trust_domain: Annotated[
+        str,
+        _option(
+            "trust-domain", "The trust domain of identities.", metavar="DOMAIN", callback=_domain
+        ),
+    ] = "cluster.local",
+    cluster_names: Annotated[
+        Literal["serai", "istio"],
+        _option("cluster-names", "Whose names Envoy's clusters have: kube_... or outbound|...."),
+    ] = "serai",
+    bind: Annotated[
+        str,
+        _option("bind", "The address on which gateways listen.", metavar="IP", callback=_address),
+    ] = "127.0.0.1",
+) -> Settings:
+    """What the operator decides for all objects at once; these are the options for it."""
+    return Settings(
+        cluster_domain=cluster_domain,
+        trust_domain=trust_domain,
+        cluster_names=cluster_names,
+        bind=bind,
+    )
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with a parameter `settings`, which is filled from options of its own."""
+    own = inspect.signature(command, eval_str=True)
+    theirs = inspect.signature(settings, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def filled(*args: Any, **more: Any) -> None:
+        given = {name: more.pop(name) for name in theirs}
+        command(*args, settings=settings(**given), **more)
+
+    kept = [each for name, each in own.parameters.items() if name != "settings"]
+    signature = own.replace(parameters=[*kept, *theirs.values()])
+    filled.__signature__ = signature  # type: ignore[attr-defined]  # what typer reads
+    filled.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
+    return filled

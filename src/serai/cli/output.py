@@ -1,0 +1,60 @@
+"""What is printed: data to standard output, talk to standard error."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any, NoReturn
+
+import typer
+
+
+class Exit:
+    """Exit codes, beside 0."""
+
+    FAILED = 1
+    """What was asked for was done, and the answer is no: an object was rejected, or not found."""
+    USAGE = 2
+    UNREACHABLE = 3
+    """No instance is running where it was looked for."""
+
+
+class Format(StrEnum):
+    """Forms of structured output."""
+
+    JSON = "json"
+    YAML = "yaml"
+
+
+def data(text: str) -> None:
+    """Print what was asked for."""
+    typer.echo(text)
+
+
+def talk(text: str) -> None:
+    """Say something about it."""
+    typer.echo(text, err=True)
+
+
+def structured(value: Any, form: str) -> None:
+    """Print plain values as JSON or YAML."""
+    data(_yaml(value) if form == Format.YAML else json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def usage(message: str) -> NoReturn:
+    """End because the command was not used as it can be."""
+    talk(f"error: {message}")
+    raise typer.Exit(Exit.USAGE)
+
+
+def _yaml(value: Any) -> str:
+    import yaml  # noqa: PLC0415  only where it is asked for
+
+    class Plain(yaml.CSafeDumper):
+        """Writes a value that occurs twice, twice."""
+
+        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML's signature
+            return True
+
+    text: str = yaml.dump(value, Dumper=Plain, sort_keys=False, allow_unicode=True, width=1000)
+    return text.rstrip("\n")

@@ -1,0 +1,1 @@
+"""What people and programs see of the pipeline, as rows of plain values."""

@@ -1,0 +1,98 @@
+"""Everything that comes out of translation, as JSON: Envoy's resources, statuses, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.proto.json import to_json
+from serai.proto.pool import message
+from serai.views.pipeline import Pipeline
+from serai.views.problems import problem_rows
+from serai.views.row import object_name
+from serai.xds.resource import Resource, ResourceType
+
+SECTIONS: Mapping[str, ResourceType] = {
+    "listeners": ResourceType.LISTENER,
+    "filter_chains": ResourceType.FILTER_CHAIN,
+    "scoped_routes": ResourceType.SCOPE,
+    "routes": ResourceType.ROUTES,
+    "clusters": ResourceType.CLUSTER,
+    "endpoints": ResourceType.ENDPOINTS,
+    "secrets": ResourceType.SECRET,
+}
+"""The keys of a gateway's configuration, and what they hold."""
+
+PARTS = ("gateways", "status", "problems")
+"""The keys of the whole."""
+
+_WITHHELD = {"inline_string": "[redacted]"}
+
+
+def configuration(
+    pipeline: Pipeline,
+    problems: Iterable[Problem],
+    *,
+    gateways: Iterable[Key] | None = None,
+    only: Iterable[str] = (),
+) -> dict[str, Any]:
+    """What is sent to each Gateway's Envoys, the status of each object, and the problems.
+
+    `gateways` limits the configuration to some; `only` limits the whole to some of PARTS and
+    SECTIONS.
+    """
+    asked = set(only)
+    sections = [name for name in SECTIONS if name in asked] or list(SECTIONS)
+    whole: dict[str, Any] = {}
+    if not asked or "gateways" in asked or asked & SECTIONS.keys():
+        if "gateways" in asked:
+            sections = list(SECTIONS)
+        keys = sorted(pipeline.attached.proxies.keys() if gateways is None else gateways)
+        resources = resources_of(pipeline)
+        whole["gateways"] = {
+            f"{key.namespace}/{key.name}": {
+                section: [as_json(each) for each in resources.get((key, SECTIONS[section]), ())]
+                for section in sections
+            }
+            for key in keys
+        }
+    if not asked or "status" in asked:
+        whole["status"] = statuses(pipeline)
+    if not asked or "problems" in asked:
+        whole["problems"] = msgspec.to_builtins(problem_rows(problems))
+    return whole
+
+
+def statuses(pipeline: Pipeline) -> dict[str, Any]:
+    """The status of each object, as it is written back, by ``Kind/namespace/name``."""
+    found = {object_name(key): status for key, status in pipeline.statuses.items()}
+    return {name: msgspec.to_builtins(found[name]) for name in sorted(found)}
+
+
+def resources_of(pipeline: Pipeline) -> dict[tuple[Key, ResourceType], list[Resource]]:
+    """The resources of each Gateway and type, sorted by name."""
+    found: dict[tuple[Key, ResourceType], list[Resource]] = {}
+    for key, resource in pipeline.snapshot.items():
+        found.setdefault((key.proxy, resource.type), []).append(resource)
+    for listed in found.values():
+        listed.sort(key=lambda each: each.name)
+    return found
+
+
+def as_json(resource: Resource) -> dict[str, Any]:
+    """A resource as Envoy's own config dump prints it; of a secret only what is no secret."""
+    content = message(resource.type.value).FromString(resource.body)
+    plain = to_json(content)
+    return _redacted(plain) if resource.type is ResourceType.SECRET else plain
+
+
+def _redacted(secret: dict[str, Any]) -> dict[str, Any]:
+    certificate = secret.get("tls_certificate")
+    if isinstance(certificate, dict) and "private_key" in certificate:
+        secret = {**secret, "tls_certificate": {**certificate, "private_key": _WITHHELD}}
+    hidden = dict.fromkeys(("generic_secret", "session_ticket_keys"), _WITHHELD)
+    return {name: hidden.get(name, value) for name, value in secret.items()}
