@@ -6,7 +6,7 @@ import msgspec
 
 from serai.api.gateway import Gateway, GatewayAddress, GatewayClass, RouteGroupKind
 from serai.api.meta import Condition, Key
-from serai.attach.gateways import CONTROLLER, Role
+from serai.attach.gateways import CONTROLLER, HBONE, Role
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
@@ -123,6 +123,8 @@ class _Report(msgspec.Struct, frozen=True):
     def _listener_programmed(self, state: ListenerState) -> Verdict:
         if not state.usable:
             return refused("Invalid", "see the conditions Accepted and ResolvedRefs")
+        if state.listener.protocol == HBONE:
+            return refused("Pending", "HBONE is not served yet; the PROXY protocol is")
         mine = {names.gateway_listener(state.listener.port), names.WAYPOINT_LISTENER}
         for refusal in self.refused:
             if refusal.resource.name in mine:

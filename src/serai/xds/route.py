@@ -27,6 +27,12 @@ from serai.xds.listener import DESTINATION_HEADER
 from serai.xds.match import encode_match
 from serai.xds.resource import Resource, ResourceType
 
+_WELL_KNOWN = {"http": 80, "https": 443}
+"""A redirect to a scheme, without a port, is to that scheme's own port.
+
+Gateway API: HTTPRequestRedirectFilter.port.
+"""
+
 _STATUS = {
     301: "MOVED_PERMANENTLY",
     302: "FOUND",
@@ -134,8 +140,9 @@ def _redirect(redirect: Redirect, route: Route) -> dict[str, Any]:
         action["scheme_redirect"] = redirect.scheme
     if redirect.host:
         action["host_redirect"] = redirect.host
-    if redirect.port:
-        action["port_redirect"] = redirect.port
+    port = redirect.port or _WELL_KNOWN.get(redirect.scheme or "", 0)
+    if port:
+        action["port_redirect"] = port
     if redirect.path is not None and not redirect.path.prefix:
         return {**action, "path_redirect": redirect.path.value}
     return {**action, **_rewrite(redirect.path, route)}
