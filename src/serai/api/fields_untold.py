@@ -33,7 +33,6 @@ USUAL: dict[str, tuple[object, ...]] = {
     "Service.spec.internalTrafficPolicy": ("Cluster",),
     "Service.spec.externalTrafficPolicy": ("Cluster",),
     "Service.spec.ipFamilyPolicy": ("SingleStack",),
-    "ServiceEntry.spec.exportTo": (["*"],),
 }
 """Values that ask for what is done anyway, beyond the defaults that known_fields.txt has."""
 

@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from serai.api import core, gateway, networking
 from serai.api.meta import Object
 from serai.api.problem import Problem
+from serai.api.validate_core import (
+    check_config_map,
+    check_pod,
+    check_secret,
+    check_service,
+    check_slice,
+)
+from serai.api.validate_gateway import check_gateway, check_gateway_class, check_http_route
+from serai.api.validate_networking import check_service_entry, check_workload_entry
 
-GATEWAY_API = gateway.GROUP
-ISTIO = "networking.istio.io"
+
+class Api(msgspec.Struct, frozen=True):
+    """A group and its versions."""
+
+    group: str
+    """Empty for Kubernetes' core."""
+    versions: tuple[str, ...]
+    """Those an API server serves or once served, the preferred first; all decode alike."""
 
 
 class Kind(msgspec.Struct, frozen=True):
     """One kind of object."""
 
     struct: type[Object]
-    group: str
-    versions: tuple[str, ...]
-    """Those an API server serves or once served, the preferred first; all decode alike."""
+    api: Api
     plural: str
     short: tuple[str, ...] = ()
     """The abbreviations that kubectl knows, and those that people use."""
+    check: Callable[[Any], Iterable[Problem]] = lambda _: ()
+    """What is wrong with an object's values, beyond their types."""
     namespaced: bool = True
     naming: Literal["subdomain", "label"] = "subdomain"
     """What metadata.name must be: an RFC 1123 subdomain or a label."""
-    check: Callable[[Object], Iterable[Problem]] = lambda _: ()
-    """What is wrong with an object's values, beyond their types."""
 
     @property
     def name(self) -> str:
@@ -37,31 +50,41 @@ class Kind(msgspec.Struct, frozen=True):
         return self.struct.__name__
 
     @property
+    def group(self) -> str:
+        """The API group; empty for Kubernetes' core."""
+        return self.api.group
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions, the preferred first."""
+        return self.api.versions
+
+    @property
     def api_version(self) -> str:
         """The preferred apiVersion."""
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
 
 
-V1 = ("v1",)
-V1_BETA1 = ("v1", "v1beta1")
-GATEWAY_VERSIONS = ("v1", "v1beta1", "v1alpha2")
-GRANT_VERSIONS = ("v1beta1", "v1", "v1alpha2")
-ISTIO_VERSIONS = ("v1", "v1beta1", "v1alpha3")
+CORE = Api("", ("v1",))
+DISCOVERY = Api("discovery.k8s.io", ("v1", "v1beta1"))
+GATEWAY = Api(gateway.GROUP, ("v1", "v1beta1", "v1alpha2"))
+GRANT = Api(gateway.GROUP, ("v1beta1", "v1", "v1alpha2"))
+ISTIO = Api("networking.istio.io", ("v1", "v1beta1", "v1alpha3"))
 
 KINDS: tuple[Kind, ...] = (
-    Kind(core.Namespace, "", V1, "namespaces", ("ns",), namespaced=False, naming="label"),
-    Kind(core.Node, "", V1, "nodes", ("no",), namespaced=False),
-    Kind(core.Service, "", V1, "services", ("svc",), naming="label"),
-    Kind(core.Pod, "", V1, "pods", ("po",)),
-    Kind(core.Secret, "", V1, "secrets"),
-    Kind(core.ConfigMap, "", V1, "configmaps", ("cm",)),
-    Kind(core.EndpointSlice, "discovery.k8s.io", V1_BETA1, "endpointslices", ("eps",)),
-    Kind(gateway.GatewayClass, GATEWAY_API, GATEWAY_VERSIONS, "gatewayclasses", ("gc",), False),
-    Kind(gateway.Gateway, GATEWAY_API, GATEWAY_VERSIONS, "gateways", ("gtw", "gw")),
-    Kind(gateway.HTTPRoute, GATEWAY_API, GATEWAY_VERSIONS, "httproutes"),
-    Kind(gateway.ReferenceGrant, GATEWAY_API, GRANT_VERSIONS, "referencegrants", ("refgrant",)),
-    Kind(networking.ServiceEntry, ISTIO, ISTIO_VERSIONS, "serviceentries", ("se",)),
-    Kind(networking.WorkloadEntry, ISTIO, ISTIO_VERSIONS, "workloadentries", ("we",)),
+    Kind(core.Namespace, CORE, "namespaces", ("ns",), namespaced=False, naming="label"),
+    Kind(core.Node, CORE, "nodes", ("no",), namespaced=False),
+    Kind(core.Service, CORE, "services", ("svc",), check_service, naming="label"),
+    Kind(core.Pod, CORE, "pods", ("po",), check_pod),
+    Kind(core.Secret, CORE, "secrets", (), check_secret),
+    Kind(core.ConfigMap, CORE, "configmaps", ("cm",), check_config_map),
+    Kind(core.EndpointSlice, DISCOVERY, "endpointslices", ("eps",), check_slice),
+    Kind(gateway.GatewayClass, GATEWAY, "gatewayclasses", ("gc",), check_gateway_class, False),
+    Kind(gateway.Gateway, GATEWAY, "gateways", ("gtw", "gw"), check_gateway),
+    Kind(gateway.HTTPRoute, GATEWAY, "httproutes", (), check_http_route),
+    Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
+    Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
+    Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -80,10 +103,10 @@ UNREAD: dict[str, frozenset[str]] = {
             "ServiceAccount",
         ]
     ),
-    GATEWAY_API: frozenset(
+    GATEWAY.group: frozenset(
         ["BackendTLSPolicy", "GRPCRoute", "ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"]
     ),
-    ISTIO: frozenset(
+    ISTIO.group: frozenset(
         [
             "DestinationRule",
             "EnvoyFilter",

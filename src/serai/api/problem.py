@@ -8,7 +8,6 @@ import msgspec
 
 from serai.api.meta import Key
 
-
 MORE = "SER0014"
 """The code of the problem that only counts further ones."""
 
