@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from serai.api.problem import Problem
+from serai.api.problem import Problem, shown
 from serai.api.syntax import is_port
 
 VALUE, TWICE, TOGETHER, UNWISE = "SER0102", "SER0103", "SER0104", "SER0105"
@@ -12,9 +12,7 @@ VALUE, TWICE, TOGETHER, UNWISE = "SER0102", "SER0103", "SER0104", "SER0105"
 
 def wrong(path: str, value: object, what: str, remedy: str) -> Problem:
     """A value that is not what its field takes; *what* completes "is not"."""
-    text = str(value)
-    shown = text if len(text) <= 80 else f"{text[:77]}..."
-    return Problem(VALUE, "error", f'{path} "{shown}" is not {what}', remedy, path=path)
+    return Problem(VALUE, "error", f'{path} "{shown(value)}" is not {what}', remedy, path=path)
 
 
 def clash(path: str, message: str, remedy: str) -> Problem:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import pkgutil
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgspec
 from msgspec import inspect
@@ -82,15 +82,13 @@ SCALARS: dict[str, Scalar] = {
 def fields_of(struct: type[msgspec.Struct]) -> Fields:
     """The fields of a top-level kind, joined with its Struct."""
     info = inspect.type_info(struct)
-    assert isinstance(info, inspect.StructType)
-    return _object(struct.__name__, info, struct.__name__)
+    return _object(struct.__name__, cast("inspect.StructType", info), struct.__name__)
 
 
 @functools.cache
 def _types() -> dict[str, str]:
     data = pkgutil.get_data("serai.api", "known_fields.txt")
-    assert data is not None, "known_fields.txt is part of the package"
-    lines = data.decode().splitlines()
+    lines = (data or b"").decode().splitlines()
     return dict(line.split(" ", 1) for line in lines if not line.startswith("#"))
 
 

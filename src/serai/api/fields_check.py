@@ -7,10 +7,13 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from serai.api.fields import Anything, Entries, Fields, Items, Node, Scalar
-from serai.api.problem import Problem
+from serai.api.problem import Problem, shown
 
 MOST_PROBLEMS = 20
 """Listed for one object; further ones are only counted."""
+
+MOST_NAMES = 12
+"""Fields named to somebody who needs one of them."""
 
 LONGEST_NAME = 120
 """Characters of a field's name that a message repeats."""
@@ -143,8 +146,7 @@ class Findings:
     def _shown(self, value: object) -> str:
         if self.secret:
             return "a value kept secret"
-        text = f'"{value}"' if isinstance(value, str) else str(value)
-        return text if len(text) <= 60 else f"{text[:57]}..."
+        return f'"{shown(value)}"' if isinstance(value, str) else shown(value)
 
     def _full(self) -> bool:
         return len(self.problems) >= MOST_PROBLEMS
@@ -202,8 +204,9 @@ def _elsewhere(name: str, node: Fields, path: str) -> str:
     """Where a field of that name does exist below, else which fields there are here."""
     for place in _places(name, node, path, depth=3):
         return f"{name} belongs in {place}."
-    names = ", ".join(sorted(node.fields)[:12])
-    return f"Remove it. Fields here: {names}{', ...' if len(node.fields) > 12 else '.'}"
+    names = sorted(node.fields)
+    more = ", ..." if len(names) > MOST_NAMES else "."
+    return f"Remove it. Fields here: {', '.join(names[:MOST_NAMES])}{more}"
 
 
 def _places(name: str, node: Node, path: str, depth: int) -> Iterator[str]:

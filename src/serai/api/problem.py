@@ -12,6 +12,16 @@ MORE = "SER0014"
 """The code of the problem that only counts further ones."""
 
 
+LONGEST_VALUE = 80
+"""Characters of a value that a message repeats."""
+
+
+def shown(value: object) -> str:
+    """A value as a message repeats it."""
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
+
+
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     """A position in a file; lines count from 1, and 0 means the file as a whole."""
 

@@ -6,6 +6,9 @@ import functools
 import ipaddress
 import re
 
+LONGEST_NAME = 253
+HIGHEST_PORT = 65535
+
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _IS_LABEL = re.compile(_LABEL).fullmatch
 _PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -24,12 +27,12 @@ def is_dns_label(text: str) -> bool:
 
 def is_subdomain(text: str) -> bool:
     """An RFC 1123 subdomain as Kubernetes takes it: labels and dots, at most 253 characters."""
-    return len(text) <= 253 and _IS_SUBDOMAIN(text) is not None
+    return len(text) <= LONGEST_NAME and _IS_SUBDOMAIN(text) is not None
 
 
 def is_hostname(text: str) -> bool:
     """A host name without a wildcard, each label at most 63 characters; not an IP address."""
-    return len(text) <= 253 and _IS_HOSTNAME(text) is not None and not is_ip(text)
+    return len(text) <= LONGEST_NAME and _IS_HOSTNAME(text) is not None and not is_ip(text)
 
 
 def is_wildcard_hostname(text: str) -> bool:
@@ -39,7 +42,7 @@ def is_wildcard_hostname(text: str) -> bool:
 
 def is_port(number: int) -> bool:
     """A port number from 1 to 65535."""
-    return 1 <= number <= 65535
+    return 1 <= number <= HIGHEST_PORT
 
 
 def is_port_name(text: str) -> bool:

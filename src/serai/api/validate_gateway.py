@@ -28,6 +28,8 @@ from serai.api.syntax import (
 
 HOSTNAME_RULE = "Use a host name in small letters, with no port; '*.' may stand before it."
 LONGEST_PATTERN = 1024
+LONGEST_VALUE = 4096
+MOST_WEIGHT = 1_000_000
 METHODS = frozenset("GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH".split())  # noqa: SIM905
 
 FILTERS = {
@@ -98,7 +100,7 @@ def _rule(path: str, rule: HTTPRouteRule) -> Iterator[Problem]:
     for index, backend in enumerate(rule.backend_refs):
         here = f"{path}.backendRefs[{index}]"
         yield from port_faults(f"{here}.port", backend.port)
-        if not 0 <= backend.weight <= 1_000_000:
+        if not 0 <= backend.weight <= MOST_WEIGHT:
             yield wrong(f"{here}.weight", backend.weight, "a weight", "Use 0 to 1000000.")
         if (backend.group, backend.kind) == ("", "Service") and backend.port is None:
             yield clash(f"{here}.port", f"{here} names a Service without a port", "Add port.")
@@ -118,7 +120,7 @@ def _match(path: str, match: HTTPRouteMatch) -> Iterator[Problem]:
         yield wrong(here, value, "a normalised path", remedy)
     for index, header in enumerate(match.headers):
         yield from _header_name(f"{path}.headers[{index}].name", header.name)
-        yield from _pattern(f"{path}.headers[{index}].value", header.value, 4096)
+        yield from _pattern(f"{path}.headers[{index}].value", header.value, LONGEST_VALUE)
     for index, query in enumerate(match.query_params):
         yield from _header_name(f"{path}.queryParams[{index}].name", query.name)
         yield from _pattern(f"{path}.queryParams[{index}].value", query.value, 1024)
@@ -174,7 +176,7 @@ def _headers(path: str, headers: HTTPHeaderFilter) -> Iterator[Problem]:
         entries = getattr(headers, field)
         for index, header in enumerate(entries):
             yield from _header_name(f"{path}.{field}[{index}].name", header.name)
-            if len(header.value) > 4096 or any(char in header.value for char in "\r\n\0"):
+            if len(header.value) > LONGEST_VALUE or any(char in header.value for char in "\r\n\0"):
                 here = f"{path}.{field}[{index}].value"
                 yield wrong(here, header.value, "a header's value", "Use one line of text.")
         names = [header.name.lower() for header in entries]

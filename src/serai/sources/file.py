@@ -160,7 +160,7 @@ def _suspects(
 def _seems_half_written(data: bytes) -> bool:
     """Whether a file is empty, or its last line has no end while it is no complete JSON."""
     text = data.strip()
-    return not text or not (data.endswith(b"\n") or text[:1] == b"{" and text[-1:] == b"}")
+    return not text or not (data.endswith(b"\n") or (text[:1] == b"{" and text[-1:] == b"}"))
 
 
 def _unreadable(before: File, problem: Problem) -> File:

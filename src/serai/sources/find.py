@@ -41,13 +41,13 @@ def find_files(paths: Sequence[Path]) -> Found:
     """Looks everything up.  Kubernetes' mounted ConfigMaps, made of links, count once."""
     found = Found(files={})
     seen: set[tuple[int, int]] = set()
-    for path in map(str, paths):
+    for path in paths:
         try:
-            status = os.stat(path)
+            status = path.stat()
         except OSError as error:
-            _lose(path, found, error)
+            _lose(str(path), found, error)
         else:
-            _visit(path, status, found, seen, asked_for=True)
+            _visit(str(path), status, found, seen, asked_for=True)
     return found
 
 

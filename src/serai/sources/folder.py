@@ -15,6 +15,9 @@ from serai.sources.choice import Version, choose, conflicts
 from serai.sources.file import File, read_file
 from serai.sources.find import Found, find_files
 
+MOST_NAMED = 3
+"""Objects that one message names."""
+
 
 class Batch(msgspec.Struct, frozen=True):
     """What changed since the scan before, all of it at once."""
@@ -154,7 +157,8 @@ class FolderSource:
         elif version:
             follows = f"not used; the version in {version.place} is in force"
         elif kept:
-            names = ", ".join(map(str, kept[:3])) + (", ..." if len(kept) > 3 else "")
+            more = ", ..." if len(kept) > MOST_NAMED else ""
+            names = ", ".join(map(str, kept[:MOST_NAMED])) + more
             follows = f"what may have been here stays in force: {names}"
         else:
             follows = "not used"

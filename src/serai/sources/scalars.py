@@ -28,6 +28,8 @@ _WORDS: dict[str, Plain] = {
 
 _INTEGER = re.compile(r"([-+]?)(?:(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_EXACT = 1e15
+"""Whole numbers below this are exact as floats."""
 _LONGEST_INTEGER = 40
 """Digits; what is longer fits no field and is read as a float."""
 
@@ -51,7 +53,7 @@ def resolve(text: str) -> Plain:
 
 def as_json_number(value: float) -> int | float:
     """A float, as an integer where JSON writes both alike."""
-    return int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return int(value) if value.is_integer() and abs(value) < _EXACT else value
 
 
 def key_text(value: Plain) -> str | None:

@@ -7,7 +7,7 @@ files with what was read before, which also mends whatever the operating system 
 from __future__ import annotations
 
 import asyncio
-import os
+import stat
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -70,9 +70,8 @@ class Watches:
         self._wake = wake
         self._stop = asyncio.Event()
         folders = [path for path, _, _ in roots]
-        paths = {os.path.abspath(path) for path in source.paths}
-        parents = sorted({os.path.dirname(path) for path in paths if path != os.sep})
-        parents = [parent for parent in parents if os.path.isdir(parent)]
+        paths = {path.absolute() for path in source.paths}
+        parents = sorted({str(path.parent) for path in paths if path.parent.is_dir()})
         self._tasks = [
             asyncio.create_task(self._watch(watched, wanted, recursive=recursive))
             for watched, wanted, recursive in (
@@ -108,10 +107,10 @@ def _roots(source: FolderSource) -> Roots:
     roots = []
     for path in source.paths:
         try:
-            status = os.stat(path)
+            status = path.stat()
         except OSError:
             continue
-        if Path(path).is_dir():
+        if stat.S_ISDIR(status.st_mode):
             roots.append((str(path), status.st_dev, status.st_ino))
     return tuple(roots)
 
@@ -138,14 +137,14 @@ def _is_news(before: Batch, after: Batch) -> bool:
 
 def _may_matter(change: Change, path: str) -> bool:
     """Whether a change below a folder may concern a manifest: a log that grows does not."""
-    return change != Change.modified or is_wanted(os.path.basename(path))
+    return change != Change.modified or is_wanted(Path(path).name)
 
 
-def _concerns(paths: set[str]) -> Filter:
+def _concerns(paths: set[Path]) -> Filter:
     """Changes in the folder around a path that concern it, or the links that lead to it."""
 
     def concerns(_: Change, path: str) -> bool:
-        return path in paths or os.path.basename(path).startswith("..")
+        return Path(path) in paths or Path(path).name.startswith("..")
 
     return concerns
 

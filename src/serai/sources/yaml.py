@@ -172,20 +172,17 @@ class _Builder:
         return values
 
     def key(self, event: Any) -> str:
-        if type(event) is ScalarEvent:
-            text = key_text(self.scalar(event))
-            if text is not None:
-                return text
-        self.refuse("a key is not a plain word", "Put the key in quotes.", event)
+        text = key_text(self.scalar(event)) if type(event) is ScalarEvent else None
+        if text is None:
+            self.refuse("a key is not a plain word", "Put the key in quotes.", event)
+        return text
 
     def scalar(self, event: Any) -> Any:
         if event.tag is None:
             return resolve(event.value) if event.implicit[0] else event.value
-        if event.tag in _TEXT_TAGS:
-            return event.value
-        if event.tag in _PLAIN_TAGS:
-            return resolve(event.value)
-        self.refuse(f"the tag {event.tag} is not supported", "Remove it.", event)
+        if event.tag not in _TEXT_TAGS | _PLAIN_TAGS:
+            self.refuse(f"the tag {event.tag} is not supported", "Remove it.", event)
+        return event.value if event.tag in _TEXT_TAGS else resolve(event.value)
 
     def alias(self, event: Any, depth: int) -> Any:
         if event.anchor not in self.anchors:

@@ -10,11 +10,11 @@ FOUR = "kind: A\n---\n# about B\nkind: B\n--- # more\n\n---\nkind: C\n...\n--- {
 
 
 def kinds(text: str) -> list[tuple[str, int]]:
-    found = []
-    for document in split(text):
-        for item in parse(document.text).items:
-            found.append((item.value["kind"], document.line + item.line - 1))
-    return found
+    return [
+        (item.value["kind"], document.line + item.line - 1)
+        for document in split(text)
+        for item in parse(document.text).items
+    ]
 
 
 @pytest.mark.parametrize("text", [FOUR, FOUR.replace("\n", "\r\n"), "\ufeff" + FOUR])

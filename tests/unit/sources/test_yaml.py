@@ -1,8 +1,10 @@
 """YAML is read as kubectl reads it, within limits, and every fault has its line and a remedy."""
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -139,3 +141,32 @@ def test_lines_of_items() -> None:
 @given(st.text(alphabet="a:-[]{}&*!'\"\n\t #|>%@`,?<~0", max_size=40))
 def test_nothing_makes_it_raise(text: str) -> None:
     assert all(found.line >= 1 for found in parse_yaml(text).faults)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**15), 10**15)
+    | st.text(st.characters(exclude_categories=["C"]), max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(exclude_categories=["C"]), max_size=8), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.sampled_from(["block", "flow"]))
+def test_what_a_yaml_writer_writes_is_read_back(written: Any, style: str) -> None:
+    if isinstance(written, (dict, list)) and written and not has_quirks(written):
+        text = yaml.safe_dump(written, default_flow_style=style == "flow", allow_unicode=True)
+        assert parse_yaml(text).value == written
+
+
+def has_quirks(written: Any) -> bool:
+    """Words that PyYAML writes without quotes and kubectl reads as something else."""
+    if isinstance(written, str):
+        return re.fullmatch(r"[yYnN]|[-+0-9._].*", written) is not None
+    if isinstance(written, dict):
+        return any(has_quirks(key) or has_quirks(below) for key, below in written.items())
+    return isinstance(written, list) and any(has_quirks(below) for below in written)
