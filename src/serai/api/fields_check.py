@@ -124,7 +124,7 @@ class Findings:
         self.add(
             "SER0007",
             path,
-            f"{path} is not implemented yet; it is ignored, and the rest of the object is used",
+            f"{path} is not implemented yet; it is ignored",
             "Remove it, or do not rely on it.",
             warning=True,
         )
