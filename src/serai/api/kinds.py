@@ -69,7 +69,7 @@ CORE = Api("", ("v1",))
 DISCOVERY = Api("discovery.k8s.io", ("v1", "v1beta1"))
 GATEWAY = Api(gateway.GROUP, ("v1", "v1beta1", "v1alpha2"))
 GRANT = Api(gateway.GROUP, ("v1beta1", "v1", "v1alpha2"))
-ISTIO = Api("networking.istio.io", ("v1", "v1beta1", "v1alpha3"))
+ISTIO = Api(networking.GROUP, ("v1", "v1beta1", "v1alpha3"))
 
 KINDS: tuple[Kind, ...] = (
     Kind(core.Namespace, CORE, "namespaces", ("ns",), namespaced=False, naming="label"),

@@ -6,6 +6,8 @@ from typing import Literal
 
 from serai.api.meta import Condition, Object, Struct
 
+GROUP = "networking.istio.io"
+
 ResolutionName = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
 
 
@@ -44,7 +46,9 @@ class ServiceEntrySpec(Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     ports: tuple[ServiceEntryPort, ...] = ()
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
-    resolution: ResolutionName = "NONE"
+    resolution: GROUP = "networking.istio.io"
+
+ResolutionName = "NONE"
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()

@@ -23,7 +23,6 @@ from serai.model.catalog import catalog
 from serai.model.inputs import Inputs
 from serai.model.settings import Settings
 from serai.status.gateway import class_statuses, gateway_statuses
-from serai.xds.refusals import Refusal, Refusals
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses
 from serai.status.values import Status
@@ -39,6 +38,7 @@ from serai.translate.waypoint import (
     scopes,
     waypoint_listeners,
 )
+from serai.xds.refusals import Refusal, Refusals
 from serai.xds.resource import Resource
 from serai.xds.snapshot import SnapshotKey, Translated, snapshot
 

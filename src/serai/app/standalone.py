@@ -20,8 +20,8 @@ from serai.envoy.state import Instance
 from serai.ir.listener import Listener
 from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
-from serai.xds.refusals import Refusal
 from serai.translate.collections import Named
+from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
 

@@ -9,8 +9,8 @@ import msgspec
 
 from serai.api.core import Namespace
 from serai.api.gateway import GROUP, HTTPRoute, ParentReference
-from serai.api.kinds import ISTIO
 from serai.api.meta import Key
+from serai.api.networking import GROUP as ISTIO
 from serai.attach.capture import Capture
 from serai.attach.gateways import Proxy, Role
 from serai.attach.grants import Grants

@@ -6,7 +6,7 @@ a Kubernetes Service of another namespace needs a ReferenceGrant, as it does und
 
 from __future__ import annotations
 
-from serai.api.kinds import ISTIO
+from serai.api.networking import GROUP as ISTIO
 from serai.backends.kind import (
     BackendKind,
     Invalid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.kinds import ISTIO
+from serai.api.networking import GROUP as ISTIO
 from serai.backends.kind import BackendKind, resolve_object
 
 SERVICE_ENTRY = BackendKind(group=ISTIO, kind="ServiceEntry", resolve=resolve_object)

@@ -10,10 +10,10 @@ from serai.attach.gateways import CONTROLLER, HBONE, Role
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
-from serai.xds.refusals import Refusal, Refusals
 from serai.status.values import ConditionsStatus, GatewayStatus, ListenerStatus, condition
 from serai.translate import names
 from serai.translate.collections import Attached
+from serai.xds.refusals import Refusal, Refusals
 
 PROGRAMMED = Verdict(ok=True, reason="Programmed")
 NO_CONFLICTS = Verdict(ok=False, reason="NoConflicts")

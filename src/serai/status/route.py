@@ -8,10 +8,10 @@ from serai.attach.gateways import CONTROLLER
 from serai.attach.routes import Attachment, AttachmentKey
 from serai.attach.verdict import Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
-from serai.xds.refusals import Refusals
 from serai.status.values import RouteParentStatus, RouteStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.httproute import CompiledRoute
+from serai.xds.refusals import Refusals
 
 PROGRAMMED = "serai.dev/Programmed"
 
