@@ -46,9 +46,7 @@ class ServiceEntrySpec(Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     ports: tuple[ServiceEntryPort, ...] = ()
     location: Literal["MESH_EXTERNAL", "MESH_INTERNAL"] = "MESH_EXTERNAL"
-    resolution: GROUP = "networking.istio.io"
-
-ResolutionName = "NONE"
+    resolution: ResolutionName = "NONE"
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
