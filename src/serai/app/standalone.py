@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 import structlog
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.world import Committed, World
 from serai.attach.gateways import Proxy
+from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
-from serai.envoy.state import Instance
+from serai.envoy.state import Instance, claim, write_atomically
 from serai.ir.listener import Listener
+from serai.model.settings import Settings
 from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
+from serai.views.problems import found_by, in_order
 from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
@@ -29,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 PORT_SECONDS = 1.0
 """Between looks at ports that others had."""
+
+
+_Addresses = dict[str, tuple[str, ...]]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -47,6 +55,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     only: frozenset[str] = frozenset()
     """Gateways (``namespace/name``) to run an Envoy for; empty: all."""
     drain_seconds: int = 15
+    no_envoy: bool = False
+    """Envoys are somebody else's business."""
+    envoy_path: str | None = None
+    bind_life: bool = False
+    """No Envoy outlives this process, however it ends (tests, demos)."""
+
+
+def standalone(
+    paths: Sequence[Path], settings: Settings, options: Options, root: Path
+) -> tuple[Standalone | None, tuple[Problem, ...]]:
+    """Compose everything, with state below `root`; nothing is started yet.
+
+    None comes with at least one error, such as that another process serves these paths.
+    """
+    binary, problems = (None, ()) if options.no_envoy else find_envoy(options.envoy_path)
+    if binary is None and not options.no_envoy:
+        return None, problems
+    instance = claim(root, paths)
+    if isinstance(instance, Problem):
+        return None, (*problems, instance)
+    fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
+    source, server = FolderSource(paths), AdsServer()
+    return Standalone(source, World(settings), server, fleet, instance, options), problems
 
 
 class Standalone:
@@ -74,10 +105,13 @@ class Standalone:
         self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
+        self._kept: _Addresses = {}
+        self._addresses_file = instance.folder / "addresses"
 
     async def start(self) -> None:
         """Read everything once, and only then answer Envoys and start them."""
         self.batch = await asyncio.to_thread(self.source.scan)
+        self._remember_addresses()
         await self._apply(self.batch, first=True)
         self.server.mark_ready()
         self.instance.xds_socket.unlink(missing_ok=True)
@@ -99,14 +133,11 @@ class Standalone:
         await self.server.stop()
         self.instance.release(keep_logs=self.fleet is not None and self.fleet.had_deaths)
 
-    def problems(self) -> list[Problem]:
+    def problems(self) -> tuple[Problem, ...]:
         """Everything a person should know now: of files, of objects, of ports."""
-        of_objects = [
-            msgspec.structs.replace(problem, place=self.batch.places.get(key.key))
-            for key, problem in sorted(self.world.pipeline.problems.items())
-        ]
-        held = [held.problem for held in self._gate.held.values()]
-        return [*self.batch.problems, *of_objects, *held]
+        of_objects = located(found_by(self.world.pipeline), self.batch.places)
+        held = (held.problem for held in self._gate.held.values())
+        return in_order([*self.batch.problems, *of_objects, *held])
 
     async def _follow_files(self) -> None:
         async for batch in self.source.changes():
@@ -128,6 +159,7 @@ class Standalone:
         async with self._lock:
             committed = self.world.apply(batch.changed.values(), batch.removed)
             await self._publish(committed)
+        self._keep_addresses()
         self.on_change(Change(batch, committed, first))
 
     async def _publish(self, committed: Committed) -> None:
@@ -138,6 +170,25 @@ class Standalone:
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing)
+
+    def _remember_addresses(self) -> None:
+        """Where the Gateways listened in the run before, so that what runs on can be adopted."""
+        try:
+            kept = msgspec.json.decode(self._addresses_file.read_bytes(), type=_Addresses)
+        except (OSError, msgspec.DecodeError):
+            return
+        self.world.addresses = {
+            Key("Gateway", *name.split("/", 1)): addresses for name, addresses in kept.items()
+        }
+
+    def _keep_addresses(self) -> None:
+        kept = {_name(key): addresses for key, addresses in sorted(self.world.addresses.items())}
+        if kept != self._kept:
+            try:
+                write_atomically(self._addresses_file, msgspec.json.encode(kept))
+            except OSError as error:
+                log.warning("addresses.not_kept", error=str(error))
+            self._kept = kept
 
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
