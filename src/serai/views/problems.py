@@ -12,6 +12,7 @@ from serai.views.pipeline import Pipeline
 from serai.views.row import Row, object_name
 
 BUG = "SER9001"
+_KIND_AND_NAME = 2
 _LAST = Place("\U0010ffff")
 
 
@@ -28,6 +29,12 @@ class ProblemRow(Row, frozen=True):
     file: str
     line: int
     """From 1; 0 means the file as a whole, or no file."""
+
+    @property
+    def namespace(self) -> str:
+        """Of the object; empty where it is in none, or there is no object."""
+        parts = self.object.split("/")
+        return parts[1] if len(parts) > _KIND_AND_NAME else ""
 
     @property
     def where(self) -> str:

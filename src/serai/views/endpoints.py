@@ -1,0 +1,91 @@
+"""Endpoints one by one: where each comes from, and whether it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.ir.cluster import Locality
+from serai.model.service import Backend
+from serai.views.backends import order
+from serai.views.health import RESOLVED, health_of, joined
+from serai.views.members import HOST_NAME, Member, Members
+from serai.views.row import Row, object_name
+from serai.views.state import EndpointHealth, State
+
+READY = "ready"
+
+
+class EndpointRow(Row, frozen=True):
+    """An endpoint of a backend, or what should be one and isn't."""
+
+    namespace: str
+    address: str
+    """``ip:port``, or a name and a port; empty for a workload that has no address."""
+    backend: str
+    """The name of its Envoy cluster, or the service's where there is none."""
+    service: str
+    source: str
+    """``Kind namespace/name`` of the object that it is; or ``inline``, or ``DNS``."""
+    locality: str
+    weight: int
+    ready: bool
+    status: str
+    """``ready``, or why it is not used."""
+
+
+def endpoint_rows(state: State) -> list[EndpointRow]:
+    """Every endpoint of every backend, by backend."""
+    members = Members(state.pipeline)
+    listed = sorted(state.pipeline.attached.catalog.backends.items(), key=lambda each: order(*each))
+    return [row for _, backend in listed for row in rows_of_backend(state, members, backend)]
+
+
+def rows_of_backend(state: State, members: Members, backend: Backend) -> Iterator[EndpointRow]:
+    """The endpoints of one backend."""
+    seen = health_of(state, backend)
+    if backend.resolution in RESOLVED:
+        yield from _resolved(state, members, backend, seen)
+        return
+    sick = {each.address: each for each in seen if not each.healthy}
+    for member in members.of(backend):
+        address = joined(member.address, member.port)
+        status = member.why or (_words(sick[address]) if address in sick else READY)
+        yield _row(state, backend, member, address, status)
+
+
+def _resolved(
+    state: State, members: Members, backend: Backend, seen: tuple[EndpointHealth, ...]
+) -> Iterator[EndpointRow]:
+    """The names of a backend; where an Envoy resolves them, what they came to."""
+    for member in members.of(backend):
+        if not seen:
+            status = "resolved by Envoy"
+            yield _row(state, backend, member, joined(member.address, member.port), status)
+    name = Member("", 0, HOST_NAME, ready=True)
+    for each in seen:
+        yield _row(state, backend, name, each.address, READY if each.healthy else _words(each))
+
+
+def _row(state: State, backend: Backend, member: Member, address: str, status: str) -> EndpointRow:
+    service = object_name(backend.key.service)
+    cluster = state.pipeline.attached.cluster_names.row(backend.key)
+    return EndpointRow(
+        namespace=backend.key.service.namespace,
+        address=address,
+        backend=cluster or f"{service}:{backend.key.port}",
+        service=service,
+        source=member.source,
+        locality=locality_name(member.locality),
+        weight=member.weight,
+        ready=status == READY,
+        status=status,
+    )
+
+
+def _words(health: EndpointHealth) -> str:
+    return f"unhealthy: {health.why}" if health.why else "unhealthy"
+
+
+def locality_name(locality: Locality) -> str:
+    """``region/zone/subzone`` as far as it is known."""
+    return f"{locality.region}/{locality.zone}/{locality.subzone}".rstrip("/")

@@ -1,0 +1,127 @@
+"""Who stands behind a backend, and who should but doesn't: workloads, slices, inline endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.core import EndpointSlice
+from serai.api.meta import Key
+from serai.ir.cluster import Endpoint, Locality
+from serai.ir.origin import Value
+from serai.model.addresses import canonical
+from serai.model.from_endpointslice import SERVICE_NAME
+from serai.model.service import Backend, Inline, Resolution, Selected, Slices
+from serai.model.workload import SelectorKey, Workload, selector_keys
+from serai.views.pipeline import Pipeline
+
+INLINE = "inline"
+HOST_NAME = "DNS"
+
+
+class Member(Value, frozen=True):
+    """An endpoint, or something that is none for the reason in `why`."""
+
+    address: str
+    port: int
+    """0 where it is no endpoint."""
+    source: str
+    """The object it comes from, as ``Kind namespace/name``; or INLINE, or HOST_NAME."""
+    ready: bool
+    locality: Locality = Locality()
+    weight: int = 1
+    why: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its source."""
+        return self.source.split(" ", maxsplit=1)[0]
+
+
+class Members:
+    """Finds the members of backends; made once for many of them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._endpoints = pipeline.attached.catalog.endpoints
+        self._workloads: dict[SelectorKey, list[Workload]] = {}
+        for key, workload in sorted(pipeline.attached.catalog.workloads.items()):
+            for found in selector_keys(key, workload):
+                self._workloads.setdefault(found, []).append(workload)
+        self._slices: dict[Key, list[EndpointSlice]] = {}
+        for key, each in sorted(pipeline.inputs.endpoint_slices.items()):
+            service = each.metadata.labels.get(SERVICE_NAME, "")
+            self._slices.setdefault(Key("Service", key.namespace, service), []).append(each)
+
+    def of(self, backend: Backend) -> list[Member]:
+        """The endpoints of a backend, then who is none."""
+        used = self._endpoints.row(backend.key) or ()
+        match backend.members:
+            case Inline(endpoints):
+                dns = not endpoints and backend.resolution is not Resolution.KNOWN
+                return [_endpoint(each, HOST_NAME if dns else INLINE) for each in used]
+            case Slices() if slices := self._slices.get(backend.key.service):
+                return list(_of_slices(used, slices))
+            case Slices(selector) | Selected(selector):
+                only_pods = isinstance(backend.members, Slices)
+                workloads = self._select(backend.key.service.namespace, selector)
+                return list(_of_workloads(used, workloads, only_pods=only_pods))
+
+    def _select(self, namespace: str, selector: tuple[tuple[str, str], ...]) -> list[Workload]:
+        if not selector:
+            return []
+        found = self._workloads.get((namespace, *selector[0]), ())
+        return [each for each in found if set(selector) <= set(each.labels)]
+
+
+def _endpoint(endpoint: Endpoint, source: str) -> Member:
+    return Member(
+        address=endpoint.address,
+        port=endpoint.port,
+        source=source,
+        ready=True,
+        locality=endpoint.locality,
+        weight=endpoint.weight,
+    )
+
+
+def _of_slices(used: tuple[Endpoint, ...], slices: list[EndpointSlice]) -> Iterator[Member]:
+    by_address: dict[str, str] = {}
+    for each in slices:
+        for listed in each.endpoints:
+            for address in listed.addresses:
+                by_address.setdefault(canonical(address) or address, str(each.key))
+    for endpoint in used:
+        yield _endpoint(endpoint, by_address.get(endpoint.address, "EndpointSlice"))
+    present = {endpoint.address for endpoint in used}
+    for address, source in by_address.items():
+        if address not in present:
+            yield Member(address, 0, source, ready=False, why="not ready")
+
+
+def _of_workloads(
+    used: tuple[Endpoint, ...], workloads: list[Workload], *, only_pods: bool
+) -> Iterator[Member]:
+    candidates = [each for each in workloads if each.key.kind == "Pod" or not only_pods]
+    owners = {address: each for each in reversed(candidates) for address in each.addresses}
+    for endpoint in used:
+        owner = owners.get(endpoint.address)
+        yield _endpoint(endpoint, str(owner.key) if owner else INLINE)
+    present = {endpoint.address for endpoint in used}
+    for workload in candidates:
+        if present.isdisjoint(workload.addresses):
+            yield Member(
+                address=next(iter(workload.addresses), ""),
+                port=0,
+                source=str(workload.key),
+                ready=False,
+                locality=workload.locality,
+                weight=workload.weight,
+                why=_why_not(workload),
+            )
+
+
+def _why_not(workload: Workload) -> str:
+    if workload.terminating:
+        return "terminating"
+    if not workload.ready:
+        return "not ready"
+    return "has not the port" if workload.addresses else "has no address"

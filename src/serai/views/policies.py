@@ -1,0 +1,53 @@
+"""Policies: objects that name targets and change what happens to their traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from serai.api.kinds import KINDS, Kind
+from serai.views.row import Row
+from serai.views.state import State
+
+_TARGETS = ("target_refs", "target_ref")
+
+
+class PolicyRow(Row, frozen=True):
+    """A policy and what it is for."""
+
+    namespace: str
+    name: str
+    kind: str
+    targets: tuple[str, ...]
+
+
+def policy_kinds(kinds: Iterable[Kind] = KINDS) -> tuple[Kind, ...]:
+    """The kinds that are policies: those whose spec has targetRefs.  GEP-713."""
+    return tuple(kind for kind in kinds if _target_field(kind))
+
+
+def policy_rows(state: State) -> list[PolicyRow]:
+    """Every policy, by namespace and name."""
+    found = [
+        PolicyRow(key.namespace, key.name, key.kind, _targets(kind, obj))
+        for kind in policy_kinds()
+        for key, obj in state.pipeline.inputs.table(kind.name).items()
+    ]
+    return sorted(found, key=lambda row: (row.namespace, row.name, row.kind))
+
+
+def _target_field(kind: Kind) -> str:
+    spec = msgspec.structs.fields(kind.struct)
+    of_spec = next((field.type for field in spec if field.name == "spec"), None)
+    if not (isinstance(of_spec, type) and issubclass(of_spec, msgspec.Struct)):
+        return ""
+    names = {field.name for field in msgspec.structs.fields(of_spec)}
+    return next((name for name in _TARGETS if name in names), "")
+
+
+def _targets(kind: Kind, obj: Any) -> tuple[str, ...]:
+    found = getattr(obj.spec, _target_field(kind))
+    listed = found if isinstance(found, tuple) else (found,) if found else ()
+    return tuple(f"{each.kind} {each.name}" for each in listed)

@@ -1,0 +1,85 @@
+"""All that views are made of: a pipeline, its problems, and what is known of running Envoys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.api.problem import Place, Problem
+from serai.ir.origin import Value
+from serai.views.pipeline import Pipeline
+
+
+class EndpointHealth(Value, frozen=True):
+    """What the Envoys that send to an endpoint think of it."""
+
+    address: str
+    """``ip:port``."""
+    healthy: bool
+    why: str = ""
+    """Such as ``failed_active_hc``."""
+
+
+class EnvoyState(Value, frozen=True):
+    """An Envoy that is run for a Gateway."""
+
+    gateway: str
+    """``namespace/name``."""
+    state: str
+    """``ready``, or what it is doing instead, such as ``starting`` or ``crash-looping``."""
+    pid: int = 0
+    admin: str = ""
+    """``host:port`` of its admin interface."""
+    restarts: int = 0
+
+
+class ClientState(Value, frozen=True):
+    """An Envoy that is connected and asks for configuration."""
+
+    node: str
+    gateway: str
+    """``namespace/name``."""
+    version: str = ""
+    """Envoy's own."""
+    protocol: str = "delta"
+    """``delta`` or ``sotw``."""
+    resources: int = 0
+    """How many it has acknowledged."""
+    waiting: int = 0
+    """How many were sent, or are to be, and are not acknowledged yet."""
+    rejected: tuple[tuple[str, str], ...] = ()
+    """Resources it refused, with its words."""
+
+
+class Counts(Value, frozen=True):
+    """What has happened since the start."""
+
+    commits: int = 0
+    pushed: int = 0
+    """Resources sent to clients."""
+    acknowledged: int = 0
+    rejected: int = 0
+
+
+class Facts(Value, frozen=True):
+    """What is known of running Envoys; empty where nothing runs."""
+
+    live: bool = False
+    """Whether anything runs at all."""
+    envoys: tuple[EnvoyState, ...] = ()
+    clients: tuple[ClientState, ...] = ()
+    health: Mapping[str, tuple[EndpointHealth, ...]] = {}
+    """By cluster name."""
+    counts: Counts = Counts()
+
+
+class State(msgspec.Struct, frozen=True):
+    """Everything that a view may read."""
+
+    pipeline: Pipeline
+    problems: tuple[Problem, ...] = ()
+    places: Mapping[Key, Place] = {}
+    """Where each object is written, for those read from files."""
+    facts: Facts = Facts()
