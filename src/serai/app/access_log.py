@@ -1,0 +1,69 @@
+"""What Envoy said of a request: the route, the cluster and the endpoint that answered."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from serai.envoy.logfile import Tail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PAUSE_SECONDS = 0.01
+
+
+class AccessLine(msgspec.Struct, frozen=True):
+    """A line of the access log, as far as it says who answered; xds.listener has all fields."""
+
+    request_id: str | None = None
+    route_name: str | None = None
+    upstream_cluster: str | None = None
+    upstream_host: str | None = None
+    response_flags: str | None = None
+    response_code_details: str | None = None
+    downstream_local_address: str | None = None
+    downstream_remote_address: str | None = None
+    peer_principal: str | None = None
+    duration_ms: int | None = None
+
+
+class AccessLog:
+    """An Envoy's access log, read from where it ended when this was made."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it before the request is sent."""
+        # Whoever runs the Envoy keeps the file small; here it is only read.
+        self._tail = Tail(path, limit=sys.maxsize)
+
+    async def line_of(
+        self, request_id: str, client: str, patience_seconds: float
+    ) -> AccessLine | None:
+        """The line of a request, by its x-request-id or by our end (``address:port``).
+
+        A gateway gives requests ids of its own, so there the connection tells; a waypoint keeps
+        ids, and what it takes for the client may be what X-Forwarded-For says.  None if there was
+        no such line in time: Envoy writes its log with some delay.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            for text in self._tail.read():
+                line = _decoded(text)
+                if line and (
+                    line.request_id == request_id or line.downstream_remote_address == client
+                ):
+                    return line
+            if time.monotonic() >= deadline:
+                return None
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _decoded(line: str) -> AccessLine | None:
+    try:
+        return msgspec.json.decode(line, type=AccessLine)
+    except msgspec.DecodeError:
+        return None
