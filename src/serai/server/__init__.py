@@ -1,0 +1,1 @@
+"""The xDS server: gRPC at the edge, the conversation in serai.xds."""
