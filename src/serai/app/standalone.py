@@ -26,6 +26,11 @@ from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
+from serai.views.state import EnvoyState, Facts, State
+from serai.web.app import admin_app
+from serai.web.instance import Changes
+from serai.web.server import WebServer
+from serai.xds.events import Rejection
 from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
@@ -100,6 +105,9 @@ class Standalone:
         self.instance = instance
         self.options = options
         self.batch = Batch()
+        self.admin = ""
+        """``host:port`` of the console and the admin API; empty until it serves."""
+        self.changes = Changes()
         self.on_change: Callable[[Change], None] = lambda _: None
         self._gate = PortGate(self._own_pids)
         self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
@@ -107,9 +115,15 @@ class Standalone:
         self._lock = asyncio.Lock()
         self._kept: _Addresses = {}
         self._addresses_file = instance.folder / "addresses"
+        self._web: WebServer | None = None
+        self._waiting_for = "the files to be read"
+        server.on_rejections = self._on_rejections
 
-    async def start(self) -> None:
-        """Read everything once, and only then answer Envoys and start them."""
+    async def start(self, web: WebServer | None = None) -> None:
+        """Read everything once, and only then answer Envoys and start them.
+
+        `web` is where the console and the admin API are to be.
+        """
         self.batch = await asyncio.to_thread(self.source.scan)
         self._remember_addresses()
         await self._apply(self.batch, first=True)
@@ -119,6 +133,10 @@ class Standalone:
         if self.options.xds:
             await self.server.start(self.options.xds)
         await self._ensure_envoys()
+        self._waiting_for = ""
+        if web is not None:
+            self._web, self.admin = web, web.address
+            await web.start(admin_app(self))
 
     async def follow(self) -> None:
         """Apply every change of the files, until cancelled."""
@@ -128,6 +146,9 @@ class Standalone:
 
     async def stop(self, *, drain: bool = True) -> None:
         """End the Envoys, each after its requests in flight, and everything else."""
+        self.changes.close()
+        if self._web is not None:
+            await self._web.stop()
         if self.fleet is not None:
             await self.fleet.stop(drain=drain)
         await self.server.stop()
@@ -138,6 +159,22 @@ class Standalone:
         of_objects = located(found_by(self.world.pipeline), self.batch.places)
         held = (held.problem for held in self._gate.held.values())
         return in_order([*self.batch.problems, *of_objects, *held])
+
+    def state(self) -> State:
+        """Everything there is to see now."""
+        envoys = self.fleet.statuses() if self.fleet is not None else ()
+        facts = Facts(
+            live=True,
+            envoys=tuple(
+                EnvoyState(each.gateway, each.state, each.pid, each.admin, each.restarts)
+                for each in envoys
+            ),
+        )
+        return State(self.world.pipeline, self.problems(), self.batch.places, facts)
+
+    def waiting_for(self) -> str:
+        """What has to happen before it serves; empty once it does."""
+        return self._waiting_for
 
     async def _follow_files(self) -> None:
         async for batch in self.source.changes():
@@ -160,6 +197,7 @@ class Standalone:
             committed = self.world.apply(batch.changed.values(), batch.removed)
             await self._publish(committed)
         self._keep_addresses()
+        self.changes.tell()
         self.on_change(Change(batch, committed, first))
 
     async def _publish(self, committed: Committed) -> None:
@@ -190,6 +228,14 @@ class Standalone:
                 log.warning("addresses.not_kept", error=str(error))
             self._kept = kept
 
+    def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
+        proxy = Key("Gateway", *name.split("/", 1))
+        self._rejected[proxy] = {
+            key: Refusal(key, each.message, each.origins) for key, each in found.items()
+        }
+        self._tell_refusals(proxy)
+        self.on_change(Change(Batch(), Committed({}, (), problems=True)))
+
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
         held = {
@@ -205,6 +251,7 @@ class Standalone:
             table.put(SnapshotKey(proxy, key), refusal)
         self._told[proxy] = wanted
         self.world.commit()
+        self.changes.tell()
 
     def _listener(self, proxy: Key, key: ResourceKey) -> Listener | None:
         return self.world.pipeline.translated.listeners.row(Named(proxy, key.name))

@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
+    "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
+    "stop": "End the Envoys left by instances that died.",
     "translate": "Turn manifests into Envoy's configuration and statuses.",
     "validate": "List every problem of some manifests, with its place and remedy.",
     "version": "Print the versions of Serai and of what it stands on.",

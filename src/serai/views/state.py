@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from serai.api.kinds import KINDS
 from serai.api.meta import Key
 from serai.api.problem import Place, Problem
 from serai.ir.origin import Value
@@ -83,3 +84,7 @@ class State(msgspec.Struct, frozen=True):
     places: Mapping[Key, Place] = {}
     """Where each object is written, for those read from files."""
     facts: Facts = Facts()
+
+    def objects(self) -> list[tuple[str, int]]:
+        """How many objects are in force, by kind."""
+        return [(kind.name, len(self.pipeline.inputs.table(kind.name))) for kind in KINDS]

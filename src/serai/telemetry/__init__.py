@@ -1,0 +1,1 @@
+"""What Serai says of itself: logs and metrics."""

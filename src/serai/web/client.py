@@ -1,0 +1,81 @@
+"""Asks a running instance over its admin API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx2
+import msgspec
+
+from serai.views.explain import Explained
+from serai.views.listing import Listing
+from serai.web.errors import RefusedError, UnreachableError
+
+SECONDS = 30.0
+"""For an answer; a large world takes a while to list."""
+
+
+class AdminClient:
+    """A running instance, by the ``host:port`` of its admin address."""
+
+    def __init__(self, address: str, *, transport: httpx2.BaseTransport | None = None) -> None:
+        """`transport` stands for the network."""
+        self._address = address
+        self._url = f"http://{address}"
+        self._transport = transport
+
+    def rows(self, listing: Listing) -> list[Any]:
+        """Everything that a listing lists."""
+        plain = self._get(f"/api/v1/{listing.name}", {})
+        return [msgspec.convert(item, listing.row) for item in plain["items"]]
+
+    def explain(self, what: str, namespace: str) -> Explained:
+        """Everything that applies to something."""
+        plain = self._get("/api/v1/explain", {"what": what, "namespace": namespace})
+        return msgspec.convert(plain, Explained)
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Goes on each time that the answers may have become others."""
+        timeout = httpx2.Timeout(SECONDS)
+        async with httpx2.AsyncClient(trust_env=False, timeout=timeout) as client:
+            try:
+                async with client.stream("GET", f"{self._url}/api/v1/events") as response:
+                    async for line in response.aiter_lines():
+                        if line.startswith("data:"):
+                            yield
+            except httpx2.TransportError as error:
+                raise self._unreachable(error) from error
+        raise UnreachableError(f"the instance at {self._address} has ended")
+
+    def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            with httpx2.Client(
+                transport=self._transport, trust_env=False, timeout=SECONDS
+            ) as client:
+                response = client.get(self._url + path, params=parameters)
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        return self._checked(response)
+
+    def _checked(self, response: httpx2.Response) -> dict[str, Any]:
+        try:
+            plain = response.json()
+        except ValueError:
+            plain = None
+        if not isinstance(plain, dict) or "apiVersion" not in plain:
+            said = response.text.strip().partition("\n")[0][:200]
+            raise UnreachableError(
+                f"what listens at {self._address} is not Serai: it answers"
+                f" {response.status_code} {said}".rstrip()
+            )
+        if plain.get("kind") == "Error":
+            raise RefusedError(plain["message"])
+        return plain
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        words = str(error) or type(error).__name__
+        return UnreachableError(
+            f"no instance answers at {self._address} ({words}).\n"
+            "Start one with `serai run PATH`, name another with --admin, or read files with -f PATH"
+        )
