@@ -109,8 +109,9 @@ class Conversation:
             ledger.names.add(name)
             if name not in ledger.held:
                 ledger.forced.add(name)
-        for name in [name for name in ledger.held if not ledger.subscribed(name)]:
-            ledger.forget(name)
+        for name in ledger.held.keys() | ledger.rejected.keys():
+            if not ledger.subscribed(name):
+                ledger.forget(name)
         self._compare(ledger)
 
     def subscribe_all(self, ledger: Ledger) -> None:
@@ -151,8 +152,8 @@ class Conversation:
         del ledger.flights[flight.nonce]
         ledger.accept(flight)
         for name, entry in flight.items.items():
-            rejection = ledger.rejected.get(name)
-            if rejection is not None and entry is self.wanted(ledger.type, name) is not None:
+            want = self.wanted(ledger.type, name)
+            if want is not None and entry is not None and entry.version == want.version:
                 self._clear(ledger, name)
             self._waits.wake(ResourceKey(ledger.type, name))
         if ledger.type is ResourceType.ENDPOINTS:
@@ -226,7 +227,10 @@ class Conversation:
             entry = world.get(name)
             if isinstance(held, str) and entry is not None and entry.version == held:
                 ledger.resume(name, entry)
-        for names in (ledger.names, ledger.held, world if ledger.wildcard else ()):
+        for name in ledger.rejected.keys() - world.keys():
+            self._clear(ledger, name)
+        everything = world if ledger.wildcard else ()
+        for names in (ledger.names, ledger.held, ledger.rejected, everything):
             ledger.dirty.update(dict.fromkeys(names))
 
     def _may_send(self, ledger: Ledger, now: float) -> bool:
@@ -314,7 +318,8 @@ class Conversation:
         ledger.refuse(name, entry)
         ledger.dirty[name] = None
         key = ResourceKey(ledger.type, name)
-        if entry is not None:
+        want = self.wanted(*key)
+        if entry is not None and want is not None and entry.version == want.version:
             rejection = Rejection(entry.version, message, entry.resource.origins)
             ledger.rejected[name] = rejection
             self._events.append(Rejected(key, rejection))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final
 
@@ -210,12 +209,3 @@ class Ledger:
         if held is not None:
             self.held[name] = held
             self.strangers += isinstance(held, str)
-
-
-def pinned(ledgers: Iterable[Ledger]) -> Iterator[ResourceKey]:
-    """What stays in use for as long as a rejection keeps an older version in force."""
-    for ledger in ledgers:
-        for name in ledger.rejected:
-            held = ledger.held.get(name)
-            if isinstance(held, Entry):
-                yield from held.references

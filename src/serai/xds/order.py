@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from serai.xds.ledger import Ledger, pinned
+from serai.xds.ledger import Ledger
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.uses import Uses
 from serai.xds.world import Entry, Resources
@@ -103,7 +103,17 @@ class Order:
             return True
         if not self._uses.any(key) and not self.strangers(namers):
             return False
-        return now < deadline or key in set(pinned(self._ledgers.values()))
+        return now < deadline or self._pinned(key, namers)
+
+    def _pinned(self, key: ResourceKey, namers: Iterable[ResourceType]) -> bool:
+        """Whether a rejection keeps an older version in force that names the key, or may."""
+        for type_ in namers:
+            ledger = self._ledgers.get(type_)
+            for name in ledger.rejected if ledger is not None else ():
+                held = ledger.held.get(name) if ledger is not None else None
+                if isinstance(held, str) or (held is not None and key in held.references):
+                    return True
+        return False
 
     def strangers(self, types: Iterable[ResourceType]) -> bool:
         """Whether the client holds versions of these types that the world doesn't know."""

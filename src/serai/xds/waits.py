@@ -43,6 +43,7 @@ class Waits:
 
     def defers(self, ledger: Ledger, name: str, entry: Entry, world: Resources, now: float) -> bool:
         """Whether an addition must wait for what it names."""
+        ledger.kept.pop(name, None)
         blocker = self._order.blocker(entry, world)
         if blocker is None:
             ledger.waiting.pop(name, None)
@@ -62,6 +63,7 @@ class Waits:
 
     def keeps(self, ledger: Ledger, name: str, now: float) -> bool:
         """Whether a removal must wait until nothing names it any more."""
+        ledger.waiting.pop(name, None)
         if name not in ledger.held and name not in ledger.unsure:
             return False
         until = ledger.kept.setdefault(name, now + REMOVAL_SECONDS)

@@ -262,6 +262,12 @@ def test_a_scope_is_not_taken_away_before_its_successor_can_come() -> None:
     assert speaker.ack(C) == ["S -s t@1"]
 
 
+def test_a_scope_that_goes_while_it_waits_holds_nothing_up() -> None:
+    speaker = connected(*SHOP)
+    speaker.change(plain("b"), routes("rb", "b"), scope("s", "rb", version="2"))
+    assert speaker.remove(scope("s", "rb")) == ["S -s"]
+
+
 def test_a_client_that_never_asked_for_clusters_gets_routes_at_once() -> None:
     speaker = Speaker(*SHOP)
     assert speaker.ask(R, "r") == ["R r@1"]

@@ -7,7 +7,7 @@ import math
 import pytest
 from speaker import C, E, R, S, Speaker, cluster, endpoints, plain, routes, scope
 
-from serai.xds.events import Cleared, Rejected
+from serai.xds.events import Cleared, Rejected, Rejection
 from serai.xds.resource import Resource, ResourceKey
 
 
@@ -86,6 +86,14 @@ def test_a_rejection_ends_when_the_resource_goes() -> None:
     speaker.ask(C)
     speaker.nack()
     assert speaker.remove(plain("a")) == []
+    assert speaker.rejected() == {}
+
+
+def test_what_is_not_wanted_any_more_when_it_is_rejected_is_not_reported() -> None:
+    speaker = Speaker(plain("a"))
+    speaker.ask(C)
+    speaker.change(plain("a", "2"))
+    assert speaker.nack() == ["C a@2"]
     assert speaker.rejected() == {}
 
 
@@ -239,6 +247,17 @@ def test_the_old_cluster_of_a_rejected_route_stays() -> None:
     assert speaker.ack(R) == ["C -a"]
 
 
+def test_clusters_stay_while_a_route_of_unknown_content_cannot_be_replaced() -> None:
+    """The client's route is of an older world, and the new one is rejected."""
+    speaker = Speaker(routes("r", version="2"))
+    speaker.ask(C, initial_versions={"a": "1"})
+    speaker.ask(R, "r", initial_versions={"r": "1"})
+    speaker.nack(R)
+    assert speaker.later(3600) == []
+    speaker.change(routes("r", version="3"))
+    assert speaker.ack(R) == ["C -a"]
+
+
 def test_a_route_to_a_cluster_that_was_rejected_is_sent() -> None:
     speaker = Speaker(plain("a"), routes("r", "a"))
     speaker.ask(C)
@@ -297,6 +316,13 @@ def test_a_client_that_comes_back_is_not_sent_what_it_rejected() -> None:
     assert after.ask(C, initial_versions={"a": "1", "b": "1"}) == []
     assert after.rejected() == {"b": "2"}
     assert after.change(plain("b", "3")) == ["C b@3"]
+
+
+def test_a_carried_rejection_of_what_has_gone_is_forgotten() -> None:
+    carried = {ResourceKey(C, "gone"): Rejection("1", "no")}
+    speaker = Speaker(plain("a"), carried=carried)
+    speaker.ask(C, initial_versions={"a": "1"})
+    assert speaker.rejected() == {}
 
 
 def test_a_client_that_starts_anew_is_sent_everything() -> None:
