@@ -30,6 +30,7 @@ from serai.proto.envoy import (
     ScopedRouteConfiguration,
 )
 from serai.xds import waits
+from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaRequest, DeltaResponse, DeltaStream
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 from serai.xds.world import Entry, World
@@ -168,6 +169,7 @@ class Talk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
+        self.stream: DeltaStream
         self.count = 0
         self.wanted: dict[ResourceKey, Resource] = {}
         self.world = World()
@@ -177,7 +179,7 @@ class Talk(RuleBasedStateMachine):
 
     @initialize(random=st.randoms(use_true_random=False))
     def start(self, random: Any) -> None:
-        self.envoy = Envoy(lambda: random.random() < 0.5)  # noqa: PLR2004
+        self.envoy = Envoy(lambda: random.random() < 0.5)
         self.reconnect(restart=True)
 
     def put(self, type_: ResourceType, name: str, *to: str, bad: bool = False) -> Resource:
@@ -288,8 +290,8 @@ class Talk(RuleBasedStateMachine):
 
     @rule(restart=st.booleans())
     def reconnect(self, *, restart: bool) -> None:
-        carried = {} if restart else self.stream.conversation.rejections()
-        self.stream = DeltaStream(self.world.resources(PROXY), carried)
+        memory = Memory() if restart else self.stream.memory()
+        self.stream = DeltaStream(self.world.resources(PROXY), memory)
         self.envoy.connect()
 
     @invariant()

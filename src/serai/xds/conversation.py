@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from serai.xds.draft import Draft
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
 from serai.xds.isolation import Part
@@ -23,6 +25,14 @@ MAX_MESSAGE: Final = 4_000
 
 _TOGETHER: Final = frozenset({ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE})
 """Where an addition may take the place (address, scope key) of what is removed with it."""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What is worth knowing of a stream that ended when the same client comes back."""
+
+    rejections: Mapping[ResourceKey, Rejection] = {}
+    accepted: Mapping[ResourceType, tuple[str, Mapping[str, Entry]]] = {}
+    """By type, the version of the last set the client took, and what was in it (SotW only)."""
 
 
 class Conversation:
@@ -74,7 +84,7 @@ class Conversation:
         """What the client should have under the name."""
         return None if self._world is None else self._world[type_].get(name)
 
-    def open(self, type_: ResourceType, held: Mapping[str, Entry | str], now: float) -> Ledger:
+    def begin(self, type_: ResourceType, held: Mapping[str, Entry | str], now: float) -> Ledger:
         """The client's first word about a type, with what it says to have (versions, or entries).
 
         A client that comes back with something keeps the rejections carried from its last stream.
@@ -102,8 +112,8 @@ class Conversation:
             ledger.force(name)
             self._clear(ledger, name)
 
-    def begin(self, ledger: Ledger, names: Iterable[str], *, wildcard: bool) -> None:
-        """The subscriptions that come with `open`; what the client has already isn't repeated."""
+    def ask_first(self, ledger: Ledger, names: Iterable[str], *, wildcard: bool) -> None:
+        """The subscriptions that come with `begin`; what the client has already isn't repeated."""
         ledger.wildcard = wildcard
         for name in names:
             ledger.names.add(name)
@@ -145,6 +155,8 @@ class Conversation:
                 ledger.dirty[key.name] = None
                 if self.wanted(*key) is None:
                     self._clear(ledger, key.name)
+                if ledger.baseless:
+                    self._retry(ledger)
             self._waits.wake(key)
 
     def accept(self, ledger: Ledger, flight: Flight) -> None:
@@ -184,6 +196,16 @@ class Conversation:
             self._put_aside(ledger, names[0], flights[0].items[names[0]], message)
         else:
             ledger.trials.reject(names, message)
+
+    def reject_whole(self, ledger: Ledger, flight: Flight, message: str) -> None:
+        """The client refused a whole set that can't be taken apart without taking things away.
+
+        Nothing of it is sent again before something in it changes.
+        """
+        del ledger.flights[flight.nonce]
+        message = f"one of {flight.size} refused together: {message[:MAX_MESSAGE]}"
+        for name, entry in flight.items.items():
+            self._put_aside(ledger, name, entry, message)
 
     def due(self, now: float) -> list[Flight]:
         """What is to be sent now, in this order.
@@ -324,6 +346,12 @@ class Conversation:
             ledger.rejected[name] = rejection
             self._events.append(Rejected(key, rejection))
         self._waits.wake(key)
+
+    def _retry(self, ledger: Ledger) -> None:
+        """What was refused together may be taken together now."""
+        for name in list(ledger.rejected):
+            self._clear(ledger, name)
+            ledger.dirty[name] = None
 
     def _clear(self, ledger: Ledger, name: str) -> None:
         if ledger.rejected.pop(name, None) is not None:

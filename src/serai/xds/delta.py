@@ -5,13 +5,13 @@ Source: Envoy's "xDS REST and gRPC protocol", incremental xDS; what Envoy 1.40 w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from serai.xds.conversation import Conversation
-from serai.xds.events import Event, Rejection
+from serai.xds.conversation import Conversation, Memory
+from serai.xds.events import Event
 from serai.xds.ledger import WILDCARD_TYPES, Flight, Ledger
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.world import Entry, Resources
@@ -51,10 +51,10 @@ class DeltaStream:
     def __init__(
         self,
         world: Resources | None = None,
-        carried: Mapping[ResourceKey, Rejection] | None = None,
+        memory: Memory = Memory(),  # noqa: B008  # frozen
     ) -> None:
-        """`world` is None until it is known; `carried` is what the client rejected before."""
-        self.conversation = Conversation(world, carried)
+        """`world` is None until it is known; `memory` is of the client's last stream."""
+        self.conversation = Conversation(world, memory.rejections)
 
     def receive(self, request: DeltaRequest, now: float) -> list[DeltaResponse]:
         """What is to be sent upon a request."""
@@ -88,12 +88,16 @@ class DeltaStream:
         """What happened since this was last asked."""
         return self.conversation.events()
 
+    def memory(self) -> Memory:
+        """What to keep for the client's next stream."""
+        return Memory(self.conversation.rejections())
+
     def _first(self, request: DeltaRequest, now: float) -> None:
-        ledger = self.conversation.open(request.type, request.initial_versions, now)
+        ledger = self.conversation.begin(request.type, request.initial_versions, now)
         names = [name for name in request.subscribe if name != WILDCARD]
         legacy = not request.subscribe and request.type in WILDCARD_TYPES
         wildcard = legacy or WILDCARD in request.subscribe
-        self.conversation.begin(ledger, names, wildcard=wildcard)
+        self.conversation.ask_first(ledger, names, wildcard=wildcard)
 
     def _answer(self, ledger: Ledger, request: DeltaRequest) -> None:
         flight = ledger.flights.get(request.nonce)

@@ -10,7 +10,7 @@ import msgspec
 
 from serai.xds.events import Rejection
 from serai.xds.isolation import Part, Trials
-from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.resource import ResourceType
 from serai.xds.uses import Uses
 from serai.xds.world import Entry
 

@@ -14,12 +14,21 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 class Entry:
     """A resource and what conversations need of it, worked out once and shared by all of them."""
 
-    __slots__ = ("__weakref__", "_digest", "_references", "heads", "resource")
+    __slots__ = (
+        "__weakref__",
+        "_digest",
+        "_references",
+        "delta_head",
+        "resource",
+        "sotw_head",
+    )
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
-        self.heads: dict[str, bytes] = {}
-        """What stands before the body on the wire, by protocol variant (serai.xds.wire)."""
+        self.delta_head = b""
+        """What stands before the body in a delta response; serai.xds.wire makes it when needed."""
+        self.sotw_head = b""
+        """The same in a state-of-the-world response."""
         self._digest = 0
         self._references: tuple[ResourceKey, ...] | None = None
 

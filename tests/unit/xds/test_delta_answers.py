@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from speaker import C, E, L, R, S, Speaker, cluster, endpoints, listener, plain, routes, scope
 
 from serai.xds.draft import MAX_BYTES, MAX_RESOURCES
 from serai.xds.events import Acknowledged
 from serai.xds.resource import Resource
+from unit.xds.speaker import (
+    C,
+    E,
+    L,
+    R,
+    S,
+    Speaker,
+    cluster,
+    endpoints,
+    listener,
+    plain,
+    routes,
+    scope,
+)
 
 
 def test_nothing_more_of_a_type_is_sent_before_its_answer() -> None:

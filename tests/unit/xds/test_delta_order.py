@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from speaker import (
+
+from serai.xds.order import WITHHELD_SECONDS
+from serai.xds.resource import Resource
+from serai.xds.waits import ADDITION_SECONDS, REMOVAL_SECONDS
+from unit.xds.speaker import (
     C,
     E,
     L,
@@ -17,10 +21,6 @@ from speaker import (
     routes,
     scope,
 )
-
-from serai.xds.order import WITHHELD_SECONDS
-from serai.xds.resource import Resource
-from serai.xds.waits import ADDITION_SECONDS, REMOVAL_SECONDS
 
 SHOP = (cluster("a"), endpoints("a"), listener("l"), scope("s", "r"), routes("r", "a"))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from speaker import C, E, R, S, Speaker, cluster, endpoints, plain, routes, scope
 
+from serai.xds.conversation import Memory
 from serai.xds.events import Cleared, Rejected, Rejection
 from serai.xds.resource import Resource, ResourceKey
+from unit.xds.speaker import C, E, R, S, Speaker, cluster, endpoints, plain, routes, scope
 
 
 class Picky(Speaker):
@@ -312,7 +313,7 @@ def test_a_client_that_comes_back_is_not_sent_what_it_rejected() -> None:
     before.nack()
     carried = before.stream.conversation.rejections()
     assert list(carried) == [ResourceKey(C, "b")]
-    after = Speaker(plain("a"), plain("b", "2"), carried=carried)
+    after = Speaker(plain("a"), plain("b", "2"), memory=Memory(carried))
     assert after.ask(C, initial_versions={"a": "1", "b": "1"}) == []
     assert after.rejected() == {"b": "2"}
     assert after.change(plain("b", "3")) == ["C b@3"]
@@ -320,7 +321,7 @@ def test_a_client_that_comes_back_is_not_sent_what_it_rejected() -> None:
 
 def test_a_carried_rejection_of_what_has_gone_is_forgotten() -> None:
     carried = {ResourceKey(C, "gone"): Rejection("1", "no")}
-    speaker = Speaker(plain("a"), carried=carried)
+    speaker = Speaker(plain("a"), memory=Memory(carried))
     speaker.ask(C, initial_versions={"a": "1"})
     assert speaker.rejected() == {}
 
@@ -331,7 +332,7 @@ def test_a_client_that_starts_anew_is_sent_everything() -> None:
     before.ask(R, "r")
     before.nack()
     carried = before.stream.conversation.rejections()
-    after = Speaker(routes("r"), carried=carried)
+    after = Speaker(routes("r"), memory=Memory(carried))
     assert after.ask(R, "r") == ["R r@1"]
 
 

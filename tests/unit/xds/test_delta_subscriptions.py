@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from speaker import C, E, L, R, S, Speaker, cluster, endpoints, listener, plain, routes, scope
-
 from serai.xds.events import Acknowledged, Converged
+from unit.xds.speaker import (
+    C,
+    E,
+    L,
+    R,
+    S,
+    Speaker,
+    cluster,
+    endpoints,
+    listener,
+    plain,
+    routes,
+    scope,
+)
 
 
 def test_an_empty_first_request_for_clusters_means_all() -> None:

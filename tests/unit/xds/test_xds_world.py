@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from speaker import (
+
+from serai.proto.envoy import FilterChain, Listener, RouteConfiguration
+from serai.proto.pool import message, pack
+from serai.xds.references import references
+from serai.xds.resource import Resource, ResourceKey
+from serai.xds.world import World
+from unit.xds.speaker import (
     HCM,
     PROXY,
     C,
@@ -22,12 +28,6 @@ from speaker import (
     routes,
     scope,
 )
-
-from serai.proto.envoy import FilterChain, Listener, RouteConfiguration
-from serai.proto.pool import message, pack
-from serai.xds.references import references
-from serai.xds.resource import Resource, ResourceKey
-from serai.xds.world import World
 
 
 def test_a_proxy_nobody_spoke_of_is_unknown() -> None:
