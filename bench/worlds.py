@@ -39,9 +39,7 @@ def world(
     yield Namespace(ObjectMeta(namespace, labels={"istio.io/use-waypoint": "waypoint"}))
     yield Gateway(
         ObjectMeta("waypoint", namespace),
-        GatewaySpec(
-            "serai-waypoint", listeners=(Listener("mesh", proxy_port, "istio.io/PROXY"),)
-        ),
+        GatewaySpec("serai-waypoint", listeners=(Listener("mesh", proxy_port, "istio.io/PROXY"),)),
     )
     for number in range(services):
         if number % 2:
@@ -55,9 +53,7 @@ def kubernetes_service(number: int, endpoints: tuple[str, ...], port: int) -> It
     name = f"svc-{number}"
     yield Service(
         ObjectMeta(name, "bench"),
-        ServiceSpec(
-            ports=(ServicePort(PORT, "http", target_port=port),), cluster_ip=vip(number)
-        ),
+        ServiceSpec(ports=(ServicePort(PORT, "http", target_port=port),), cluster_ip=vip(number)),
     )
     yield EndpointSlice(
         ObjectMeta(f"{name}-1", "bench", labels={"kubernetes.io/service-name": name}),

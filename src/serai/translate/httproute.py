@@ -172,4 +172,6 @@ def _match_problem(match: HTTPRouteMatch) -> str:
     patterns += [each.value for each in match.query_params if each.type == "RegularExpression"]
     if match.path.type == "RegularExpression":
         patterns.append(match.path.value)
+    elif "?" in match.path.value:
+        return f'path "{match.path.value}" has a query; use queryParams for what follows the ?'
     return next((problem for each in patterns if (problem := regex_problem(each))), "")

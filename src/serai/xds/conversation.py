@@ -115,6 +115,8 @@ class Conversation:
     def ask_first(self, ledger: Ledger, names: Iterable[str], *, wildcard: bool) -> None:
         """The subscriptions that come with `begin`; what the client has already isn't repeated."""
         ledger.wildcard = wildcard
+        # Envoy 1.40 is not ready before it was told of each such type, though it be of nothing.
+        ledger.greeting = wildcard and not ledger.held
         for name in names:
             ledger.names.add(name)
             if name not in ledger.held:
@@ -310,8 +312,9 @@ class Conversation:
     def _send(
         self, ledger: Ledger, items: dict[str, Entry | None], now: float, part: Part | None
     ) -> Flight | None:
-        if not items:
+        if not items and not (ledger.greeting and not ledger.waiting and not ledger.dirty):
             return None
+        ledger.greeting = False
         self._sequence += 1
         flight = Flight(ledger.type, self._sequence, now, items, len(items), part)
         ledger.send(flight)

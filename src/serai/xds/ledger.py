@@ -57,6 +57,8 @@ class Ledger:
         self.wildcard = False
         self.baseless = False
         """Whether the client has resources that nobody here knows, and loses what isn't sent."""
+        self.greeting = False
+        """Whether the client waits for a first answer, be there nothing in it."""
         self.names: set[str] = set()
         """Subscribed by name, `*` not among them."""
         self.held: dict[str, Entry | str] = {}
@@ -198,7 +200,8 @@ class Ledger:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to send and no answer to wait for."""
-        return not (self.flights or self.dirty or self.waiting or self.kept or self.trials)
+        busy = self.flights or self.dirty or self.waiting or self.kept or self.trials
+        return not (busy or self.greeting)
 
     def _hold(self, name: str, held: Entry | str | None) -> None:
         before = self.held.pop(name, None)

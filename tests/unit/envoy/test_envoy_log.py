@@ -145,7 +145,9 @@ def append(path: Path, lines: tuple[str, ...]) -> None:
 
 async def watched(path: Path, *lines: str) -> list[FleetEvent]:
     events: list[FleetEvent] = []
-    watch = LogWatch("infra/edge", path, path.with_suffix(".access.log"), Repetitions(), events.append)
+    watch = LogWatch(
+        "infra/edge", path, path.with_suffix(".access.log"), Repetitions(), events.append
+    )
     append(path, lines)
     following = asyncio.create_task(watch.follow(7))
     await asyncio.sleep(0)
