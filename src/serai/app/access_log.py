@@ -12,6 +12,7 @@ import msgspec
 from serai.envoy.logfile import Tail
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _PAUSE_SECONDS = 0.01
@@ -33,12 +34,14 @@ class AccessLine(msgspec.Struct, frozen=True):
 
 
 class AccessLog:
-    """An Envoy's access log, read from where it ended when this was made."""
+    """The access logs that may tell of a request, each read from where it ended at the start."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
         """Make it before the request is sent."""
         # Whoever runs the Envoy keeps the file small; here it is only read.
-        self._tail = Tail(path, limit=sys.maxsize)
+        self._tails = [Tail(path, limit=sys.maxsize) for path in paths]
+        self._by_id: dict[str | None, AccessLine] = {}
+        self._by_client: dict[str | None, AccessLine] = {}
 
     async def line_of(
         self, request_id: str, client: str, patience_seconds: float
@@ -50,16 +53,23 @@ class AccessLog:
         no such line in time: Envoy writes its log with some delay.
         """
         deadline = time.monotonic() + patience_seconds
-        while True:
-            for text in self._tail.read():
-                line = _decoded(text)
-                if line and (
-                    line.request_id == request_id or line.downstream_remote_address == client
-                ):
-                    return line
+        while self._tails:
+            self._read()
+            found = self._by_id.get(request_id) or self._by_client.get(client)
+            if found is not None:
+                return found
             if time.monotonic() >= deadline:
-                return None
+                break
             await asyncio.sleep(_PAUSE_SECONDS)
+        return None
+
+    def _read(self) -> None:
+        for tail in self._tails:
+            for text in tail.read():
+                line = _decoded(text)
+                if line is not None:
+                    self._by_id[line.request_id] = line
+                    self._by_client[line.downstream_remote_address] = line
 
 
 def _decoded(line: str) -> AccessLine | None:

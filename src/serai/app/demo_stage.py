@@ -1,0 +1,181 @@
+"""An instance with echo servers behind it, and one step after another done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from serai.api.problem import Problem
+from serai.app.demo_facts import (
+    NONE,
+    Facts,
+    echoed,
+    expected_facts,
+    facts,
+    of_unresolved,
+    problem_facts,
+)
+from serai.app.demo_stand_ins import stand_ins
+from serai.app.demo_steps import Edit, Step
+from serai.app.http_client import send
+from serai.app.request import Asked, WayIn, ask_often, http_request, way_in
+from serai.app.standalone import Standalone
+from serai.echo import EchoEndpoint, echo
+from serai.trace.resolve import Unresolved
+from serai.trace.view import View
+from serai.views.problems import problem_rows
+
+READY_SECONDS = 20.0
+ARRIVAL_SECONDS = 5.0
+_PAUSE_SECONDS = 0.01
+_ANSWERED_BY = "answered by"
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a step."""
+
+    expected: Facts
+    got: Facts
+    """By the same names."""
+    arrived_ms: float | None = None
+    """From writing a change until the last answer from before it, or the first from each new
+    endpoint, whichever came later."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as expected."""
+        return self.expected == self.got
+
+
+class Stage:
+    """Plays steps; while it is entered, echo servers stand for all endpoints on loopback."""
+
+    def __init__(self, instance: Standalone, folder: Path) -> None:
+        """`instance` runs, `folder` is what it serves."""
+        self.instance = instance
+        self._folder = folder
+        self._echoes: dict[EchoEndpoint, None] = {}
+        self._open = contextlib.AsyncExitStack()
+
+    @property
+    def echoes(self) -> int:
+        """How many endpoints have an echo server in their place."""
+        return len(self._echoes)
+
+    async def __aenter__(self) -> Self:
+        """Returns when all Envoys are ready, or after READY_SECONDS."""
+        await self._open.__aenter__()
+        await self._stand_in()
+        if self.instance.fleet is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.instance.fleet.wait_ready(), READY_SECONDS)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Ends the echo servers."""
+        await self._open.__aexit__(kind, error, traceback)
+
+    async def play(self, step: Step) -> Played:
+        """Do what a step says, and find what came of it."""
+        expected = expected_facts(step)
+        if not step.change:
+            return Played(expected=expected, got=_only(expected, await self._find(step)))
+        began = time.monotonic()
+        self._change(step.change)
+        arrived = await self._arrival(step, expected, began) if step.arrives else None
+        got = await self._find(step)
+        while _only(expected, got) != expected and time.monotonic() - began < ARRIVAL_SECONDS:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            got = await self._find(step)
+        return Played(expected=expected, got=_only(expected, got), arrived_ms=arrived)
+
+    def _change(self, edits: tuple[Edit, ...]) -> None:
+        """Edits to one file are written at once."""
+        for name in dict.fromkeys(edit.file for edit in edits):
+            path = self._folder / name
+            text = path.read_text(encoding="utf-8")
+            for edit in edits:
+                text = edit.apply(text) if edit.file == name else text
+            path.write_text(text, encoding="utf-8")
+
+    async def _find(self, step: Step) -> Facts:
+        found: Facts = {}
+        if step.problems is not None:
+            rows = problem_rows(self.instance.problems())
+            found |= problem_facts(step.problems, rows, self._folder)
+        if step.get:
+            way = self._way(step)
+            if isinstance(way, Unresolved):
+                return found | of_unresolved(way)
+            found |= facts(await ask_often(_asked(step), way, step.times))
+        return found
+
+    def _way(self, step: Step) -> WayIn | Unresolved:
+        pipeline = self.instance.world.pipeline
+        statuses = self.instance.fleet.statuses() if self.instance.fleet else ()
+        logs = {status.gateway: (status.access_log,) for status in statuses}
+        return way_in(View(pipeline.attached, pipeline.translated), _asked(step), logs)
+
+    async def _stand_in(self) -> None:
+        """Echo servers for the endpoints that have none yet."""
+        wanted = stand_ins(self.instance.world.pipeline)
+        have = {(each.address, each.port) for each in self._echoes}
+        new = [each for each in wanted if (each.address, each.port) not in have]
+        if new:
+            await self._open.enter_async_context(echo(new))
+            self._echoes |= dict.fromkeys(new)
+
+    async def _arrival(self, step: Step, expected: Facts, began: float) -> float | None:
+        """Ask until as many answers in a row as the step wants are as expected.
+
+        None if that took too long.  Needs a step that says which endpoints answer.
+        """
+        wanted = set(filter(None, expected.get(_ANSWERED_BY, "").split(", ")))
+        seen: dict[str, float] = {}
+        wrong, row = 0.0, 0
+        while wanted and time.monotonic() - began < ARRIVAL_SECONDS:
+            answered_by = await self._probe(step)
+            now = time.monotonic()
+            if answered_by not in wanted:
+                wrong, row = now, 0
+                await self._stand_in()
+                await asyncio.sleep(_PAUSE_SECONDS / 4)
+                continue
+            seen.setdefault(answered_by, now)
+            row += 1
+            if row >= step.times and wanted == seen.keys():
+                return (max(wrong, *seen.values()) - began) * 1000
+        return None
+
+    async def _probe(self, step: Step) -> str:
+        """Which endpoint answers; empty if none does."""
+        way = self._way(step)
+        if isinstance(way, Unresolved):
+            return ""
+        request, _ = http_request(_asked(step), way)
+        answer = await send(way.entry(), request, ARRIVAL_SECONDS)
+        if isinstance(answer, Problem) or answer.status >= HTTPStatus.BAD_REQUEST:
+            return ""
+        return str(echoed(answer.body).get("endpoint", ""))
+
+
+def _asked(step: Step) -> Asked:
+    return Asked(url=step.get, as_=step.as_, via=step.via, max_seconds=ARRIVAL_SECONDS)
+
+
+def _only(expected: Facts, found: Facts) -> Facts:
+    """What was found of what is expected; if the requests failed, that too."""
+    failure = {"failure": found["failure"]} if "failure" in found else {}
+    return {name: found.get(name, NONE) for name in expected} | failure
