@@ -11,6 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
     "stop": "End the Envoys left by instances that died.",
+    "explain": "Say why something is captured or not, and where its traffic goes.",
+    "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
     "translate": "Turn manifests into Envoy's configuration and statuses.",
     "validate": "List every problem of some manifests, with its place and remedy.",
     "version": "Print the versions of Serai and of what it stands on.",

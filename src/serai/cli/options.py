@@ -14,6 +14,9 @@ import typer
 
 from serai.model.settings import Settings
 
+ADMIN = "127.0.0.1:9095"
+"""Where a running instance has its console, its admin API and its metrics."""
+
 Paths = Annotated[
     list[Path],
     typer.Argument(
@@ -22,6 +25,36 @@ Paths = Annotated[
         exists=True,
         show_default=False,
     ),
+]
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--file",
+        "-f",
+        metavar="PATH",
+        help="Read these files and folders, instead of asking a running instance.",
+        exists=True,
+    ),
+]
+
+Admin = Annotated[
+    str,
+    typer.Option(
+        "--admin",
+        envvar="SERAI_ADMIN",
+        metavar="HOST:PORT",
+        help="The running instance to ask.",
+    ),
+]
+
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", metavar="NS", help="Only what is in this namespace.")
+]
+
+AllNamespaces = Annotated[
+    bool,
+    typer.Option("--all-namespaces", "-A", help="Of every namespace, which goes without saying."),
 ]
 
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

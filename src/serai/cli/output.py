@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, NoReturn
 
 import typer
+
+from serai.web.errors import RefusedError, UnreachableError
 
 
 class Exit:
@@ -45,6 +49,19 @@ def usage(message: str) -> NoReturn:
     """End because the command was not used as it can be."""
     talk(f"error: {message}")
     raise typer.Exit(Exit.USAGE)
+
+
+@contextmanager
+def unreachable() -> Iterator[None]:
+    """End with UNREACHABLE, and say what to do, where no instance answers; 1 where one refuses."""
+    try:
+        yield
+    except UnreachableError as error:
+        talk(f"error: {error}")
+        raise typer.Exit(Exit.UNREACHABLE) from None
+    except RefusedError as error:
+        talk(f"error: {error}")
+        raise typer.Exit(Exit.FAILED) from None
 
 
 def _yaml(value: Any) -> str:

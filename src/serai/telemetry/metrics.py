@@ -175,6 +175,6 @@ class _Collector:
 def exposition(state: State) -> tuple[bytes, str]:
     """All metrics as Prometheus reads them, and the type of that text."""
     registry = CollectorRegistry()
-    registry.register(_Collector(state))  # type: ignore[arg-type]  # a Collector by its shape
+    registry.register(_Collector(state))
     ProcessCollector(registry=registry)
     return generate_latest(registry), CONTENT_TYPE_LATEST

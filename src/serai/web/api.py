@@ -46,7 +46,7 @@ async def explained(instance: Instance, request: Request) -> Response:
 
 
 async def translated(instance: Instance, request: Request) -> Response:
-    """Envoy's configuration, as `serai translate` prints it; ``form=config-dump`` of one gateway."""
+    """What `serai translate` prints; with ``form=config-dump`` of one gateway."""
     state = instance.state()
     asked = request.query_params.get("gateway", "")
     gateways = _gateways(state, asked)

@@ -25,6 +25,11 @@ class AdminClient:
         self._url = f"http://{address}"
         self._transport = transport
 
+    @property
+    def note(self) -> str:
+        """Nothing: a running instance says what it has to say itself."""
+        return ""
+
     def rows(self, listing: Listing) -> list[Any]:
         """Everything that a listing lists."""
         plain = self._get(f"/api/v1/{listing.name}", {})

@@ -55,13 +55,25 @@ async def serve(instance: Instance, host: str, port: int) -> AdminServer:
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]), name="admin server")
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
+    listens = asyncio.create_task(server.listens.wait())
+    await asyncio.wait({listens, serving}, return_when=asyncio.FIRST_COMPLETED)
+    listens.cancel()
+    if serving.done():
+        serving.result()
     return AdminServer(instance, server, serving)
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the program that it is a part of."""
+    """Leaves signals to the program that it is a part of, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self.listens.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,0 +1,66 @@
+"""An instance made of files, as the admin API sees one that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from serai.app.offline import Folder
+from serai.model.settings import Settings
+from serai.views.state import (
+    ClientState,
+    Counts,
+    EndpointHealth,
+    EnvoyState,
+    Facts,
+    State,
+)
+from serai.web.instance import Changes
+
+WORLDS = Path(__file__).parents[1] / "cli" / "worlds"
+
+FACTS = Facts(
+    live=True,
+    envoys=(
+        EnvoyState("infra/edge", "ready", pid=11, admin="127.0.0.1:15000"),
+        EnvoyState("infra/waypoint", "crash-looping", restarts=4),
+    ),
+    clients=(
+        ClientState("edge.infra", "infra/edge", version="1.40.0", resources=5, waiting=2),
+        ClientState(
+            "waypoint.infra",
+            "infra/waypoint",
+            version="1.40.0",
+            rejected=(("tcp_x", "no such <filter>"),),
+        ),
+    ),
+    health={
+        "kube_shop_reviews_9080": (EndpointHealth("127.0.0.11:9081", False, "failed_active_hc"),),
+        "istio-se_shop_payments_payments.example.com_80": (
+            EndpointHealth("127.0.0.41:80", True),
+            EndpointHealth("127.0.0.42:80", False),
+        ),
+    },
+    counts=Counts(commits=3, pushed=12, acknowledged=9, rejected=1),
+)
+
+
+class FolderInstance:
+    """Files as a running instance."""
+
+    def __init__(self, *paths: Path, facts: Facts = FACTS) -> None:
+        self.changes = Changes()
+        self.waiting = ""
+        self.facts = facts
+        self._folder = Folder(paths, Settings())
+        self._found = self._folder.read()
+
+    def state(self) -> State:
+        found = self._found
+        return State(found.pipeline, found.problems, found.places, self.facts)
+
+    def waiting_for(self) -> str:
+        return self.waiting
+
+    def reread(self) -> None:
+        self._found = self._folder.read()
+        self.changes.tell()
