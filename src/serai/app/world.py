@@ -53,7 +53,9 @@ class World:
         changes = graph.commit()
         found = _Changes()
         found.add(changes)
-        if "proxies" in changes and self.pipeline.settings.standalone:
+        # A Gateway's addresses and age are no part of its proxy, and decide where it listens.
+        moved = changes.keys() & {"proxies", self.pipeline.inputs.gateways.name}
+        if moved and self.pipeline.settings.standalone:
             self._place(keep=keep)
             found.add(graph.commit())
         return self._committed(found)
