@@ -49,6 +49,8 @@ def encode_routes(routes: IrRoutes, trust_domain: str) -> Resource:
         virtual_hosts=[_virtual_host(host, trust_domain) for host in routes.virtual_hosts],
         request_headers_to_remove=[DESTINATION_HEADER],
         ignore_port_in_host_matching=True,
+        # What a backendRef changes comes after what its rule changes.
+        most_specific_header_mutations_wins=True,
     )
     return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
 
@@ -98,7 +100,7 @@ def _forward(forward: Forward, route: Route) -> dict[str, Any]:
         **_clusters(forward.clusters),
         "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
         "timeout": timedelta(seconds=forward.request_timeout_seconds or 0),
-        **_rewrite(forward.rewrite_path, route),
+        **encode_rewrite(forward.rewrite_path, route),
     }
     if forward.rewrite_host is not None:
         action["host_rewrite_literal"] = forward.rewrite_host
@@ -145,10 +147,10 @@ def _redirect(redirect: Redirect, route: Route) -> dict[str, Any]:
         action["port_redirect"] = port
     if redirect.path is not None and not redirect.path.prefix:
         return {**action, "path_redirect": redirect.path.value}
-    return {**action, **_rewrite(redirect.path, route)}
+    return {**action, **encode_rewrite(redirect.path, route)}
 
 
-def _rewrite(path: PathRewrite | None, route: Route) -> dict[str, Any]:
+def encode_rewrite(path: PathRewrite | None, route: Route) -> dict[str, Any]:
     """A new path; in place of a prefix it must leave exactly one slash between the parts.
 
     Gateway API: HTTPPathModifier.
