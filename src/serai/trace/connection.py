@@ -1,0 +1,100 @@
+"""From a connection to what is done with it: the listener, then its chain or scope."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+from serai.ir.listener import ChainMatch, Handling, Listener, NamedRoutes, TcpForward
+from serai.ir.origin import Origin, Value
+from serai.ir.route import RouteConfiguration
+from serai.model.addresses import canonical, with_port
+from serai.trace.outcome import Answered, Closed, Other, Step
+from serai.trace.request import Destination, TraceRequest
+from serai.trace.view import ProxyView
+
+
+class Connected(Value, frozen=True):
+    """What is done with a connection, and what is known of it."""
+
+    handling: Handling
+    origin: Origin
+    identified: bool
+    """Whether it may carry an identity."""
+
+
+def listener_of(view: ProxyView, request: TraceRequest) -> Listener | None:
+    """The listener that a request's connection reaches."""
+    match request.way:
+        case Destination(_, address, port, proxied):
+            if proxied:
+                return view.proxied_listener()
+            return view.loopback_listener(canonical(address) or address, port)
+        case gateway:
+            return view.gateway_listener(gateway.port)
+
+
+def connected(
+    view: ProxyView, request: TraceRequest, listener: Listener, steps: list[Step]
+) -> Connected | Closed:
+    """What a listener does with a connection.  Adds to `steps`."""
+    found = listener.default
+    origin = listener.origin
+    way = request.way
+    if isinstance(way, Destination) and listener.chains:
+        chosen, others = _chain(listener, way)
+        chain = view.chain(chosen.chain) if chosen else None
+        if chosen is not None and chain is None:
+            return Closed("no_chain", f"filter chain {chosen.chain} is not there")
+        if chosen is not None and chain is not None:
+            steps.append(_chain_step(chosen, others, chain.origin))
+            found, origin = chain.handling, chain.origin
+    if found is None:
+        return Closed("no_chain", f"nothing in listener {listener.name} takes this destination")
+    return Connected(found, origin, listener.proxy_protocol)
+
+
+def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:
+    """The chain of the longest range that has the address, among those of the port."""
+    address = ip_address(way.address)
+    of_port = (each for each in listener.chains if each.port == way.port)
+    found = [(network, each) for each in of_port if address in (network := ip_network(each.cidr))]
+    found.sort(key=lambda each: -each[0].prefixlen)
+    matches = [each for _, each in found]
+    return (matches[0] if matches else None), matches[1:]
+
+
+def _chain_step(chosen: ChainMatch, others: list[ChainMatch], origin: Origin) -> Step:
+    return Step(
+        what="chain",
+        found=chosen.chain,
+        why=f"{chosen.cidr} port {chosen.port} has the destination",
+        origin=origin,
+        others=tuple(Other(each.chain, f"{each.cidr} is a wider range") for each in others),
+    )
+
+
+def route_configuration(
+    view: ProxyView, request: TraceRequest, handling: Handling, steps: list[Step]
+) -> RouteConfiguration | Answered:
+    """The route configuration of an HTTP connection.  Adds to `steps`."""
+    if isinstance(handling, TcpForward):
+        return Answered(400, "not_http", "the connection is not HTTP")
+    name = handling.name if isinstance(handling, NamedRoutes) else _scoped(view, request, steps)
+    if isinstance(name, Answered):
+        return name
+    found = view.routes(name)
+    if found is None:
+        return Answered(404, "no_routes", f"route configuration {name} is not there")
+    return found
+
+
+def _scoped(view: ProxyView, request: TraceRequest, steps: list[Step]) -> str | Answered:
+    """The route configuration of the scope whose key is exactly the destination."""
+    way = request.way
+    address, port = (way.address, way.port) if isinstance(way, Destination) else ("", 0)
+    shown = with_port(address, port)
+    scope = view.scope(address, port)
+    if scope is None:
+        return Answered(404, "no_scope", f"no captured service has {shown}")
+    steps.append(Step("scope", shown, f"routes {scope.routes}", scope.origin))
+    return scope.routes

@@ -1,0 +1,126 @@
+"""A request, step by step, from its way in to where it ends.
+
+What is not followed: headers that Envoy adds to every request (x-request-id, x-forwarded-for),
+those that belong to one connection (connection, te), timeouts, and what happens at the endpoint.
+"""
+
+from __future__ import annotations
+
+from serai.ir.listener import Listener, NamedRoutes, TcpForward
+from serai.ir.route import DirectResponse, Forward, Redirect, Route
+from serai.model.addresses import with_port
+from serai.trace.arrival import arrival
+from serai.trace.connection import Connected, connected, listener_of, route_configuration
+from serai.trace.headers import lowered
+from serai.trace.match import Facts
+from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
+from serai.trace.path import Path, normalised
+from serai.trace.request import TraceRequest
+from serai.trace.rewrite import location
+from serai.trace.routing import route, virtual_host
+from serai.trace.sending import forwarded, sent_bytes
+from serai.trace.view import ProxyView, View
+from serai.xds.listener import DESTINATION_HEADER
+
+_METHODS = frozenset(
+    {
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"),
+        *("ACL", "BIND", "CHECKOUT", "COPY", "LINK", "LOCK", "M-SEARCH", "MERGE", "MKACTIVITY"),
+        *("MKCALENDAR", "MKCOL", "MOVE", "NOTIFY", "PROPFIND", "PROPPATCH", "PURGE", "REBIND"),
+        *("REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "UNBIND", "UNLINK", "UNLOCK", "UNSUBSCRIBE"),
+    }
+)
+"""What Envoy's parser of HTTP/1 takes for a method."""
+_SCHEME_HEADER = "x-forwarded-proto"
+
+
+def trace(view: View, request: TraceRequest) -> Trace:
+    """Follow one request through the configuration of the proxy that it goes to."""
+    steps: list[Step] = []
+    outcome = _outcome(view.proxy(request.way.proxy), request, steps)
+    return Trace(request, tuple(steps), outcome)
+
+
+def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outcome:
+    steps.append(arrival(view, request))
+    listener = listener_of(view, request)
+    if listener is None:
+        return Closed("no_listener", f"{view.name} does not listen there")
+    where = ", ".join(with_port(each, listener.port) for each in listener.addresses)
+    steps.append(Step("listener", listener.name, where, listener.origin))
+    connection = connected(view, request, listener, steps)
+    if isinstance(connection, Closed):
+        return connection
+    if isinstance(connection.handling, TcpForward):
+        return sent_bytes(view, connection.handling.clusters, request, steps)
+    return _http(view, request, connection, listener, steps)
+
+
+def _http(
+    view: ProxyView,
+    request: TraceRequest,
+    connection: Connected,
+    listener: Listener,
+    steps: list[Step],
+) -> Outcome:
+    if request.scheme != "http":
+        words = f"plain HTTP is expected here, and the client speaks {request.scheme}"
+        return Closed("not_http", words)
+    path = normalised(request.path)
+    edge = isinstance(connection.handling, NamedRoutes) and not listener.proxy_protocol
+    refused = _refusal(request, path, edge=edge)
+    if refused or path is None:
+        return Answered(400, "bad_request", refused)
+    if path.redirected:
+        return Redirected(307, path.text)
+    if path.text != request.path:
+        steps.append(Step("path", path.text, f"{request.path} normalised"))
+    facts = _facts(view, request, connection, path, edge=edge)
+    routes = route_configuration(view, request, connection.handling, steps)
+    if isinstance(routes, Answered):
+        return routes
+    host = virtual_host(routes, request.authority, steps)
+    if host is None:
+        return Answered(404, "no_route", f"no routes for host {request.authority}")
+    found = route(host, facts, steps)
+    return found if isinstance(found, Answered) else _act(view, found, facts, steps)
+
+
+def _act(view: ProxyView, found: Route, facts: Facts, steps: list[Step]) -> Outcome:
+    match found.action:
+        case Forward() as forward:
+            return forwarded(view, found, forward, facts, steps)
+        case Redirect() as redirect:
+            where = location(redirect, found, facts)
+            return Redirected(redirect.status, where, found.response_headers, found.name)
+        case DirectResponse(status, body):
+            headers = found.response_headers
+            return Answered(status, "direct_response", body, headers, found.name)
+
+
+def _refusal(request: TraceRequest, path: Path | None, *, edge: bool) -> str:
+    """What Envoy finds wrong with a request; empty if nothing."""
+    if path is None:
+        return f"{request.path} is not a path"
+    if request.method not in _METHODS:
+        return f"{request.method} is not a method"
+    odd = [name for name, _ in request.headers if "_" in name] if edge else []
+    return f"a gateway takes no header with an underscore: {', '.join(odd)}" if odd else ""
+
+
+def _facts(
+    view: ProxyView, request: TraceRequest, connection: Connected, path: Path, *, edge: bool
+) -> Facts:
+    """The request as routes see it; at a gateway the client's word on the scheme is not taken."""
+    own = {DESTINATION_HEADER, _SCHEME_HEADER} if edge else {DESTINATION_HEADER}
+    headers = tuple(pair for pair in lowered(request.headers) if pair[0] not in own)
+    scheme = next((value for name, value in headers if name == _SCHEME_HEADER), "http")
+    return Facts(
+        method=request.method,
+        authority=request.authority,
+        path=path.text,
+        headers=headers,
+        received_scheme=scheme,
+        principal=request.principal if connection.identified else None,
+        trust_domain=view.attached.settings.trust_domain,
+    )

@@ -1,0 +1,112 @@
+"""Whether a route takes a request, and if not, why not."""
+
+from __future__ import annotations
+
+import re2
+
+from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
+from serai.ir.origin import Value
+from serai.trace.outcome import Headers
+
+
+class Facts(Value, frozen=True):
+    """A request as routes see it."""
+
+    method: str
+    authority: str
+    path: str
+    """Normalised, with the query."""
+    headers: Headers
+    """Names in lower case."""
+    received_scheme: str
+    """What x-forwarded-proto says, which Envoy sees to."""
+    principal: str | None
+    trust_domain: str
+
+    @property
+    def bare_path(self) -> str:
+        """Without the query."""
+        return self.path.partition("?")[0]
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """Every value of a header.  `host` is the authority."""
+        if name.lower() == "host":
+            return (self.authority,)
+        if name.lower() == "x-forwarded-proto":
+            return (self.received_scheme,)
+        return tuple(value for each, value in self.headers if each == name.lower())
+
+    def parameter(self, name: str) -> str | None:
+        """The first value of a query parameter, as written; Envoy does not decode it."""
+        for pair in self.path.partition("?")[2].split("&"):
+            each, _, value = pair.partition("=")
+            if each == name:
+                return value
+        return None
+
+
+def mismatch(match: RequestMatch, facts: Facts) -> str:
+    """Why a request is not matched; empty if it is."""
+    if not _path_matches(match.path, facts.bare_path):
+        return f"path {facts.bare_path} is not {shown_path(match.path)}"
+    if match.method is not None and match.method != facts.method:
+        return f"method is not {match.method}"
+    for header in match.headers:
+        # Several values are compared one by one, and one is enough.
+        if not any(_value_matches(header, value) for value in facts.header(header.name)):
+            return f"header {_shown(header)} is missing"
+    for parameter in match.query:
+        found = facts.parameter(parameter.name)
+        if found is None or not _value_matches(parameter, found):
+            return f"query parameter {_shown(parameter)} is missing"
+    return _not_a_client(match.client_namespace, facts)
+
+
+def shown_path(match: PathMatch) -> str:
+    """A path match in words."""
+    if match.kind is PathKind.REGEX:
+        return f"regex {match.value}"
+    return f"{match.value}" if match.kind is PathKind.EXACT else f"{match.value} or below"
+
+
+def shown(match: RequestMatch) -> str:
+    """A match in words."""
+    words = [match.method or "", shown_path(match.path)]
+    words += [f"header {_shown(each)}" for each in match.headers]
+    words += [f"query {_shown(each)}" for each in match.query]
+    if match.client_namespace:
+        words.append(f"clients of {match.client_namespace}")
+    return " ".join(word for word in words if word)
+
+
+def full_match(pattern: str, text: str) -> bool:
+    """Whether a regular expression of RE2 matches the whole of a text."""
+    return re2.fullmatch(pattern, text) is not None
+
+
+def _path_matches(match: PathMatch, path: str) -> bool:
+    match match.kind:
+        case PathKind.EXACT:
+            return path == match.value
+        case PathKind.REGEX:
+            return full_match(match.value, path)
+        case PathKind.PREFIX:
+            whole = match.value.rstrip("/")
+            return path == whole or path.startswith(whole + "/")
+
+
+def _value_matches(match: ValueMatch, value: str) -> bool:
+    return full_match(match.value, value) if match.regex else value == match.value
+
+
+def _shown(match: ValueMatch) -> str:
+    return f"{match.name}{'~' if match.regex else '='}{match.value}"
+
+
+def _not_a_client(namespace: str, facts: Facts) -> str:
+    if not namespace:
+        return ""
+    prefix = f"spiffe://{facts.trust_domain}/ns/{namespace}/"
+    if facts.principal is not None and facts.principal.startswith(prefix):
+        return ""
+    return f"the caller is {facts.principal or 'nobody'}, not of namespace {namespace}"

@@ -1,0 +1,253 @@
+"""From a URL to the proxy that its requests go to, as a client of the mesh would find it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+
+from serai.api.meta import Key
+from serai.attach.gateways import Proxy, Role
+from serai.attach.hostnames import ANY, covers, specificity
+from serai.ir.origin import Value
+from serai.model.addresses import canonical, is_loopback, is_range
+from serai.model.service import Service
+from serai.trace.arrival import owner
+from serai.trace.request import Destination, GatewayPort, TraceRequest, Way
+from serai.trace.view import View
+
+PORTS = {"http": 80, "https": 443}
+DIRECTLY = "loopback"
+"""The way in of a client that connects to a VIP on loopback itself, without ztunnel."""
+
+
+class Unresolved(Value, frozen=True):
+    """Why a URL leads to no proxy of ours."""
+
+    reason: str
+    """BadURL, BadGateway, UnknownHost, NotCaptured, NoAddress, NoSuchPort or NoListener."""
+    message: str
+    remedy: str = ""
+
+
+class _Url(Value, frozen=True):
+    scheme: str
+    host: str
+    port: int
+    authority: str
+    path: str
+
+
+def resolve(
+    view: View,
+    url: str,
+    *,
+    method: str = "GET",
+    headers: tuple[tuple[str, str], ...] = (),
+    as_: str = "",
+    via: str = "",
+) -> TraceRequest | Unresolved:
+    """The request that a URL means, and its way in.
+
+    `as_` is the caller: a SPIFFE identity, or ``namespace/serviceaccount``.  `via` names a
+    gateway, ``namespace/name``, or is ``loopback`` for a VIP that is connected to directly;
+    without it the waypoint that captured the host is taken, else a gateway with such a listener.
+    """
+    parsed = _parse(url)
+    if isinstance(parsed, Unresolved):
+        return parsed
+    principal = _principal(as_, view.attached.settings.trust_domain)
+    way = _way(view, parsed, principal, via)
+    if isinstance(way, Unresolved):
+        return way
+    authority = next((value for name, value in headers if name.lower() == "host"), parsed.authority)
+    return TraceRequest(
+        way=way,
+        authority=authority,
+        path=parsed.path,
+        method=method,
+        scheme=parsed.scheme,
+        headers=tuple(pair for pair in headers if pair[0].lower() != "host"),
+        principal=principal,
+    )
+
+
+def _parse(url: str) -> _Url | Unresolved:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        return Unresolved("BadURL", f"{url} is not a URL: {error}")
+    scheme = parts.scheme.lower()
+    if not host or scheme not in {"http", "https", "tcp"}:
+        remedy = "Write http://host:port/path, https:// for TLS, or tcp:// for other bytes."
+        return Unresolved("BadURL", f"{url} is not a URL that can be followed", remedy)
+    number = port or PORTS.get(scheme, 0)
+    if not number:
+        return Unresolved("BadURL", f"{url} has no port", "Write tcp://host:port.")
+    authority = parts.netloc.rpartition("@")[2]
+    target = url.partition("://")[2] if "://" in url else url
+    start = min((at for mark in "/?" if (at := target.find(mark)) >= 0), default=len(target))
+    path = target[start:].partition("#")[0]
+    return _Url(scheme, host, number, authority, path if path.startswith("/") else f"/{path}")
+
+
+def _principal(as_: str, trust_domain: str) -> str | None:
+    if not as_ or "://" in as_:
+        return as_ or None
+    namespace, _, account = as_.partition("/")
+    return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account or 'default'}"
+
+
+def _way(view: View, url: _Url, principal: str | None, via: str) -> Way | Unresolved:
+    if via and via != DIRECTLY:
+        return _through(view, url, via)
+    address = canonical(url.host)
+    if address is not None:
+        return _to_address(view, url, address, direct=via == DIRECTLY)
+    services = _services(view, url.host, _namespace_of(principal))
+    if not services:
+        return _any_gateway(view, url) or _unknown(url)
+    ways = [_to_service(view, url, each, direct=via == DIRECTLY) for each in services]
+    return next((way for way in ways if not isinstance(way, Unresolved)), ways[0])
+
+
+def _services(view: View, host: str, namespace: str) -> list[Service]:
+    """The services that have a host, as `Catalog.host_owners` sorts them."""
+    catalog = view.attached.catalog
+    keys = catalog.services_by_host.row(host) or ()
+    found = [service for key in keys if (service := catalog.services.row(key))]
+    return sorted(
+        found, key=lambda each: (each.rank, each.key.namespace != namespace, each.precedence)
+    )
+
+
+def _to_service(view: View, url: _Url, service: Service, *, direct: bool) -> Way | Unresolved:
+    capture = view.attached.captures.row(service.key)
+    waypoint = capture.bound_to if capture else None
+    if waypoint is None:
+        why = capture.verdict.message if capture else "nothing is known of it"
+        return Unresolved(
+            "NotCaptured",
+            f"{service.key} has {url.host}, but no waypoint captures it: {why}",
+            "Label it, or its Namespace, with istio.io/use-waypoint.",
+        )
+    if service.port(url.port) is None:
+        ports = ", ".join(f"{each.number}/{each.protocol}" for each in service.ports) or "none"
+        return Unresolved(
+            "NoSuchPort",
+            f"{service.key} has no port {url.port}; it has: {ports}",
+            "Write one of them after the host.",
+        )
+    return _vip(view, url, service, waypoint, direct=direct)
+
+
+def _vip(
+    view: View, url: _Url, service: Service, waypoint: Key, *, direct: bool
+) -> Way | Unresolved:
+    host = url.host if url.host in service.hosts else service.hosts[0]
+    vips = [each.cidr for each in service.addresses if each.host in {"", host}]
+    usable = [vip for vip in vips if not direct or is_loopback(vip)]
+    ways = [
+        Destination(waypoint, _first(vip), url.port, not direct)
+        for vip in sorted(usable, key=is_range)
+    ]
+    owned = (way for way in ways if _owns(view, service, way))
+    found = next(owned, None) or next(iter(ways), None)
+    if found is None:
+        what = "no VIP on loopback" if direct and vips else "no address"
+        return Unresolved(
+            "NoAddress",
+            f"{service.key} is captured, but has {what}, so that no client can reach it there",
+            "Give it one: clusterIP of a Service, spec.addresses of a ServiceEntry.",
+        )
+    return found
+
+
+def _owns(view: View, service: Service, way: Destination) -> bool:
+    binding = owner(view.proxy(way.proxy), way)
+    return binding is not None and binding.frontend.service == service.key
+
+
+def _first(cidr: str) -> str:
+    return str(ip_network(cidr).network_address)
+
+
+def _to_address(view: View, url: _Url, address: str, *, direct: bool) -> Way | Unresolved:
+    """By an address: a gateway that listens there, else the waypoint that captured it."""
+    for key, proxy in _proxies(view, Role.GATEWAY):
+        if address in (view.attached.addresses.row(key) or ()) and _hears(view, key, url.port):
+            return GatewayPort(proxy.key, url.port)
+    for key, _ in _proxies(view, Role.WAYPOINT):
+        way = Destination(key, address, url.port, not direct)
+        if owner(view.proxy(key), way) is not None:
+            return way
+    return _any_gateway(view, url) or Unresolved(
+        "UnknownHost",
+        f"no gateway listens on {address} port {url.port}, and no waypoint has captured it",
+        "See which addresses and ports there are: serai get services, serai get gateways.",
+    )
+
+
+def _through(view: View, url: _Url, via: str) -> Way | Unresolved:
+    namespace, _, name = via.rpartition("/")
+    key = Key("Gateway", namespace or "default", name)
+    proxy = view.attached.proxies.row(key)
+    if proxy is None:
+        known = ", ".join(sorted(each.name for _, each in view.attached.proxies.items())) or "none"
+        return Unresolved("BadGateway", f"{via} is not a Gateway of ours; there are: {known}")
+    if proxy.role is Role.WAYPOINT:
+        return _through_waypoint(view, url, key)
+    if _hears(view, key, url.port):
+        return GatewayPort(key, url.port)
+    ports = ", ".join(str(each.port) for each in proxy.listeners) or "none"
+    return Unresolved(
+        "NoListener", f"Gateway {via} has no usable listener on port {url.port}; it has: {ports}"
+    )
+
+
+def _through_waypoint(view: View, url: _Url, key: Key) -> Way | Unresolved:
+    address = canonical(url.host)
+    if address is not None:
+        return Destination(key, address, url.port)
+    for service in _services(view, url.host, ""):
+        way = _to_service(view, url, service, direct=False)
+        if not isinstance(way, Unresolved) and way.proxy == key:
+            return way
+    message = f"waypoint {key.namespace}/{key.name} has not captured {url.host}"
+    return Unresolved("NotCaptured", message, "Leave out the gateway to see who has.")
+
+
+def _any_gateway(view: View, url: _Url) -> GatewayPort | None:
+    """A gateway with a listener of the port; the one whose host name fits best comes first."""
+    found = [
+        (specificity(listener.hostname or ANY), key)
+        for key, proxy in _proxies(view, Role.GATEWAY)
+        for listener in proxy.listeners
+        if listener.port == url.port
+        and covers((listener.hostname or ANY).lower(), url.host)
+        and _hears(view, key, url.port)
+    ]
+    best = max((rank for rank, _ in found), default=None)
+    return next((GatewayPort(key, url.port) for rank, key in found if rank == best), None)
+
+
+def _hears(view: View, key: Key, port: int) -> bool:
+    return view.proxy(key).gateway_listener(port) is not None
+
+
+def _proxies(view: View, role: Role) -> Iterator[tuple[Key, Proxy]]:
+    return iter(sorted(each for each in view.attached.proxies.items() if each[1].role is role))
+
+
+def _namespace_of(principal: str | None) -> str:
+    _, _, rest = (principal or "").partition("/ns/")
+    return rest.partition("/")[0]
+
+
+def _unknown(url: _Url) -> Unresolved:
+    return Unresolved(
+        "UnknownHost",
+        f"no Service or ServiceEntry has host {url.host}, and no gateway listens on {url.port}",
+        "Check the spelling, or name the gateway.",
+    )

@@ -1,0 +1,136 @@
+"""From a route's clusters to the shares of its requests, and who answers each."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serai.ir.cluster import Discovery, Endpoint
+from serai.ir.route import Forward, Route, WeightedCluster
+from serai.model.addresses import with_port
+from serai.trace.headers import mutated, together
+from serai.trace.match import Facts
+from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
+from serai.trace.request import TraceRequest
+from serai.trace.rewrite import rewritten
+from serai.trace.view import ProxyView
+
+_SHOWN_ENDPOINTS = 5
+
+
+def forwarded(
+    view: ProxyView, route: Route, forward: Forward, facts: Facts, steps: list[Step]
+) -> Forwarded | Answered:
+    """Where a route sends a request.  Adds to `steps`."""
+    shares = tuple(
+        _http_share(view, each, forward, route, facts, _total(forward.clusters))
+        for each in forward.clusters
+    )
+    steps += [_step(share) for share in shares]
+    statuses = {share.status for share in shares}
+    if len(statuses) == 1 and (status := statuses.pop()) is not None:
+        reason = "no_endpoints" if status == _UNAVAILABLE else "invalid_backend"
+        return Answered(status, reason, steps[-1].why, shares[0].response, route.name)
+    return Forwarded("http", shares, route.name)
+
+
+def sent_bytes(
+    view: ProxyView,
+    clusters: tuple[WeightedCluster, ...],
+    request: TraceRequest,
+    steps: list[Step],
+) -> Forwarded | Closed:
+    """Where the bytes of a connection go.  Adds to `steps`."""
+    shares = tuple(_unread(_share(view, each, _total(clusters)), request) for each in clusters)
+    steps += [_step(share) for share in shares]
+    if all(share.status is not None for share in shares):
+        return Closed("no_endpoints", steps[-1].why)
+    return Forwarded("tcp", shares)
+
+
+_UNAVAILABLE = 503
+
+
+def _total(clusters: tuple[WeightedCluster, ...]) -> int:
+    return sum(each.weight for each in clusters)
+
+
+def _share(view: ProxyView, weighted: WeightedCluster, total: int) -> Share:
+    share = weighted.weight / total
+    cluster = view.cluster(weighted.cluster) if weighted.cluster else None
+    if cluster is None:
+        return Share(share, weighted.cluster, status=weighted.status)
+    if cluster.discovery is Discovery.EDS:
+        found = view.endpoints(cluster.name)
+        endpoints = found.endpoints if found else ()
+    else:
+        endpoints = cluster.dns_endpoints
+    status = None if endpoints else _UNAVAILABLE
+    return Share(share, cluster.name, cluster.origin, endpoints, status)
+
+
+def _unread(found: Share, request: TraceRequest) -> Share:
+    """A share of bytes; a request in plain HTTP among them arrives as it was sent."""
+    if request.scheme != "http":
+        return found
+    return msgspec.structs.replace(
+        found,
+        method=request.method,
+        authority=request.authority,
+        path=request.path,
+        headers=request.headers,
+    )
+
+
+def _http_share(
+    view: ProxyView,
+    weighted: WeightedCluster,
+    forward: Forward,
+    route: Route,
+    facts: Facts,
+    total: int,
+) -> Share:
+    found = _share(view, weighted, total)
+    response = together(route.response_headers, weighted.response_headers)
+    path = rewritten(facts.path, forward.rewrite_path, route)
+    headers = mutated(mutated(facts.headers, route.request_headers), weighted.request_headers)
+    return msgspec.structs.replace(
+        found,
+        method=facts.method,
+        authority=forward.rewrite_host or facts.authority,
+        path=path,
+        headers=(*headers, *_originals(facts, forward, path)),
+        response=response,
+    )
+
+
+def _originals(facts: Facts, forward: Forward, path: str) -> Headers:
+    """What Envoy tells endpoints of a request that it rewrote."""
+    found: Headers = ()
+    if forward.rewrite_host:
+        found = (*found, ("x-envoy-original-host", facts.authority))
+    if forward.rewrite_path and path != facts.path:
+        found = (*found, ("x-envoy-original-path", facts.path))
+    return found
+
+
+def _step(share: Share) -> Step:
+    name = share.cluster or "no backend"
+    if share.origin is None:
+        why = f"there is no such backend; answered {share.status}"
+    elif share.status is not None:
+        why = f"it has no endpoints; answered {share.status}"
+    else:
+        why = ", ".join(_endpoint(each) for each in share.endpoints[:_SHOWN_ENDPOINTS])
+        rest = len(share.endpoints) - _SHOWN_ENDPOINTS
+        why += f" and {rest} more" if rest > 0 else ""
+    return Step("cluster", f"{share.share * 100:.4g}% {name}", why, share.origin)
+
+
+def _endpoint(endpoint: Endpoint) -> str:
+    weight = f" weight {endpoint.weight}" if endpoint.weight != 1 else ""
+    place = "/".join(
+        part
+        for part in (endpoint.locality.region, endpoint.locality.zone, endpoint.locality.subzone)
+        if part
+    )
+    return f"{with_port(endpoint.address, endpoint.port)}{weight}{f' in {place}' if place else ''}"

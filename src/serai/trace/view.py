@@ -1,0 +1,85 @@
+"""What a trace reads: the collections as they are, found by name; nothing is copied."""
+
+from __future__ import annotations
+
+import msgspec
+
+from serai.api.meta import Key
+from serai.attach.frontends import Binding, BindingKey
+from serai.attach.gateways import Proxy
+from serai.ir.cluster import Cluster, ClusterEndpoints
+from serai.ir.listener import FilterChain, Listener
+from serai.ir.route import RouteConfiguration, Scope
+from serai.translate import names
+from serai.translate.clusters import Proxied
+from serai.translate.collections import Attached, Named
+from serai.xds.snapshot import Translated
+
+
+class View(msgspec.Struct, frozen=True):
+    """What is attached to what, and what every proxy does."""
+
+    attached: Attached
+    translated: Translated
+
+    def proxy(self, key: Key) -> ProxyView:
+        """What one proxy does, by the key of its Gateway."""
+        return ProxyView(key, self.attached, self.translated)
+
+
+class ProxyView(msgspec.Struct, frozen=True):
+    """What one proxy does."""
+
+    key: Key
+    attached: Attached
+    translated: Translated
+
+    @property
+    def name(self) -> str:
+        """``namespace/name`` of its Gateway."""
+        return f"{self.key.namespace}/{self.key.name}"
+
+    @property
+    def gateway(self) -> Proxy | None:
+        """The Gateway, if it is one of ours."""
+        return self.attached.proxies.row(self.key)
+
+    def proxied_listener(self) -> Listener | None:
+        """The listener that accepts the PROXY protocol."""
+        return self._listener(names.WAYPOINT_LISTENER)
+
+    def loopback_listener(self, address: str, port: int) -> Listener | None:
+        """The listener at a VIP on loopback."""
+        return self._listener(names.loopback_listener(address, port))
+
+    def gateway_listener(self, port: int) -> Listener | None:
+        """The listener of a gateway's port."""
+        return self._listener(names.gateway_listener(port))
+
+    def chain(self, name: str) -> FilterChain | None:
+        """A filter chain."""
+        return self.translated.chains.row(Named(self.key, name))
+
+    def scope(self, address: str, port: int) -> Scope | None:
+        """The scope of a destination."""
+        return self.translated.scopes.row(Named(self.key, names.scope(address, port)))
+
+    def routes(self, name: str) -> RouteConfiguration | None:
+        """A route configuration."""
+        return self.translated.routes.row(Named(self.key, name))
+
+    def cluster(self, name: str) -> Cluster | None:
+        """A cluster, if this proxy has it."""
+        demanded = self.translated.demand.row(Proxied(self.key, name))
+        return self.translated.clusters.row(name) if demanded else None
+
+    def endpoints(self, name: str) -> ClusterEndpoints | None:
+        """The endpoints of an EDS cluster."""
+        return self.translated.endpoints.row(name)
+
+    def binding(self, cidr: str, port: int) -> Binding | None:
+        """Who owns an address, or a range of them, and a port."""
+        return self.attached.bindings.row(BindingKey(self.key, cidr, port))
+
+    def _listener(self, name: str) -> Listener | None:
+        return self.translated.listeners.row(Named(self.key, name))
