@@ -1,0 +1,1 @@
+"""Cases: folders of manifests, requests and expectations, for any test that runs them."""
