@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from serai.cli.options import Paths, with_settings
+from serai.cli.options import ADMIN, Paths, with_settings
 from serai.cli.output import Exit, talk, usage
 from serai.model.settings import Settings
 
@@ -18,44 +18,66 @@ if TYPE_CHECKING:
     from serai.web.server import WebServer
 
 
+NoEnvoy = Annotated[
+    bool, typer.Option("--no-envoy", help="Serve configuration, but start no Envoy.")
+]
+Xds = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDR",
+        envvar="SERAI_XDS",
+        help="Serve xDS here too, for Envoys of your own; with --no-envoy it is 127.0.0.1:18000.",
+    ),
+]
+Console = Annotated[
+    str,
+    typer.Option(
+        "--admin", metavar="ADDR", envvar="SERAI_ADMIN", help="Where the console listens."
+    ),
+]
+LogLevel = Annotated[
+    str,
+    typer.Option(
+        metavar="LEVEL",
+        envvar="SERAI_LOG_LEVEL",
+        help="debug, info, warning or error; info,xds=debug for some scopes.",
+    ),
+]
+LogFormat = Annotated[
+    Literal["auto", "console", "json"],
+    typer.Option(envvar="SERAI_LOG_FORMAT", help="Lines for a person, or JSON."),
+]
+Gateways = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NS/NAME", help="Start an Envoy only for these Gateways."),
+]
+EnvoyPath = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="The Envoy to run; else SERAI_ENVOY, else the one that was installed with Serai.",
+    ),
+]
+DrainSeconds = Annotated[
+    int, typer.Option(metavar="N", help="How long requests in flight have at the end.")
+]
+BindLife = Annotated[bool, typer.Option("--bind-life", help="Have no Envoy outlive this process.")]
+
+
 @with_settings
 def run(
     paths: Paths,
     *,
     settings: Settings,
-    no_envoy: Annotated[
-        bool, typer.Option("--no-envoy", help="Serve configuration, but start no Envoy.")
-    ] = False,
-    xds: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDR",
-            envvar="SERAI_XDS",
-            help="Serve xDS here too, for Envoys of your own; with --no-envoy it is"
-            " 127.0.0.1:18000.",
-        ),
-    ] = "",
-    admin: Annotated[
-        str,
-        typer.Option(metavar="ADDR", envvar="SERAI_ADMIN", help="Where the console listens."),
-    ] = "127.0.0.1:9095",
-    gateway: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NS/NAME", help="Start an Envoy only for these Gateways."),
-    ] = None,
-    envoy_path: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="The Envoy to run; else SERAI_ENVOY, else the one that was installed with Serai.",
-        ),
-    ] = None,
-    drain_seconds: Annotated[
-        int, typer.Option(metavar="N", help="How long requests in flight have at the end.")
-    ] = 15,
-    bind_life: Annotated[
-        bool, typer.Option("--bind-life", help="Have no Envoy outlive this process.")
-    ] = False,
+    no_envoy: NoEnvoy = False,
+    xds: Xds = "",
+    admin: Console = ADMIN,
+    gateway: Gateways = None,
+    envoy_path: EnvoyPath = None,
+    drain_seconds: DrainSeconds = 15,
+    bind_life: BindLife = False,
+    log_level: LogLevel = "warning",
+    log_format: LogFormat = "auto",
 ) -> None:
     """Serve a folder of manifests on this machine, with an Envoy for each Gateway.
 
@@ -64,6 +86,12 @@ def run(
     its Envoys go on serving, and the next run of the same paths takes them over.
     """
     from serai.app.standalone import Options  # noqa: PLC0415  loads gRPC
+    from serai.telemetry.logging import configure  # noqa: PLC0415
+
+    try:
+        configure(log_level, log_format)
+    except ValueError as error:
+        usage(f"--log-level: {error}")
 
     options = Options(
         xds=xds or ("127.0.0.1:18000" if no_envoy else ""),
@@ -102,7 +130,7 @@ def _web(admin: str) -> WebServer | None:
     try:
         return WebServer(host.strip("[]"), int(port))
     except ValueError:
-        usage(f"--admin: {admin!r} is not an address such as 127.0.0.1:9095")
+        usage(f"--admin: {admin!r} is not an address such as {ADMIN}")
     except OSError as error:
         talk(f"warning  the console cannot be at {admin}: {error.strerror}; it is elsewhere")
         return WebServer(host.strip("[]"), 0)
