@@ -4,13 +4,14 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup test lint types demo clean
+.PHONY: help setup test lint types demo bench clean
 
 help:
 	@echo "make demo    a folder of manifests, served by real Envoys, with every step checked"
 	@echo "make test    the whole test suite       (ARGS=tests/unit for a part of it)"
 	@echo "make lint    ruff and import-linter"
 	@echo "make types   mypy"
+	@echo "make bench   what things cost at 100, 1,000 and 10,000 services"
 	@echo "make setup   only what all of these need, in .venv"
 	@echo "make clean   remove .venv and whatever was generated"
 
@@ -37,6 +38,10 @@ types: $(READY)
 demo: $(READY)
 	@echo "demo: serai demo $(ARGS)"
 	@$(BIN)/serai demo $(ARGS)
+
+bench: $(READY)
+	@echo "bench: translation, first sync and one change, on real Envoy"
+	@$(BIN)/python -m bench.first
 
 clean:
 	@echo "clean: removing .venv and whatever was generated"
