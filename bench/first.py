@@ -128,7 +128,7 @@ def main() -> None:
     print("  ".join(title.rjust(13) for title in titles))
     for size in SIZES:
         command = [sys.executable, "-m", "bench.first", str(size)]
-        figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)  # noqa: S603
+        figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         shown = (
             f"{figures[key]:.0f}" if key == "services" else f"{figures[key]:.2f}" for key in keys
         )
