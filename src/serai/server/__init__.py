@@ -1,1 +1,1 @@
-"""The xDS server: gRPC at the edge, the conversation in serai.xds."""
+"""The xDS server: the streams of serai.xds over gRPC."""

@@ -1,184 +1,253 @@
-"""Aggregated discovery over gRPC: each stream drives one conversation."""
+"""The xDS server: both aggregated protocols over gRPC, for any number of clients."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
-from typing import Any
+import contextlib
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any, Final, Literal
 
 import grpc
 import structlog
 
-from serai.proto.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse
-from serai.xds.delta import DeltaRequest, DeltaResponse, DeltaStream
-from serai.xds.events import Cleared, Rejected, Rejection
-from serai.xds.resource import Resource, ResourceKey, ResourceType
+from serai.server.client import BrokenProtocol, Client, ClientState
+from serai.xds.conversation import Memory
+from serai.xds.delta import DeltaStream
+from serai.xds.events import Cleared, Converged, Event, Rejected, Rejection
+from serai.xds.resource import Resource, ResourceKey
+from serai.xds.sotw import SotwStream
+from serai.xds.wire import (
+    Node,
+    Unreadable,
+    decode_delta,
+    decode_sotw,
+    encode_delta,
+    encode_sotw,
+)
 from serai.xds.world import World
 
 log = structlog.get_logger(__name__)
 
-SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-_TYPES = {type_.type_url: type_ for type_ in ResourceType}
-_OPTIONS = (("grpc.max_receive_message_length", 64 * 1024 * 1024),)
+SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 
-OnRejections = Callable[[str, Mapping[ResourceKey, Rejection]], None]
+MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
+"""An Envoy with 50,000 clusters that comes back names each twice, with a version: some 10 MiB."""
+
+MAX_REMEMBERED: Final = 256
+"""Clients of which something is kept after they have gone."""
+
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),  # finds out about clients that vanished without a word
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.so_reuseport", 0),  # a port that another process serves is an error
+)
+
+RejectionsChanged = Callable[[str, Mapping[ResourceKey, Rejection]], None]
+
+_Client = Client[Any, Any]
 
 
 class AdsServer:
-    """Serves what was published to whoever asks for it by its Gateway's name."""
+    """Serves what it was told every proxy should have, and follows what each client makes of it.
 
-    def __init__(self, on_rejections: OnRejections = lambda _, __: None) -> None:
-        """`on_rejections` is called with all rejections of a proxy when they change."""
+    A client says by its node's cluster which Gateway's proxy it is (``namespace/name``), and by
+    its node's id which instance.  All methods belong into one event loop.
+    """
+
+    def __init__(self, on_rejections: RejectionsChanged = lambda _, __: None) -> None:
+        """`on_rejections` is told a proxy's rejections whenever their set changes."""
         self.on_rejections = on_rejections
         self._world = World()
-        self._streams: set[_Stream] = set()
-        self._servers: list[Any] = []
-        self._ready = asyncio.Event()
+        self._ready = False
+        self._servers: list[grpc.aio.Server] = []
+        self._clients: dict[str, list[_Client]] = defaultdict(list)
+        self._memories: OrderedDict[Node, Memory] = OrderedDict()
+        self._told: dict[str, dict[ResourceKey, Rejection]] = {}
+        self._unknown: set[str] = set()
 
-    async def start(self, address: str) -> None:
-        """Listen on ``host:port`` or ``unix:path``.  OSError if that is not possible."""
-        server = grpc.aio.server(options=_OPTIONS)
-        handler = grpc.stream_stream_rpc_method_handler(self._delta)
-        handlers = {"DeltaAggregatedResources": handler}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+    async def start(self, address: str) -> int:
+        """Listens at an address such as ``127.0.0.1:18000`` or ``unix:/path``; several may be.
+
+        Returns the port (of use where 0 was asked for).  Raises OSError if it can't listen there.
+        """
+        server = grpc.aio.server(options=OPTIONS)
+        methods = {
+            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
+            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._sotw),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         try:
-            server.add_insecure_port(address)
+            port = server.add_insecure_port(address)
         except RuntimeError as error:
-            raise OSError(str(error)) from error
+            raise OSError(f"the xDS server cannot listen at {address}: {error}") from error
         await server.start()
         self._servers.append(server)
-
-    def mark_ready(self) -> None:
-        """The world has been read once; from now on questions are answered."""
-        self._ready.set()
-
-    def publish(self, changes: Mapping[str, Mapping[ResourceKey, Resource | None]]) -> None:
-        """Change what proxies should have."""
-        changed = self._world.apply(changes)
-        for stream in self._streams:
-            keys = changed.get(stream.proxy)
-            if keys is not None:
-                stream.events.put_nowait(keys)
+        log.info("xds.listening", address=address, port=port)
+        return port
 
     async def stop(self) -> None:
-        """End all streams."""
-        for server in self._servers:
-            await server.stop(0)
+        """Ends all streams; clients keep what they have."""
+        servers, self._servers = self._servers, []
+        await asyncio.gather(*(server.stop(grace=None) for server in servers))
 
-    async def _delta(
-        self, requests: AsyncIterator[bytes], _: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[bytes]:
-        await self._ready.wait()
-        stream = _Stream()
-        reading = asyncio.create_task(stream.read(requests))
-        self._streams.add(stream)
+    def publish(self, changes: Mapping[str, Mapping[ResourceKey, Resource | None]]) -> None:
+        """Makes changes (None: removed) to what proxies should have, and sends them in time.
+
+        A proxy is known once it is named here, be it with nothing.
+        """
+        for proxy, changed in self._world.apply(changes).items():
+            for client in self._clients.get(proxy, ()):
+                self._attach(client)
+                client.changed(changed)
+            self._report(proxy)
+
+    def mark_ready(self) -> None:
+        """Everything has been read once: from now on clients are answered."""
+        self._ready = True
+        for clients in self._clients.values():
+            for client in clients:
+                self._attach(client)
+
+    def clients(self) -> list[ClientState]:
+        """The connected clients, by proxy and node."""
+        states = [client.state() for clients in self._clients.values() for client in clients]
+        return sorted(states, key=lambda state: (state.proxy, state.node_id, state.connected_at))
+
+    async def _delta(self, requests: AsyncIterator[bytes], context: Any) -> None:
+        await self._serve("delta", requests, context)
+
+    async def _sotw(self, requests: AsyncIterator[bytes], context: Any) -> None:
+        await self._serve("sotw", requests, context)
+
+    async def _serve(
+        self, protocol: Literal["delta", "sotw"], requests: AsyncIterator[bytes], context: Any
+    ) -> None:
+        """One stream, whatever happens in it."""
         try:
-            async for response in self._converse(stream):
-                yield response
+            await self._converse(protocol, requests, context)
+        except BrokenProtocol as error:
+            log.warning("xds.broken_protocol", peer=context.peer(), reason=str(error))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            raise
+        except Exception:
+            log.exception("xds.stream_failed", peer=context.peer())
+            await context.abort(grpc.StatusCode.INTERNAL, "the xDS server failed on this stream")
+
+    async def _converse(
+        self, protocol: Literal["delta", "sotw"], requests: AsyncIterator[bytes], context: Any
+    ) -> None:
+        decode: Any = decode_delta if protocol == "delta" else decode_sotw
+        encode: Any = encode_delta if protocol == "delta" else encode_sotw
+        data = await anext(aiter(requests), None)
+        if data is None:
+            return
+        first = decode(data)
+        if first.node is None:
+            reason = first.request.reason if isinstance(first.request, Unreadable) else ""
+            raise BrokenProtocol(reason or "the first request names no node")
+
+        async def decoded() -> AsyncIterator[Any]:
+            yield first.request
+            async for data in requests:
+                yield decode(data).request
+
+        async def write(response: Any) -> None:
+            await context.write(encode(response))
+
+        with self._connected(protocol, first.node) as client:
+            await client.talk(decoded(), write)
+
+    @contextlib.contextmanager
+    def _connected(self, protocol: Literal["delta", "sotw"], node: Node) -> Iterator[_Client]:
+        memory = self._memories.pop(node, Memory())
+        stream = DeltaStream(None, memory) if protocol == "delta" else SotwStream(None, memory)
+        client: _Client = Client(stream, node, protocol, memory, self._happened)
+        self._clients[node.cluster].append(client)
+        log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=protocol)
+        self._attach(client)
+        try:
+            yield client
         finally:
-            self._streams.discard(stream)
-            reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            self._clients[node.cluster].remove(client)
+            if not self._clients[node.cluster]:
+                del self._clients[node.cluster]
+                self._unknown.discard(node.cluster)
+            self._remember(node, stream.memory())
+            log.info("xds.disconnected", proxy=node.cluster, node=node.id)
 
-    async def _converse(self, stream: _Stream) -> AsyncIterator[bytes]:
-        while True:
-            event = await stream.next_event()
-            now = time.monotonic()
-            match event:
-                case "end":
-                    return
-                case None:
-                    responses = stream.conversation.tick(now)
-                case tuple():
-                    responses = self._changed(stream, event, now)
-                case _:
-                    responses = self._asked(stream, event, now)
-            self._report(stream)
-            for response in responses:
-                yield _encode(response)
+    def _remember(self, node: Node, memory: Memory) -> None:
+        if memory.rejections or memory.accepted:
+            self._memories[node] = memory
+            if len(self._memories) > MAX_REMEMBERED:
+                self._memories.popitem(last=False)
 
-    def _asked(self, stream: _Stream, request: Any, now: float) -> list[DeltaResponse]:
-        if request.node.cluster and not stream.proxy:
-            stream.proxy = request.node.cluster
-            world = self._world.resources(stream.proxy)
-            stream.conversation = DeltaStream(world)
-            stream.is_attached = world is not None
-        type_ = _TYPES.get(request.type_url)
-        if type_ is None:
-            return []
-        refused = request.error_detail.message if request.HasField("error_detail") else None
-        asked = DeltaRequest(
-            type_,
-            tuple(request.resource_names_subscribe),
-            tuple(request.resource_names_unsubscribe),
-            dict(request.initial_resource_versions),
-            request.response_nonce,
-            refused,
-        )
-        return stream.conversation.receive(asked, now)
+    def _attach(self, client: _Client) -> None:
+        """Lets the client be answered as soon as there is something true to say."""
+        proxy = client.node.cluster
+        resources = self._world.resources(proxy)
+        if not self._ready or client.known:
+            return
+        if resources is not None:
+            client.attach(resources)
+        elif proxy not in self._unknown:
+            self._unknown.add(proxy)
+            log.warning("xds.unknown_gateway", proxy=proxy, node=client.node.id)
 
-    def _changed(
-        self, stream: _Stream, keys: tuple[ResourceKey, ...], now: float
-    ) -> list[DeltaResponse]:
-        world = self._world.resources(stream.proxy)
-        if not stream.is_attached and world is not None:
-            stream.is_attached = True
-            return stream.conversation.attach(world, now)
-        return stream.conversation.update(keys, now)
-
-    def _report(self, stream: _Stream) -> None:
-        before = dict(stream.rejected)
-        for event in stream.conversation.events():
+    def _happened(self, client: _Client, events: list[Event]) -> None:
+        for event in events:
             if isinstance(event, Rejected):
-                stream.rejected[event.key] = event.rejection
-                log.warning("xds.rejected", proxy=stream.proxy, message=event.rejection.message)
+                log.warning(
+                    "xds.rejected",
+                    proxy=client.node.cluster,
+                    node=client.node.id,
+                    type=event.key.type.value,
+                    name=event.key.name,
+                    message=event.rejection.message,
+                )
             elif isinstance(event, Cleared):
-                stream.rejected.pop(event.key, None)
-        if stream.rejected != before:
-            self.on_rejections(stream.proxy, dict(stream.rejected))
+                log.info("xds.rejection_cleared", proxy=client.node.cluster, name=event.key.name)
+            elif not isinstance(event, Converged):
+                continue
+            self._report(client.node.cluster)
 
+    def _report(self, proxy: str) -> None:
+        """Tells the proxy's rejections if they differ from what was told last."""
+        rejections = self._rejections(proxy)
+        if rejections != self._told.get(proxy, {}):
+            self._told[proxy] = rejections
+            self.on_rejections(proxy, rejections)
 
-class _Stream:
-    def __init__(self) -> None:
-        self.proxy = ""
-        self.conversation = DeltaStream()
-        self.is_attached = False
-        self.rejected: dict[ResourceKey, Rejection] = {}
-        self.events: asyncio.Queue[Any] = asyncio.Queue()
+    def _rejections(self, proxy: str) -> dict[ResourceKey, Rejection]:
+        """Of all its clients, the first word on each; of those away, as long as none is here."""
+        clients = self._clients.get(proxy, ())
+        said: list[Mapping[ResourceKey, Rejection]] = []
+        for client in clients:
+            said.append(client.stream.conversation.rejections())
+            memory = client.remembered()
+            said += [self._current(proxy, memory)] if memory is not None else []
+        if not clients:
+            said += [
+                self._current(proxy, memory)
+                for node, memory in self._memories.items()
+                if node.cluster == proxy
+            ]
+        return {key: rejection for one in reversed(said) for key, rejection in one.items()}
 
-    async def read(self, requests: AsyncIterator[bytes]) -> None:
-        """Queue what the client says, until it ends."""
-        try:
-            async for body in requests:
-                self.events.put_nowait(DeltaDiscoveryRequest.FromString(body))
-        finally:
-            self.events.put_nowait("end")
-
-    async def next_event(self) -> Any:
-        """A request, keys that changed, the end, or None where only time has passed."""
-        now = time.monotonic()
-        patience = self.conversation.deadline(now) - now
-        try:
-            return await asyncio.wait_for(self.events.get(), min(max(patience, 0.001), 3600.0))
-        except TimeoutError:
-            return None
-
-
-def _encode(response: DeltaResponse) -> bytes:
-    message = DeltaDiscoveryResponse(
-        type_url=response.type.type_url,
-        nonce=response.nonce,
-        resources=[
-            {
-                "name": entry.name,
-                "version": entry.version,
-                "resource": {"type_url": response.type.type_url, "value": entry.resource.body},
-            }
-            for entry in response.resources
-        ],
-        removed_resources=response.removed,
-    )
-    return message.SerializeToString()
+    def _current(self, proxy: str, memory: Memory) -> dict[ResourceKey, Rejection]:
+        """Remembered rejections of versions that are still what the proxy should have."""
+        resources = self._world.resources(proxy)
+        if resources is None:
+            return {}
+        return {
+            key: rejection
+            for key, rejection in memory.rejections.items()
+            if (entry := resources[key.type].get(key.name)) is not None
+            and entry.version == rejection.version
+        }

@@ -58,18 +58,26 @@ class DeltaStream:
 
     def receive(self, request: DeltaRequest, now: float) -> list[DeltaResponse]:
         """What is to be sent upon a request."""
+        self.hear(request, now)
+        return self.tick(now)
+
+    def hear(self, request: DeltaRequest, now: float) -> None:
+        """Takes a request in; what is to be sent upon it, `tick` tells."""
         ledger = self.conversation.ledgers.get(request.type)
         if ledger is None:
             self._first(request, now)
         else:
             self._answer(ledger, request)
             self._subscriptions(ledger, request)
-        return self.tick(now)
 
     def update(self, changed: Iterable[ResourceKey], now: float) -> list[DeltaResponse]:
         """What is to be sent after these changed in the world."""
-        self.conversation.changed(changed)
+        self.changed(changed)
         return self.tick(now)
+
+    def changed(self, keys: Iterable[ResourceKey]) -> None:
+        """These differ in the world; what is to be sent for it, `tick` tells."""
+        self.conversation.changed(keys)
 
     def attach(self, world: Resources, now: float) -> list[DeltaResponse]:
         """What is to be sent once what the proxy should have is known."""

@@ -91,21 +91,29 @@ class SotwStream:
 
     def receive(self, request: SotwRequest, now: float) -> list[SotwResponse]:
         """What is to be sent upon a request."""
+        self.hear(request, now)
+        return self.tick(now)
+
+    def hear(self, request: SotwRequest, now: float) -> None:
+        """Takes a request in; what is to be sent upon it, `tick` tells."""
         if self._world is None:
             self._early[request.type] = request
-            return []
+            return
         ledger = self.conversation.ledgers.get(request.type)
         if ledger is None:
             self._first(request, self._world, now)
         else:
             self._answer(ledger, request)
             self._subscriptions(ledger, request)
-        return self.tick(now)
 
     def update(self, changed: Iterable[ResourceKey], now: float) -> list[SotwResponse]:
         """What is to be sent after these changed in the world."""
-        self.conversation.changed(changed)
+        self.changed(changed)
         return self.tick(now)
+
+    def changed(self, keys: Iterable[ResourceKey]) -> None:
+        """These differ in the world; what is to be sent for it, `tick` tells."""
+        self.conversation.changed(keys)
 
     def attach(self, world: Resources, now: float) -> list[SotwResponse]:
         """What is to be sent once what the proxy should have is known."""

@@ -1,0 +1,224 @@
+"""One client's stream: requests in, changes in, responses out, each at its own pace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final, Generic, Literal, Protocol, TypeVar
+
+import msgspec
+
+from serai.xds.conversation import Conversation, Memory
+from serai.xds.events import Acknowledged, Converged, Event
+from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.wire import Node, Unreadable
+from serai.xds.world import Resources
+
+MAX_WAITING_REQUESTS: Final = 64
+"""Beyond this many a client's requests wait in its own connection."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+
+
+class TypeState(msgspec.Struct, frozen=True):
+    """How far a client is with one type of resources; all but the first two are counts."""
+
+    type: ResourceType
+    wildcard: bool
+    """Whether it asked for all there are."""
+    subscribed: int
+    """By name."""
+    acked: int
+    pending: int
+    rejected: int
+
+
+class ClientState(msgspec.Struct, frozen=True):
+    """A connected client, for tables."""
+
+    proxy: str
+    node_id: str
+    agent: str
+    """What the client says to be, such as ``envoy``."""
+    protocol: Literal["delta", "sotw"]
+    connected_at: float
+    """Seconds since the epoch."""
+    last_ack_at: float | None
+    known: bool
+    """Whether there is such a Gateway; if not, nothing is sent."""
+    types: tuple[TypeState, ...]
+
+
+class Stream(Protocol[In_contra, Out]):
+    """What serai.xds.delta and serai.xds.sotw have in common."""
+
+    conversation: Conversation
+
+    def hear(self, request: In_contra, now: float) -> None:
+        """Takes a request in."""
+
+    def changed(self, keys: Iterable[ResourceKey]) -> None:
+        """These differ in the world."""
+
+    def attach(self, world: Resources, now: float) -> list[Out]:
+        """What the proxy should have is known from now on."""
+
+    def tick(self, now: float) -> list[Out]:
+        """What is to be sent now."""
+
+    def deadline(self, now: float) -> float:
+        """When `tick` must be called at the latest."""
+
+    def events(self) -> list[Event]:
+        """What happened since this was last asked."""
+
+    def memory(self) -> Memory:
+        """What to keep for the client's next stream."""
+
+
+class BrokenProtocol(Exception):  # noqa: N818  # what the client did, not what Serai did
+    """The client said something after which its stream can't go on."""
+
+
+class Client(Generic[In, Out]):
+    """Moves what a stream and its client have to say.
+
+    What changes while the client doesn't read is kept as names only, and what the client says
+    while it isn't listened to waits in its connection, so that no client can fill the memory.
+    """
+
+    def __init__(
+        self,
+        stream: Stream[In, Out],
+        node: Node,
+        protocol: Literal["delta", "sotw"],
+        memory: Memory,
+        on_events: Callable[[Client[In, Out], list[Event]], None],
+    ) -> None:
+        """`memory` is of the client's last stream, and stands in until this one has settled."""
+        self.node = node
+        self.stream = stream
+        self.known = False
+        self._protocol = protocol
+        self._memory: Memory | None = memory
+        self._on_events = on_events
+        self._connected_at = time.time()
+        self._last_ack_at: float | None = None
+        self._requests: deque[In] = deque()
+        self._changed: dict[ResourceKey, None] = {}
+        self._world: Resources | None = None
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+
+    def attach(self, world: Resources) -> None:
+        """What the client should have is known from now on."""
+        self._world, self.known = world, True
+        self._wake.set()
+
+    def changed(self, keys: Iterable[ResourceKey]) -> None:
+        """These differ in the world."""
+        self._changed.update(dict.fromkeys(keys))
+        self._wake.set()
+
+    def remembered(self) -> Memory | None:
+        """What the client's last stream left, as long as this one has not settled."""
+        return self._memory
+
+    async def talk(
+        self,
+        requests: AsyncIterator[In | Unreadable],
+        write: Callable[[Out], Awaitable[None]],
+    ) -> None:
+        """Runs until the client ends the stream.  Raises BrokenProtocol."""
+        listening = asyncio.create_task(self._listen(requests))
+        listening.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not listening.done():
+                self._wake.clear()
+                for response in self._step():
+                    await write(response)
+                await self._pause()
+            listening.result()
+        finally:
+            listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await listening
+
+    async def _listen(self, requests: AsyncIterator[In | Unreadable]) -> None:
+        async for request in requests:
+            if isinstance(request, Unreadable):
+                if request.breaks_protocol:
+                    raise BrokenProtocol(request.reason)
+                continue
+            while len(self._requests) >= MAX_WAITING_REQUESTS:
+                self._room.clear()
+                await self._room.wait()
+            self._requests.append(request)
+            self._wake.set()
+
+    def _step(self) -> list[Out]:
+        """Everything that came in since the last step, and what is to be sent for it."""
+        now = time.monotonic()
+        responses: list[Out] = []
+        if self._world is not None:
+            responses += self.stream.attach(self._world, now)
+            self._world = None
+        if self._changed:
+            changed, self._changed = self._changed, {}
+            self.stream.changed(changed)
+        while self._requests:
+            self.stream.hear(self._requests.popleft(), now)
+        self._room.set()
+        responses += self.stream.tick(now)
+        self._tell(self.stream.events())
+        return responses
+
+    def _tell(self, events: list[Event]) -> None:
+        if not events:
+            return
+        if any(isinstance(event, Acknowledged) for event in events):
+            self._last_ack_at = time.time()
+        if any(isinstance(event, Converged) for event in events):
+            self._memory = None
+        self._on_events(self, events)
+
+    async def _pause(self) -> None:
+        """Until something comes in, or it is time."""
+        if self._wake.is_set():
+            return
+        now = time.monotonic()
+        deadline = self.stream.deadline(now)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(None if deadline == math.inf else deadline - now):
+                await self._wake.wait()
+
+    def state(self) -> ClientState:
+        """How far the client is."""
+        ledgers = self.stream.conversation.ledgers
+        return ClientState(
+            proxy=self.node.cluster,
+            node_id=self.node.id,
+            agent=self.node.agent,
+            protocol=self._protocol,
+            connected_at=self._connected_at,
+            last_ack_at=self._last_ack_at,
+            known=self.known,
+            types=tuple(
+                TypeState(
+                    type=type_,
+                    wildcard=ledgers[type_].wildcard,
+                    subscribed=len(ledgers[type_].names),
+                    acked=len(ledgers[type_].held),
+                    pending=len(ledgers[type_].pending()),
+                    rejected=len(ledgers[type_].rejected),
+                )
+                for type_ in ResourceType
+                if type_ in ledgers
+            ),
+        )

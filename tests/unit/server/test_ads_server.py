@@ -1,0 +1,358 @@
+"""The xDS server over real gRPC, with clients that are not Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from serai.proto.envoy import (
+    DeltaDiscoveryRequest,
+    DeltaDiscoveryResponse,
+    DiscoveryRequest,
+    DiscoveryResponse,
+)
+from serai.server.ads import SERVICE, AdsServer
+from serai.server.client import MAX_WAITING_REQUESTS
+from serai.xds.events import Rejection
+from serai.xds.resource import Resource, ResourceKey, ResourceType
+from unit.xds.speaker import PROXY, C, E, R, changes, endpoints, plain, routes
+
+SECONDS = 5.0
+
+
+class Peer:
+    """A stream to the server, spoken by hand."""
+
+    def __init__(self, call: Any, request: Any, response: Any) -> None:
+        self.call = call
+        self._request = request
+        self._response = response
+
+    async def say(self, type_: ResourceType | None = None, **fields: Any) -> None:
+        if type_ is not None:
+            fields["type_url"] = type_.type_url
+        await self.call.write(self._request(**fields).SerializeToString())
+
+    async def hear(self) -> Any:
+        data = await asyncio.wait_for(self.call.read(), SECONDS)
+        assert isinstance(data, bytes), self.call
+        return self._response.FromString(data)
+
+    async def hears_nothing(self) -> None:
+        reading = asyncio.ensure_future(self.call.read())
+        done, _ = await asyncio.wait({reading}, timeout=0.1)
+        assert not done, reading.result()
+        self.pending = reading
+
+    async def hear_at_last(self) -> Any:
+        return self._response.FromString(await asyncio.wait_for(self.pending, SECONDS))
+
+    async def ended(self) -> grpc.StatusCode:
+        code: grpc.StatusCode = await asyncio.wait_for(self.call.code(), SECONDS)
+        return code
+
+
+class Bench:
+    """A server and what connects to it."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[ResourceKey, Rejection]] = []
+        self.server = AdsServer(lambda _, rejections: self.told.append(dict(rejections)))
+        self.port = 0
+        self._channels: list[Any] = []
+
+    def peer(self, protocol: str = "delta") -> Peer:
+        channel: Any = grpc.aio.insecure_channel(
+            f"127.0.0.1:{self.port}",
+            options=[
+                ("grpc.use_local_subchannel_pool", 1),
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.max_send_message_length", -1),
+            ],
+        )
+        self._channels.append(channel)
+        if protocol == "delta":
+            call = channel.stream_stream(f"/{SERVICE}/DeltaAggregatedResources")()
+            return Peer(call, DeltaDiscoveryRequest, DeltaDiscoveryResponse)
+        call = channel.stream_stream(f"/{SERVICE}/StreamAggregatedResources")()
+        return Peer(call, DiscoveryRequest, DiscoveryResponse)
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(SECONDS):
+            while not condition():  # noqa: ASYNC110  # the server has no event for tests
+                await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+        await self.server.stop()
+
+
+NODE = {"id": "one", "cluster": PROXY, "user_agent_name": "envoy"}
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    bench.port = await bench.server.start("127.0.0.1:0")
+    try:
+        yield bench
+    finally:
+        await bench.close()
+
+
+def serving(bench: Bench, *resources: Resource) -> None:
+    bench.server.publish(changes(*resources))
+    bench.server.mark_ready()
+
+
+async def test_delta_from_the_first_word_to_the_state_in_tables(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    response = await peer.hear()
+    assert response.type_url == C.type_url
+    (resource,) = response.resources
+    assert (resource.name, resource.version) == ("a", "1")
+    assert resource.resource.type_url == C.type_url
+    assert resource.resource.value == plain("a").body
+    await peer.say(C, response_nonce=response.nonce)
+    await bench.until(lambda: bench.server.clients()[0].types[0].acked == 1)
+    (state,) = bench.server.clients()
+    assert (state.proxy, state.node_id, state.agent) == (PROXY, "one", "envoy")
+    assert (state.protocol, state.known) == ("delta", True)
+    assert state.last_ack_at is not None
+    (clusters,) = state.types
+    assert (clusters.wildcard, clusters.pending, clusters.rejected) == (True, 0, 0)
+
+
+async def test_state_of_the_world(bench: Bench) -> None:
+    serving(bench, plain("a"), plain("b"))
+    peer = bench.peer("sotw")
+    await peer.say(C, node=NODE)
+    response = await peer.hear()
+    assert [resource.type_url for resource in response.resources] == [C.type_url] * 2
+    assert {resource.value for resource in response.resources} == {
+        plain("a").body,
+        plain("b").body,
+    }
+    assert bench.server.clients()[0].protocol == "sotw"
+
+
+async def test_changes_reach_clients(bench: Bench) -> None:
+    serving(bench, endpoints("a"))
+    peer = bench.peer()
+    await peer.say(E, node=NODE, resource_names_subscribe=["a"])
+    response = await peer.hear()
+    await peer.say(E, response_nonce=response.nonce)
+    bench.server.publish(changes(endpoints("a", "2")))
+    (resource,) = (await peer.hear()).resources
+    assert resource.version == "2"
+
+
+async def test_nobody_is_answered_before_everything_was_read(bench: Bench) -> None:
+    bench.server.publish(changes(plain("a")))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    await peer.hears_nothing()
+    bench.server.publish(changes(plain("b")))
+    bench.server.mark_ready()
+    assert [resource.name for resource in (await peer.hear_at_last()).resources] == ["a", "b"]
+
+
+@pytest.mark.parametrize("protocol", ["delta", "sotw"])
+async def test_an_unknown_gateway_is_answered_when_it_exists(bench: Bench, protocol: str) -> None:
+    bench.server.mark_ready()
+    peer = bench.peer(protocol)
+    await peer.say(C, node=NODE)
+    await peer.hears_nothing()
+    (state,) = bench.server.clients()
+    assert not state.known
+    bench.server.publish(changes(plain("a")))
+    assert len((await peer.hear_at_last()).resources) == 1
+
+
+async def test_a_rejection_is_told_and_cleared(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    nonce = (await peer.hear()).nonce
+    await peer.say(C, response_nonce=nonce, error_detail={"message": "no such thing"})
+    await bench.until(lambda: bench.told)
+    ((key, rejection),) = bench.told[0].items()
+    assert (key.name, rejection.version, rejection.message) == ("a", "1", "no such thing")
+    bench.server.publish(changes(plain("a", "2")))
+    await peer.say(C, response_nonce=(await peer.hear()).nonce)
+    await bench.until(lambda: len(bench.told) == 2)
+    assert bench.told[1] == {}
+
+
+async def test_a_rejection_outlives_its_stream(bench: Bench) -> None:
+    serving(bench, plain("a"), plain("b"))
+    first = bench.peer()
+    await first.say(C, node=NODE, resource_names_subscribe=["a"])
+    await first.say(C, response_nonce=(await first.hear()).nonce)
+    await first.say(C, resource_names_subscribe=["b"])
+    nonce = (await first.hear()).nonce
+    await first.say(C, response_nonce=nonce, error_detail={"message": "no"})
+    await bench.until(lambda: bench.told)
+    first.call.cancel()
+    await bench.until(lambda: not bench.server.clients())
+    second = bench.peer()
+    names = {"resource_names_subscribe": ["a", "b"]}
+    await second.say(C, node=NODE, initial_resource_versions={"a": "1"}, **names)
+    await second.hears_nothing()
+    assert len(bench.told) == 1
+    bench.server.publish(changes(plain("b", "2")))
+    assert [resource.version for resource in (await second.hear_at_last()).resources] == ["2"]
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"\xff\xff\xff",
+        b"",
+        DeltaDiscoveryRequest(type_url=C.type_url).SerializeToString(),
+        DeltaDiscoveryRequest(node=NODE).SerializeToString(),
+    ],
+)
+async def test_who_breaks_the_protocol_is_closed_and_nobody_else(
+    bench: Bench, request_bytes: bytes
+) -> None:
+    serving(bench, plain("a"))
+    good, bad = bench.peer(), bench.peer()
+    await good.say(C, node=NODE)
+    await bad.call.write(request_bytes)
+    assert await bad.ended() is grpc.StatusCode.INVALID_ARGUMENT
+    assert len((await good.hear()).resources) == 1
+
+
+async def test_nonsense_in_the_middle_ends_the_stream(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    await peer.hear()
+    await peer.call.write(b"\xff\xff\xff")
+    assert await peer.ended() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_type_that_is_not_served_is_left_unanswered(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(type_url="type.googleapis.com/envoy.nothing", node=NODE)
+    await peer.say(C)
+    assert (await peer.hear()).type_url == C.type_url
+
+
+async def test_a_client_that_does_not_read_delays_nobody(bench: Bench) -> None:
+    """And what waits for it is names, not responses."""
+    large = [Resource(R, f"r{i}", "1", bytes(2_000_000)) for i in range(20)]
+    serving(bench, *large, endpoints("a"))
+    slow, quick = bench.peer(), bench.peer()
+    await slow.say(R, node=NODE, resource_names_subscribe=["*"])
+    await quick.say(E, node={**NODE, "id": "two"}, resource_names_subscribe=["a"])
+    for version in range(2, 50):
+        response = await quick.hear()
+        await quick.say(E, response_nonce=response.nonce)
+        bench.server.publish(
+            changes(endpoints("a", str(version)), routes("r0", version=str(version)))
+        )
+    state = next(state for state in bench.server.clients() if state.node_id == "one")
+    assert state.types[0].acked == 0
+
+
+async def test_a_flood_of_requests_waits_in_its_connection(bench: Bench) -> None:
+    bench.server.mark_ready()
+    serving(bench, *(Resource(R, f"r{i}", "1", bytes(3_000_000)) for i in range(9)))
+    peer = bench.peer()
+    await peer.say(R, node=NODE, resource_names_subscribe=["*"])
+    flooding = asyncio.ensure_future(flood(peer))
+    await asyncio.sleep(0.2)
+    client = bench.server._clients[PROXY][0]
+    assert len(client._requests) <= MAX_WAITING_REQUESTS
+    flooding.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await flooding
+
+
+async def flood(peer: Peer) -> None:
+    for _ in range(20_000):
+        await peer.say(R, response_nonce="stale")
+
+
+async def test_a_client_that_comes_back_with_fifty_thousand_names_is_heard(bench: Bench) -> None:
+    serving(bench, endpoints("c0", "2"))
+    names = [f"outbound_with_quite_a_long_name_{i:06}_of_a_service_8080" for i in range(50_000)]
+    peer = bench.peer()
+    await peer.say(
+        E,
+        node=NODE,
+        resource_names_subscribe=["c0", *names],
+        initial_resource_versions=dict.fromkeys(names, "0123456789abcdef0123456789abcdef"),
+    )
+    response = await peer.hear()
+    assert [resource.name for resource in response.resources] in (["c0"], [])
+
+
+async def test_a_client_that_vanishes_is_forgotten(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    await peer.hear()
+    peer.call.cancel()
+    await bench.until(lambda: not bench.server.clients())
+
+
+async def test_a_failure_in_one_stream_ends_that_stream_only(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving(bench, plain("a"))
+    good, bad = bench.peer(), bench.peer()
+    await good.say(C, node=NODE)
+    await good.hear()
+    await bad.say(E, node={**NODE, "id": "bad"}, resource_names_subscribe=["a"])
+    await bad.hear()
+    client = next(c for c in bench.server._clients[PROXY] if c.node.id == "bad")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(client.stream, "hear", fail)
+    await bad.say(E)
+    assert await bad.ended() is grpc.StatusCode.INTERNAL
+    await good.say(C)
+    assert [state.node_id for state in bench.server.clients()] == ["one"]
+
+
+async def test_stopping_ends_the_streams(bench: Bench) -> None:
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    await peer.hear()
+    await asyncio.wait_for(bench.server.stop(), SECONDS)
+    assert await peer.ended() is not grpc.StatusCode.OK
+    assert bench.server.clients() == []
+
+
+async def test_a_port_in_use_is_said(bench: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(OSError, match=address):
+            await bench.server.start(address)
+
+
+async def test_two_addresses_serve_the_same(bench: Bench, tmp_path: Any) -> None:
+    serving(bench, plain("a"))
+    await bench.server.start(f"unix:{tmp_path}/xds.sock")
+    connecting: Any = grpc.aio.insecure_channel(f"unix:{tmp_path}/xds.sock")
+    async with connecting as channel:
+        call = channel.stream_stream(f"/{SERVICE}/DeltaAggregatedResources")()
+        peer = Peer(call, DeltaDiscoveryRequest, DeltaDiscoveryResponse)
+        await peer.say(C, node=NODE)
+        assert len((await peer.hear()).resources) == 1
