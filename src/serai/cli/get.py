@@ -56,12 +56,7 @@ def get(
 
     Asks the running instance, or reads files where -f names some.
     """
-    found = by_word(what)
-    if found is None:
-        near = nearest_word(what)
-        hint = f"did you mean {near}?" if near else f"there are: {', '.join(_kinds())}"
-        usage(f"there is no {what!r} to get; {hint}")
-    listing, meant = found
+    listing, meant = _listing(what)
     wanted = _wanted(listing, meant, "" if all_namespaces else namespace, names or [])
     printer = _Printer(listing, output)
     with unreachable():
@@ -76,8 +71,14 @@ def get(
         raise typer.Exit(Exit.FAILED)
 
 
-def _kinds() -> list[str]:
-    return [listing.name for listing in LISTINGS]
+def _listing(what: str) -> tuple[Listing, Keep]:
+    found = by_word(what)
+    if found is None:
+        near = nearest_word(what)
+        kinds = ", ".join(listing.name for listing in LISTINGS)
+        hint = f"did you mean {near}?" if near else f"there are: {kinds}"
+        usage(f"there is no {what!r} to get; {hint}")
+    return found
 
 
 def _wanted(listing: Listing, meant: Keep, namespace: str, names: list[str]) -> Keep:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from serai.views.listings import SERVICES
+from serai.web.app import admin_app
 from serai.web.client import AdminClient
 from serai.web.errors import RefusedError, UnreachableError
 from serai.web.instance import Changes
-from serai.web.serve import serve
+from serai.web.server import WebServer
 from web.instances import WORLDS, FolderInstance
 
 MANIFEST = """\
@@ -23,9 +24,15 @@ spec: {{clusterIP: 127.66.9.9, ports: [{{port: 80, name: http}}]}}
 """
 
 
+async def serve(instance: FolderInstance, port: int = 0) -> WebServer:
+    server = WebServer("127.0.0.1", port)
+    await server.start(admin_app(instance))
+    return server
+
+
 async def test_the_client_gets_the_rows_of_the_server() -> None:
     instance = FolderInstance(WORLDS / "shop")
-    server = await serve(instance, "127.0.0.1", 0)
+    server = await serve(instance)
     try:
         client = AdminClient(server.address)
         rows = await asyncio.to_thread(client.rows, SERVICES)
@@ -42,7 +49,7 @@ async def test_the_client_gets_the_rows_of_the_server() -> None:
 async def test_each_change_is_told_and_the_end_too(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(MANIFEST.format(name="a"))
     instance = FolderInstance(tmp_path)
-    server = await serve(instance, "127.0.0.1", 0)
+    server = await serve(instance)
     client = AdminClient(server.address)
     changes = client.changes()
 
@@ -63,7 +70,7 @@ async def test_a_port_in_use_is_an_error_of_the_one_who_asks() -> None:
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(OSError, match="in use"),
     ):
-        await serve(FolderInstance(WORLDS / "shop"), "127.0.0.1", taken.getsockname()[1])
+        await serve(FolderInstance(WORLDS / "shop"), taken.getsockname()[1])
 
 
 def test_nobody_there_is_said_with_what_to_do() -> None:
@@ -99,7 +106,7 @@ async def test_somebody_else_there_is_told_apart() -> None:
 
 
 async def test_a_refusal_is_handed_on() -> None:
-    server = await serve(FolderInstance(WORLDS / "shop"), "127.0.0.1", 0)
+    server = await serve(FolderInstance(WORLDS / "shop"))
     try:
         with pytest.raises(RefusedError, match="say what to explain"):
             await asyncio.to_thread(AdminClient(server.address).explain, "", "")

@@ -1,0 +1,138 @@
+"""What holds for all commands: where they print, how they end, what they load."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.transcripts import WORLDS
+from serai.cli.main import COMMANDS, app
+
+SERAI = Path(sys.executable).with_name("serai")
+
+
+def serai(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SERAI, *arguments],
+        cwd=WORLDS,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def on_a_terminal(*arguments: str, env: dict[str, str] | None = None) -> str:
+    """What a command prints to standard output where that is a terminal."""
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, "TERM": "xterm", **(env or {})}
+    with subprocess.Popen(
+        [SERAI, *arguments], cwd=WORLDS, env=settings, stdout=theirs, stderr=subprocess.DEVNULL
+    ) as process:
+        os.close(theirs)
+        printed = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not part:
+                break
+            printed += part
+        process.wait(timeout=20)
+    os.close(ours)
+    return printed.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_says_what_the_command_says(name: str) -> None:
+    command = getattr(import_module(f"serai.cli.{name}"), name)
+
+    assert command.__doc__.partition("\n")[0] == COMMANDS[name]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    done = CliRunner().invoke(app, [name, "--help"], prog_name="serai")
+
+    assert done.exit_code == 0 and COMMANDS[name].split()[0] in done.stdout
+
+
+def test_data_and_talk_are_kept_apart() -> None:
+    done = serai("translate", "broken")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["problems"]
+    assert done.stderr == "3 errors, 1 warning; `serai validate` shows them\n"
+
+
+def test_a_program_that_reads_no_further_is_no_disaster() -> None:
+    command = f"{SERAI} translate shop | head -c 100"
+
+    done = subprocess.run(
+        command, shell=True, cwd=WORLDS, capture_output=True, text=True, check=False
+    )
+
+    assert len(done.stdout) == 100 and "Traceback" not in done.stderr
+
+
+def test_colour_is_for_terminals() -> None:
+    plain = serai("get", "endpoints", "-f", "shop").stdout
+    coloured = on_a_terminal("get", "endpoints", "-f", "shop")
+
+    assert "\x1b[" not in plain
+    assert "\x1b[1m" in coloured and "\x1b[31mnot ready" in coloured
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_without_colour_shows_what_a_pipe_gets(env: dict[str, str]) -> None:
+    arguments = ("get", "endpoints", "-f", "shop")
+
+    assert on_a_terminal(*arguments, env=env) == serai(*arguments).stdout
+
+
+def test_json_is_the_same_on_a_terminal() -> None:
+    arguments = ("get", "services", "-f", "shop", "-o", "json")
+
+    assert on_a_terminal(*arguments) == serai(*arguments).stdout
+
+
+def test_settings_come_from_the_environment_too() -> None:
+    by_flag = serai("translate", "shop", "--only", "clusters", "--cluster-names", "istio")
+    by_name = serai("translate", "shop", "--only", "clusters", env={"SERAI_CLUSTER_NAMES": "istio"})
+
+    assert "outbound|9080||reviews.shop.svc.cluster.local" in by_flag.stdout
+    assert by_name.stdout == by_flag.stdout
+
+
+def test_reading_files_loads_nothing_that_serves() -> None:
+    program = """
+import sys
+from serai.cli.main import app
+app(["get", "services", "-f", "shop"], standalone_mode=False)
+heavy = ("grpc", "starlette", "uvicorn", "structlog", "httpx2", "rich.console")
+print([name for name in heavy if name in sys.modules], file=sys.stderr)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=WORLDS, capture_output=True, text=True, check=False
+    )
+
+    assert done.stderr == "[]\n"
+
+
+def test_version_names_what_is_installed() -> None:
+    found = json.loads(serai("version", "-o", "json").stdout)
+
+    assert found["envoy"].startswith("1.40.")
+    assert found["python"] == sys.version.split()[0]
+    assert "ServiceEntry" in found["apis"]["networking.istio.io/v1"]
+    assert serai("version").stdout.startswith(f"serai   {found['serai']}\n")

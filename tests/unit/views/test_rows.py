@@ -1,0 +1,124 @@
+"""Rows of gateways, routes, policies and listings beyond what transcripts show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from serai.api.gateway import Gateway
+from serai.api.kinds import Api, Kind
+from serai.api.meta import Object, Struct
+from serai.views.gateways import gateway_rows
+from serai.views.listing import Table, aligned
+from serai.views.listings import GATEWAYS, LISTINGS, SERVICES, by_word, nearest_word
+from serai.views.policies import policy_kinds
+from serai.views.routes import route_rows
+from serai.views.state import EnvoyState, Facts
+from unit.views.worlds import SHOP, state_of, written
+
+ROUTES = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: theirs}
+spec: {gatewayClassName: nginx, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: ours}
+spec:
+  gatewayClassName: serai
+  listeners: [{name: tcp, port: 81, protocol: TCP}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec:
+  parentRefs:
+    - {name: theirs}
+    - {name: ours, sectionName: tcp, port: 81}
+    - {group: '', kind: Service, name: absent, port: 80}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: orphan}
+"""
+
+
+class PolicySpec(Struct, frozen=True):
+    target_refs: tuple[str, ...] = ()
+
+
+class Policy(Object, frozen=True):
+    spec: PolicySpec = PolicySpec()
+
+
+def test_a_gateway_that_serves_nothing_says_why(tmp_path: Path) -> None:
+    (row,) = gateway_rows(written(tmp_path, ROUTES))
+
+    assert row.name == "ours" and row.status != "Programmed" and row.message
+
+
+def test_the_state_of_an_envoy_is_the_state_of_its_gateway() -> None:
+    facts = Facts(envoys=(EnvoyState("infra/edge", "starting"),))
+
+    rows = {row.name: row for row in gateway_rows(state_of(SHOP, facts=facts))}
+
+    assert (rows["edge"].status, rows["edge"].message) == (
+        "Envoy starting",
+        "its Envoy is starting",
+    )
+    assert rows["waypoint"].status == "Programmed"
+
+
+def test_each_parent_is_a_row(tmp_path: Path) -> None:
+    rows = route_rows(written(tmp_path, ROUTES))
+
+    assert [(row.name, row.parent, row.accepted, row.reason) for row in rows] == [
+        ("orphan", "none", None, "NotOurs"),
+        ("r", "Gateway default/theirs", None, "NotOurs"),
+        ("r", "Gateway default/ours section tcp port 81", False, "NotAllowedByListeners"),
+        ("r", "Service default/absent port 80", False, "NoMatchingParent"),
+    ]
+
+
+def test_policies_are_the_kinds_with_targets() -> None:
+    api = Api("example.com", ("v1",))
+    policy, gateway = Kind(Policy, api, "policies"), Kind(Gateway, api, "gateways")
+
+    assert policy_kinds([policy, gateway]) == (policy,)
+
+
+@pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.name)
+def test_every_row_reads_back_from_json(listing: type) -> None:
+    found = by_word(listing.name)  # type: ignore[attr-defined]  # a Listing
+    assert found is not None
+
+    for row in found[0].rows(state_of(SHOP)):
+        assert msgspec.json.decode(msgspec.json.encode(row), type=found[0].row) == row
+
+
+def test_words_for_listings() -> None:
+    found = by_word("SVC")
+
+    assert found is not None and found[0] is SERVICES
+    assert by_word("pods") is None
+    assert nearest_word("gatway") == "gateway" and nearest_word("xyzzy") == ""
+
+
+def test_a_table_is_aligned_and_has_no_empty_cell() -> None:
+    lines = aligned(GATEWAYS, gateway_rows(state_of(SHOP)), wide=True)
+
+    assert len({line.index("serai" if index else "CLASS") for index, line in enumerate(lines)}) == 1
+    assert all(line == line.rstrip() for line in lines)
+    assert "None" in lines[1]
+
+
+def test_a_table_keeps_its_columns_when_more_rows_come() -> None:
+    edge, waypoint = gateway_rows(state_of(SHOP))
+    table = Table(GATEWAYS)
+    first = table.fit([waypoint])[0]
+    later = table.fit([edge])[0]
+
+    assert [len(cell) for cell in first] == [len(cell) for cell in later]
