@@ -70,12 +70,21 @@ async def run_demo(
         async with _running(copy, root / "state") as instance:
             if isinstance(instance, Problem):
                 return instance
-            async with Stage(instance, copy.folder) as stage:
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    stage = await stack.enter_async_context(Stage(instance, copy.folder))
+                except OSError as error:
+                    return _no_stage(error)
                 show.started(_started(copy, script, stage, time.monotonic() - began))
                 reports = await _play(stage, script, show)
                 if stay is not None:
                     await stay()
                 return reports
+
+
+def _no_stage(error: OSError) -> Problem:
+    message = f"{error.strerror or error}; without it the demo was not begun."
+    return Problem("SER0813", "error", message, "End what listens there, and start it again.")
 
 
 @contextlib.contextmanager

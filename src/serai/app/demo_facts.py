@@ -69,17 +69,21 @@ def expected_facts(step: Step) -> Facts:
 def problem_facts(expected: Sequence[str], rows: Iterable[ProblemRow], folder: Path) -> Facts:
     """The problems there are: as they are expected, where they are, else as they are told."""
     lines = [_line(row, str(folder)) for row in rows]
-    return {
-        "problems": joined(
-            next((text for text in expected if text in line), line) for line in lines
-        )
-        or NONE
-    }
+    found = [next((text for text in expected if _tells(line, text)), line) for line in lines]
+    return {"problems": joined(found) or NONE}
 
 
 def joined(values: Iterable[str]) -> str:
     """Different values, in order."""
     return ", ".join(sorted(set(values)))
+
+
+def _tells(line: str, text: str) -> bool:
+    for part in text.split(" ... "):
+        _, is_in, line = line.partition(part)
+        if not is_in:
+            return False
+    return True
 
 
 def _line(row: ProblemRow, folder: str) -> str:

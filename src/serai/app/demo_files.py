@@ -85,7 +85,7 @@ def copied(example: Example, root: Path) -> Iterator[Copy | Problem]:
 
 
 def _copy(example: Example, folder: Path, move: int) -> Copy:
-    """What names stand for cannot be moved, so there other ports are taken."""
+    """What a name stands for cannot be moved, so that in a moved copy it gets another port."""
     texts = {
         folder / path.relative_to(example.folder): _moved(path.read_text(encoding="utf-8"), move)
         for path in sorted(example.folder.rglob("*"))
@@ -98,8 +98,8 @@ def _copy(example: Example, folder: Path, move: int) -> Copy:
         settings=Settings(bind=f"127.{move}.0.1", proxy_bind=(f"127.{move}.0.1",)),
     )
     if move:
-        fixed = (each for each in _sockets(copy) if each[0].startswith("127.0."))
-        ports = {str(port): _free_port() for address, port in fixed if not _is_free(address, port)}
+        fixed = (port for address, port in _sockets(copy) if address.startswith("127.0."))
+        ports = {str(port): _free_port() for port in fixed}
         _write({path: _with_ports(text, ports) for path, text in texts.items()})
         copy = msgspec.structs.replace(copy, script=_with_ports(copy.script, ports))
     return copy

@@ -26,7 +26,7 @@ from serai.app.demo_stand_ins import stand_ins
 from serai.app.demo_steps import Edit, Step
 from serai.app.http_client import send
 from serai.app.request import Asked, WayIn, ask_often, http_request, way_in
-from serai.app.standalone import Standalone
+from serai.app.standalone import Change, Standalone
 from serai.echo import EchoEndpoint, echo
 from serai.trace.resolve import Unresolved
 from serai.trace.view import View
@@ -63,6 +63,9 @@ class Stage:
         self._folder = folder
         self._echoes: dict[EchoEndpoint, None] = {}
         self._open = contextlib.AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._standing_in: asyncio.Task[None] | None = None
+        instance.on_change = self._follow
 
     @property
     def echoes(self) -> int:
@@ -85,6 +88,8 @@ class Stage:
         traceback: TracebackType | None,
     ) -> None:
         """Ends the echo servers."""
+        if self._standing_in is not None:
+            await self._standing_in
         await self._open.__aexit__(kind, error, traceback)
 
     async def play(self, step: Step) -> Played:
@@ -128,14 +133,18 @@ class Stage:
         logs = {status.gateway: (status.access_log,) for status in statuses}
         return way_in(View(pipeline.attached, pipeline.translated), _asked(step), logs)
 
+    def _follow(self, _: Change) -> None:
+        self._standing_in = asyncio.create_task(self._stand_in())
+
     async def _stand_in(self) -> None:
         """Echo servers for the endpoints that have none yet."""
-        wanted = stand_ins(self.instance.world.pipeline)
-        have = {(each.address, each.port) for each in self._echoes}
-        new = [each for each in wanted if (each.address, each.port) not in have]
-        if new:
-            await self._open.enter_async_context(echo(new))
-            self._echoes |= dict.fromkeys(new)
+        async with self._opening:
+            wanted = stand_ins(self.instance.world.pipeline)
+            have = {(each.address, each.port) for each in self._echoes}
+            new = [each for each in wanted if (each.address, each.port) not in have]
+            if new:
+                await self._open.enter_async_context(echo(new))
+                self._echoes |= dict.fromkeys(new)
 
     async def _arrival(self, step: Step, expected: Facts, began: float) -> float | None:
         """Ask until as many answers in a row as the step wants are as expected.
@@ -150,7 +159,6 @@ class Stage:
             now = time.monotonic()
             if answered_by not in wanted:
                 wrong, row = now, 0
-                await self._stand_in()
                 await asyncio.sleep(_PAUSE_SECONDS / 4)
                 continue
             seen.setdefault(answered_by, now)

@@ -29,7 +29,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             left = [each for each in documents if self.remove not in each]
             if len(documents) - len(left) != 1:
                 raise ValueError(f"{self.file}: not exactly one document has {self.remove!r}")
-            return "\n---\n".join(left)
+            return "\n---\n".join(left).rstrip("\n") + "\n"
         if text.count(self.replace) != 1:
             raise ValueError(f"{self.file}: {self.replace!r} does not occur exactly once")
         return text.replace(self.replace, self.by)
@@ -50,7 +50,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """As `serai request --via`."""
     times: int = 1
     problems: tuple[str, ...] | None = None
-    """Every problem that `serai run` tells, each a text that is in its line."""
+    """Every problem that `serai run` tells: parts of its line in their order, `...` between."""
     expect: dict[str, Fact] = {}
     """What must be found, by name (demo_facts); what is not named may be anything."""
     measured: bool = True

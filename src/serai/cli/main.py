@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
+    "demo": "Play an example: real Envoys, servers in place of the workloads, each step checked.",
     "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
     "stop": "End the Envoys left by instances that died.",
     "explain": "Say why something is captured or not, and where its traffic goes.",

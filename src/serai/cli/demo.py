@@ -1,0 +1,152 @@
+"""``serai demo``: an example from beginning to end, on real Envoys, each step checked."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import textwrap
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serai.cli.output import Exit, Format, data, structured, talk, usage
+
+if TYPE_CHECKING:
+    from serai.app.demo import Report, Started
+    from serai.app.demo_files import Example
+    from serai.app.demo_steps import Step
+
+_WIDTH = 100
+_INDENT = " " * 12
+
+
+def demo(
+    name: Annotated[str, typer.Argument(help="An example.", show_default=True)] = "quickstart",
+    *,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Go on serving after the last step, until Ctrl-C.")
+    ] = False,
+    output: Annotated[
+        Format | None, typer.Option("-o", "--output", help="Print what came of it in this form.")
+    ] = None,
+) -> None:
+    """Play an example: real Envoys, servers in place of the workloads, each step checked.
+
+    A copy of the example is served, on addresses that are free, so that it can run beside a
+    `serai run`.  Ends with a line `demo: N passed, 0 failed`.
+    """
+    from serai.app.demo_files import examples  # noqa: PLC0415
+    from serai.telemetry import logging  # noqa: PLC0415
+
+    logging.configure("error")
+    known = examples()
+    if name not in known:
+        usage(f"there is no example {name!r}; there are: {', '.join(known) or 'none'}")
+    raise typer.Exit(asyncio.run(_run(known[name], stay=stay, output=output)))
+
+
+async def _run(example: Example, *, stay: bool, output: Format | None) -> int:
+    from serai.api.problem import Problem  # noqa: PLC0415
+    from serai.app.demo import Show, run_demo  # noqa: PLC0415
+
+    running, loop = asyncio.current_task(), asyncio.get_running_loop()
+    if running is not None:
+        # As Ctrl-C does: what was started is ended in order.
+        loop.add_signal_handler(signal.SIGTERM, running.cancel)
+    say = talk if output else data
+    show = Show(lambda started: say(_started(example, started)), lambda each: say(_report(each)))
+    try:
+        reports = await run_demo(example, show, _stay if stay else None)
+    except asyncio.CancelledError:
+        talk("demo: interrupted; everything it started has ended")
+        return Exit.FAILED
+    if isinstance(reports, Problem):
+        talk(f"{reports.severity}  {reports.code}  {reports.message}\n    {reports.remedy}")
+        return Exit.FAILED
+    failed = sum(not each.passed for each in reports)
+    if output:
+        structured([_plain(each) for each in reports], output)
+    say(f"demo: {len(reports) - failed} passed, {failed} failed")
+    return Exit.FAILED if failed else 0
+
+
+async def _stay() -> None:
+    talk("everything goes on being served, until Ctrl-C")
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await stopping.wait()
+
+
+def _started(example: Example, started: Started) -> str:
+    envoys = " and ".join(each.gateway for each in started.envoys)
+    ready = f"ready in {started.seconds:.1f} s"
+    lines = [
+        f"{example.name}: {started.title}",
+        f"serving {started.copy.folder}, a copy of {example.folder} ({started.objects} objects)",
+        f"Envoys for {envoys}, {started.echoes} echo servers for the workloads, {ready}",
+    ]
+    if started.copy.taken:
+        lines += [f"note: {each}" for each in started.copy.taken]
+        lines.append(
+            f"      so other addresses are used: 127.0.0.1 is {started.copy.settings.bind}"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _report(report: Report) -> str:
+    step, played = report.step, report.played
+    verdict = "ok" if report.passed else "FAILED"
+    lines = [f"{report.number:3}  {verdict:7}{step.step}"]
+    lines += [_INDENT + each for each in _done(step)]
+    lines += _facts("expected", played.expected) + _facts("got", played.got)
+    if played.arrived_ms is not None:
+        lines.append(f"{_INDENT}arrived   {played.arrived_ms:.0f} ms after the file was written")
+    return "\n".join(lines)
+
+
+def _done(step: Step) -> list[str]:
+    """What was done, as a person would do it."""
+    done = [
+        f"edit      {edit.file}: "
+        + (
+            f"remove {edit.remove!r}"
+            if edit.remove
+            else f"{_short(edit.replace)} becomes {_short(edit.by)}"
+        )
+        for edit in step.change
+    ]
+    if step.get:
+        options = [f"--as {step.as_}"] if step.as_ else []
+        options += [f"--via {step.via}"] if step.via else []
+        times = f"   ({step.times} times)" if step.times > 1 else ""
+        done.append(" ".join(["request  ", step.get, *options]) + times)
+    return done
+
+
+def _facts(name: str, facts: dict[str, str]) -> list[str]:
+    text = " · ".join(f"{key} {value}" for key, value in facts.items())
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=f"{_INDENT}{name:10}",
+        subsequent_indent=_INDENT + " " * 10,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _short(text: str) -> str:
+    return repr(" ".join(text.split()))
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    played = report.played
+    return {
+        "number": report.number,
+        "step": report.step.step,
+        "passed": report.passed,
+        "expected": played.expected,
+        "got": played.got,
+        "arrivedMilliseconds": played.arrived_ms,
+    }
