@@ -254,7 +254,7 @@ class Conversation:
         for name in ledger.rejected.keys() - world.keys():
             self._clear(ledger, name)
         everything = world if ledger.wildcard else ()
-        for names in (ledger.names, ledger.held, ledger.rejected, everything):
+        for names in (sorted(ledger.names), ledger.held, ledger.rejected, everything):
             ledger.dirty.update(dict.fromkeys(names))
 
     def _may_send(self, ledger: Ledger, now: float) -> bool:
