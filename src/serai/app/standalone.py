@@ -11,6 +11,7 @@ import structlog
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.facts import facts
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.world import Committed, World
@@ -26,7 +27,7 @@ from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
-from serai.views.state import EnvoyState, Facts, State
+from serai.views.state import Counts, State
 from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
@@ -110,6 +111,8 @@ class Standalone:
         self.changes = Changes()
         self.on_change: Callable[[Change], None] = lambda _: None
         self._gate = PortGate(self._own_pids)
+        self._rejections: dict[str, dict[ResourceKey, Rejection]] = {}
+        self._counts = Counts()
         self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
@@ -163,14 +166,8 @@ class Standalone:
     def state(self) -> State:
         """Everything there is to see now."""
         envoys = self.fleet.statuses() if self.fleet is not None else ()
-        facts = Facts(
-            live=True,
-            envoys=tuple(
-                EnvoyState(each.gateway, each.state, each.pid, each.admin, each.restarts)
-                for each in envoys
-            ),
-        )
-        return State(self.world.pipeline, self.problems(), self.batch.places, facts)
+        known = facts(envoys, self.server.clients(), self._rejections, self._counts)
+        return State(self.world.pipeline, self.problems(), self.batch.places, known)
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""
@@ -196,6 +193,7 @@ class Standalone:
         async with self._lock:
             committed = self.world.apply(batch.changed.values(), batch.removed)
             await self._publish(committed)
+        self._count(committed)
         self._keep_addresses()
         self.changes.tell()
         self.on_change(Change(batch, committed, first))
@@ -208,6 +206,12 @@ class Standalone:
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing)
+
+    def _count(self, committed: Committed) -> None:
+        pushed = sum(len(changes) for changes in committed.resources.values())
+        self._counts = msgspec.structs.replace(
+            self._counts, commits=self._counts.commits + 1, pushed=self._counts.pushed + pushed
+        )
 
     def _remember_addresses(self) -> None:
         """Where the Gateways listened in the run before, so that what runs on can be adopted."""
@@ -230,6 +234,7 @@ class Standalone:
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
         proxy = Key("Gateway", *name.split("/", 1))
+        self._rejections[name] = dict(found)
         self._rejected[proxy] = {
             key: Refusal(key, each.message, each.origins) for key, each in found.items()
         }

@@ -32,7 +32,9 @@ from unit.xds.speaker import (
 class Speaker:
     """Says what a client says, and keeps what it is answered."""
 
-    def __init__(self, *resources: Resource, ready: bool = True, world: World | None = None) -> None:
+    def __init__(
+        self, *resources: Resource, ready: bool = True, world: World | None = None
+    ) -> None:
         self.world = world or World()
         self.world.apply(changes(*resources))
         self.now = 100.0
