@@ -59,6 +59,13 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
     assert command.__doc__.partition("\n")[0] == COMMANDS[name]
 
 
+def test_help_lists_every_command() -> None:
+    done = CliRunner().invoke(app, ["--help"], prog_name="serai", env={"COLUMNS": "120"})
+
+    shown = " ".join(done.stdout.split())
+    assert all(f"{name} {said}" in shown for name, said in COMMANDS.items())
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(name: str) -> None:
     done = CliRunner().invoke(app, [name, "--help"], prog_name="serai")

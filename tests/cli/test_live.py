@@ -57,6 +57,8 @@ async def serai(*arguments: str, cwd: Path = WORLDS) -> tuple[str, str, int | No
         "explain payments.example.com",
         "explain nothing.example",
         "explain gateway/edge -o yaml",
+        "trace GET http://payments.example.com/v1 -H canary:yes",
+        "trace GET http://nothing.example/ -o json",
     ],
 )
 async def test_an_instance_says_what_its_files_say(

@@ -91,6 +91,32 @@ def test_the_configuration(client: TestClient) -> None:
     assert "no key cluster" in get(client, "/api/v1/translate?only=cluster", 400)["message"]
 
 
+def test_a_trace(client: TestClient) -> None:
+    answer = client.post(
+        "/api/v1/trace", json={"url": "http://reviews.shop:9080/", "as": "shop/me"}
+    )
+
+    found = answer.json()
+    assert found["reachesABackend"] and found["steps"][0]["what"] == "captured"
+    assert found["outcome"]["shares"][0]["cluster"] == "kube_shop_reviews_9080"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{}", "application/json", 400),
+        (b"no JSON", "application/json", 400),
+        (b'{"url": "http://a", "who": "b"}', "application/json", 400),
+        (b'{"url": "' + b"a" * 300_000 + b'"}', "application/json", 400),
+        (b'{"url": "http://a"}', "text/plain", 415),
+    ],
+)
+def test_a_question_that_is_none(client: TestClient, body: bytes, kind: str, status: int) -> None:
+    answer = client.post("/api/v1/trace", content=body, headers={"Content-Type": kind})
+
+    assert answer.status_code == status and answer.json()["kind"] == "Error"
+
+
 def test_health_and_readiness(client: TestClient, instance: FolderInstance) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 200

@@ -11,6 +11,7 @@ from serai.views.explain import Explained, explain
 from serai.views.listing import Listing
 from serai.views.problems import has_errors, summary
 from serai.views.state import State
+from serai.views.tracing import Traced, TraceQuestion, traced
 
 
 class Answers(Protocol):
@@ -25,6 +26,9 @@ class Answers(Protocol):
 
     def explain(self, what: str, namespace: str) -> Explained:
         """Everything that applies to something."""
+
+    def trace(self, question: TraceQuestion) -> Traced:
+        """What would become of a request."""
 
     def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
@@ -52,6 +56,10 @@ class OfFiles:
     def explain(self, what: str, namespace: str) -> Explained:
         """Everything that applies to something."""
         return explain(self._state, what, namespace)
+
+    def trace(self, question: TraceQuestion) -> Traced:
+        """What would become of a request."""
+        return traced(self._state, question)
 
     async def changes(self) -> AsyncIterator[None]:
         """Goes on after each change of the files."""

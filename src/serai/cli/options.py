@@ -57,37 +57,6 @@ AllNamespaces = Annotated[
     typer.Option("--all-namespaces", "-A", help="Of every namespace, which goes without saying."),
 ]
 
-
-def _level(value: str) -> str:
-    from serai.telemetry.logging import parse_level  # noqa: PLC0415  loads structlog
-
-    try:
-        parse_level(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return value
-
-
-LogLevel = Annotated[
-    str,
-    typer.Option(
-        "--log-level",
-        envvar="SERAI_LOG_LEVEL",
-        metavar="LEVEL",
-        help="debug, info, warning or error; others for some scopes as in info,xds=debug.",
-        callback=_level,
-    ),
-]
-
-LogFormat = Annotated[
-    Literal["auto", "console", "json"],
-    typer.Option(
-        "--log-format",
-        envvar="SERAI_LOG_FORMAT",
-        help="How logs look; auto: for a person on a terminal, JSON elsewhere.",
-    ),
-]
-
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 

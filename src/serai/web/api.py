@@ -15,7 +15,11 @@ from serai.views.explain import explain
 from serai.views.listings import LISTINGS, by_word
 from serai.views.row import API_VERSION, row_list
 from serai.views.state import State
+from serai.views.tracing import TraceQuestion, traced
 from serai.web.instance import Instance
+
+MOST_BYTES = 256 * 1024
+"""Of a question."""
 
 
 async def listed(instance: Instance, request: Request) -> Response:
@@ -61,6 +65,28 @@ async def translated(instance: Instance, request: Request) -> Response:
     if unknown:
         return _refusal(400, f"there is no key {unknown[0]}; there are: {', '.join(_keys())}")
     return _json(configuration(state.pipeline, state.problems, gateways=gateways, only=only))
+
+
+async def trace(instance: Instance, request: Request) -> Response:
+    """What would become of a request, given as JSON: url, method, headers, as, via."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return _refusal(415, "a question is JSON: Content-Type: application/json")
+    try:
+        question = msgspec.json.decode(await _body(request), type=TraceQuestion)
+    except ValueError as error:
+        return _refusal(400, f"the question cannot be read: {error}")
+    plain = msgspec.to_builtins(traced(instance.state(), question))
+    return _json({"apiVersion": API_VERSION, "kind": "Trace", **plain})
+
+
+async def _body(request: Request) -> bytes:
+    """Raises ValueError where it is longer than any question."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise ValueError(f"it is longer than {MOST_BYTES} bytes")
+    return body
 
 
 def _keys() -> tuple[str, ...]:

@@ -31,6 +31,7 @@ def admin_app(instance: Instance, *, hosts: frozenset[str] = frozenset()) -> ASG
         Route("/metrics", partial(_metrics, instance)),
         Route("/api/v1/events", partial(events, instance)),
         Route("/api/v1/explain", partial(api.explained, instance)),
+        Route("/api/v1/trace", partial(api.trace, instance), methods=["POST"]),
         Route("/api/v1/translate", partial(api.translated, instance)),
         Route("/api/v1/{kind:str}", partial(api.listed, instance)),
     ]

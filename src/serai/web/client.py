@@ -10,6 +10,7 @@ import msgspec
 
 from serai.views.explain import Explained
 from serai.views.listing import Listing
+from serai.views.tracing import Traced, TraceQuestion
 from serai.web.errors import RefusedError, UnreachableError
 
 SECONDS = 30.0
@@ -40,6 +41,11 @@ class AdminClient:
         plain = self._get("/api/v1/explain", {"what": what, "namespace": namespace})
         return msgspec.convert(plain, Explained)
 
+    def trace(self, question: TraceQuestion) -> Traced:
+        """What would become of a request."""
+        body = msgspec.to_builtins(question)
+        return msgspec.convert(self._ask("POST", "/api/v1/trace", json=body), Traced)
+
     async def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
         connected = False
@@ -56,11 +62,14 @@ class AdminClient:
         raise UnreachableError(f"the instance at {self._address} has ended")
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return self._ask("GET", path, params=parameters)
+
+    def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:
             with httpx2.Client(
                 transport=self._transport, trust_env=False, timeout=SECONDS
             ) as client:
-                response = client.get(self._url + path, params=parameters)
+                response = client.request(method, self._url + path, **content)
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise self._unreachable(error) from error
         return self._checked(response)
