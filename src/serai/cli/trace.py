@@ -14,7 +14,6 @@ from serai.model.settings import Settings
 from serai.views.row import API_VERSION
 from serai.views.tracing import TraceQuestion
 
-
 Headers = Annotated[
     list[str] | None,
     typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header of the request."),
