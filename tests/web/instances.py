@@ -15,6 +15,7 @@ from serai.views.state import (
     State,
 )
 from serai.web.instance import Changes
+from serai.xds.resource import ResourceType
 
 WORLDS = Path(__file__).parents[1] / "cli" / "worlds"
 
@@ -25,13 +26,19 @@ FACTS = Facts(
         EnvoyState("infra/waypoint", "crash-looping", restarts=4),
     ),
     clients=(
-        ClientState("edge.infra", "infra/edge", version="1.40.0", resources=5, waiting=2),
+        ClientState(
+            "edge.infra",
+            "infra/edge",
+            acknowledged=((ResourceType.CLUSTER, 5), (ResourceType.LISTENER, 1)),
+            waiting=2,
+        ),
         ClientState(
             "waypoint.infra",
             "infra/waypoint",
-            version="1.40.0",
-            rejected=(("tcp_x", "no such <filter>"),),
+            rejected=1,
+            refusals=(("tcp_x", "no such <filter>"),),
         ),
+        ClientState("lost.else", "else/lost", known=False),
     ),
     health={
         "kube_shop_reviews_9080": (EndpointHealth("127.0.0.11:9081", False, "failed_active_hc"),),

@@ -61,7 +61,11 @@ def test_what_runs_is_seen_in_the_rows(client: TestClient) -> None:
     assert gateways["waypoint"]["status"] == "Envoy crash-looping"
     assert services["reviews"] == {"ready": 0, "total": 2}
     assert services["payments"] == {"ready": 1, "total": 2}
-    assert clients == {"infra/edge": "behind", "infra/waypoint": "rejected"}
+    assert clients == {
+        "infra/edge": "behind",
+        "infra/waypoint": "rejects 1",
+        "else/lost": "unknown gateway",
+    }
 
 
 def test_what_there_is_no_listing_of_is_told(client: TestClient) -> None:

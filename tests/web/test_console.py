@@ -28,7 +28,7 @@ def test_it_shows_problems_gateways_services_and_clients() -> None:
 
 def test_names_never_become_markup() -> None:
     evil = "<script>alert('x')</script>"
-    facts = Facts(clients=(ClientState(evil, evil, rejected=((evil, evil),)),))
+    facts = Facts(clients=(ClientState(evil, evil, agent=evil),))
 
     text = page(FolderInstance(WORLDS / "shop", facts=facts))
 

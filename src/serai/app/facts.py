@@ -1,48 +1,46 @@
-"""What is known of running Envoys, as the values that views show."""
+"""What the edges know of running Envoys, as the plain values that views are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from serai.envoy.event import EnvoyStatus
-from serai.server.client import ClientState as Connected
-from serai.views.state import ClientState, Counts, EnvoyState, Facts
-from serai.xds.events import Rejection
+from serai.api.meta import Key
+from serai.server import client as server
+from serai.views.state import ClientState
+from serai.xds.refusals import Refusal
 from serai.xds.resource import ResourceKey
 
 
-def facts(
-    envoys: Iterable[EnvoyStatus],
-    clients: Iterable[Connected],
-    rejections: dict[str, dict[ResourceKey, Rejection]],
-    counts: Counts,
-) -> Facts:
-    """Put together what the fleet and the xDS server say; `rejections` are by proxy."""
-    return Facts(
-        live=True,
-        envoys=tuple(
-            EnvoyState(each.gateway, each.state, each.pid, each.admin, each.restarts)
-            for each in envoys
-        ),
-        clients=tuple(_client(each, rejections.get(each.proxy, {})) for each in clients),
-        counts=counts,
-    )
+def client_states(
+    clients: Iterable[server.ClientState], refusals: Mapping[Key, Mapping[ResourceKey, Refusal]]
+) -> tuple[ClientState, ...]:
+    """The connected clients; `refusals` is what is refused now, by Gateway."""
+    return tuple(_state(client, refusals) for client in clients)
 
 
-def _client(connected: Connected, rejected: dict[ResourceKey, Rejection]) -> ClientState:
+def _state(
+    client: server.ClientState, refusals: Mapping[Key, Mapping[ResourceKey, Refusal]]
+) -> ClientState:
+    namespace, _, name = client.proxy.partition("/")
+    refused = refusals.get(Key("Gateway", namespace, name), {})
+    rejected = sum(each.rejected for each in client.types)
     return ClientState(
-        node=connected.node_id,
-        gateway=connected.proxy,
-        version=connected.agent,
-        protocol=connected.protocol,
-        resources=sum(each.acked for each in connected.types),
-        waiting=sum(each.pending for each in connected.types),
-        rejected=tuple((key.name, each.message) for key, each in sorted_by_name(rejected)),
+        node=client.node_id,
+        gateway=client.proxy,
+        agent=client.agent,
+        protocol=client.protocol,
+        known=client.known,
+        acknowledged=tuple((each.type, each.acked) for each in client.types),
+        waiting=sum(each.pending for each in client.types),
+        rejected=rejected,
+        refusals=(
+            tuple((key.name, each.message) for key, each in sorted(refused.items(), key=_by_name))
+            if rejected
+            else ()
+        ),
     )
 
 
-def sorted_by_name(
-    rejected: dict[ResourceKey, Rejection],
-) -> list[tuple[ResourceKey, Rejection]]:
-    """Rejections in a stable order."""
-    return sorted(rejected.items(), key=lambda each: (each[0].name, each[0].type.value))
+def _by_name(item: tuple[ResourceKey, Refusal]) -> tuple[str, str]:
+    key, _ = item
+    return (key.type.value, key.name)

@@ -59,7 +59,7 @@ def _waiting(state: State) -> Iterator[Sample]:
 
 
 def _rejected(state: State) -> Iterator[Sample]:
-    return (((one.gateway, one.node), len(one.rejected)) for one in state.facts.clients)
+    return (((one.gateway, one.node), one.rejected) for one in state.facts.clients)
 
 
 def _envoys(state: State) -> Iterator[Sample]:

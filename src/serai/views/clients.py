@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from serai.views.row import Row
 from serai.views.state import ClientState, State
+from serai.xds.resource import ResourceType
+
+TYPES = {
+    ResourceType.CLUSTER: "CDS",
+    ResourceType.ENDPOINTS: "EDS",
+    ResourceType.LISTENER: "LDS",
+    ResourceType.FILTER_CHAIN: "FCDS",
+    ResourceType.SCOPE: "SRDS",
+    ResourceType.ROUTES: "RDS",
+    ResourceType.SECRET: "SDS",
+}
+"""The names that people have for the discovery of each type."""
+
+IN_STEP = "in step"
 
 
 class ClientRow(Row, frozen=True):
@@ -14,14 +28,16 @@ class ClientRow(Row, frozen=True):
     node: str
     gateway: str
     """``namespace/name``."""
-    version: str
+    agent: str
     protocol: str
     state: str
-    """``in step``, ``behind`` or ``rejected``."""
-    resources: int
+    """``in step``, ``behind``, ``rejects N`` or ``unknown gateway``."""
+    acknowledged: dict[str, int]
+    """How many resources it has, by the names that people have for the types."""
     waiting: int
-    rejected: tuple[str, ...]
-    """What it refused, with its words."""
+    rejected: int
+    refusals: tuple[str, ...]
+    """What it refuses, with its words."""
 
 
 def client_rows(state: State) -> list[ClientRow]:
@@ -30,16 +46,25 @@ def client_rows(state: State) -> list[ClientRow]:
     return [_row(client) for client in clients]
 
 
+def _state(client: ClientState) -> str:
+    if not client.known:
+        return "unknown gateway"
+    if client.rejected:
+        return f"rejects {client.rejected}"
+    return "behind" if client.waiting else IN_STEP
+
+
 def _row(client: ClientState) -> ClientRow:
-    behind = "behind" if client.waiting else "in step"
+    held = dict(client.acknowledged)
     return ClientRow(
         namespace=client.gateway.partition("/")[0],
         node=client.node,
         gateway=client.gateway,
-        version=client.version,
+        agent=client.agent,
         protocol=client.protocol,
-        state="rejected" if client.rejected else behind,
-        resources=client.resources,
+        state=_state(client),
+        acknowledged={short: held.get(kind, 0) for kind, short in TYPES.items()},
         waiting=client.waiting,
-        rejected=tuple(f"{name}: {words}" for name, words in client.rejected),
+        rejected=client.rejected,
+        refusals=tuple(f"{name}: {words}" for name, words in client.refusals),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from serai.api.fields_check import nearest_name
 from serai.views.backends import BackendRow, backend_rows
-from serai.views.clients import ClientRow, client_rows
+from serai.views.clients import IN_STEP, TYPES, ClientRow, client_rows
 from serai.views.endpoints import EndpointRow, endpoint_rows
 from serai.views.gateways import GatewayRow, gateway_rows
 from serai.views.health import Endpoints
@@ -46,6 +46,10 @@ def _usable(endpoints: Endpoints) -> Tone:
 
 def _good(*, good: bool | None) -> Tone:
     return "" if good is None else "good" if good else "bad"
+
+
+def _held(short: str) -> Column:
+    return Column(short, lambda row: str(row.acknowledged[short]), number=True)
 
 
 def _problems(state: State) -> list[ProblemRow]:
@@ -216,12 +220,12 @@ CLIENTS = Listing(
     columns=(
         Column("CLIENT", lambda row: row.node),
         Column("GATEWAY", lambda row: row.gateway),
-        Column("ENVOY", lambda row: row.version),
-        Column("PROTOCOL", lambda row: row.protocol),
-        Column("RESOURCES", lambda row: str(row.resources), number=True),
+        Column("AGENT", lambda row: row.agent),
+        *(_held(short) for short in TYPES.values()),
         Column("WAITING", lambda row: str(row.waiting), number=True),
-        Column("STATE", lambda row: row.state, tone=lambda row: _good(good=row.state == "in step")),
-        Column("REJECTED", lambda row: _spoken(row.rejected), wide=True),
+        Column("STATE", lambda row: row.state, tone=lambda row: _good(good=row.state == IN_STEP)),
+        Column("PROTOCOL", lambda row: row.protocol, wide=True),
+        Column("REFUSALS", lambda row: _spoken(row.refusals), wide=True),
     ),
 )
 

@@ -55,8 +55,8 @@ class Members:
         """The endpoints of a backend, then who is none."""
         used = self._endpoints.row(backend.key) or ()
         match backend.members:
-            case Inline(endpoints):
-                dns = not endpoints and backend.resolution is not Resolution.KNOWN
+            case Inline():
+                dns = backend.resolution is not Resolution.KNOWN
                 return [_endpoint(each, HOST_NAME if dns else INLINE) for each in used]
             case Slices() if slices := self._slices.get(backend.key.service):
                 return list(_of_slices(used, slices))

@@ -11,6 +11,7 @@ from serai.api.meta import Key
 from serai.api.problem import Place, Problem
 from serai.ir.origin import Value
 from serai.views.pipeline import Pipeline
+from serai.xds.resource import ResourceType
 
 
 class EndpointHealth(Value, frozen=True):
@@ -41,17 +42,21 @@ class ClientState(Value, frozen=True):
 
     node: str
     gateway: str
-    """``namespace/name``."""
-    version: str = ""
-    """Envoy's own."""
+    """``namespace/name``, as it says itself."""
+    agent: str = "envoy"
+    """What it says to be, with its version where it tells."""
     protocol: str = "delta"
     """``delta`` or ``sotw``."""
-    resources: int = 0
-    """How many it has acknowledged."""
+    known: bool = True
+    """Whether there is such a Gateway; if not, it gets nothing."""
+    acknowledged: tuple[tuple[ResourceType, int], ...] = ()
+    """How many resources of each type it has."""
     waiting: int = 0
     """How many were sent, or are to be, and are not acknowledged yet."""
-    rejected: tuple[tuple[str, str], ...] = ()
-    """Resources it refused, with its words."""
+    rejected: int = 0
+    """How many it refuses."""
+    refusals: tuple[tuple[str, str], ...] = ()
+    """What it refuses, as far as it is known, with its words."""
 
 
 class Counts(Value, frozen=True):
