@@ -30,6 +30,7 @@ SECTIONS: Mapping[str, ResourceType] = {
 PARTS = ("gateways", "status", "problems")
 """The keys of the whole."""
 
+_PUBLIC = frozenset({"certificate_chain", "ocsp_staple"})
 _WITHHELD = {"inline_string": "[redacted]"}
 
 
@@ -91,8 +92,15 @@ def as_json(resource: Resource) -> dict[str, Any]:
 
 
 def _redacted(secret: dict[str, Any]) -> dict[str, Any]:
-    certificate = secret.get("tls_certificate")
-    if isinstance(certificate, dict) and "private_key" in certificate:
-        secret = {**secret, "tls_certificate": {**certificate, "private_key": _WITHHELD}}
-    hidden = dict.fromkeys(("generic_secret", "session_ticket_keys"), _WITHHELD)
-    return {name: hidden.get(name, value) for name, value in secret.items()}
+    """Of certificates what is public, of other secrets nothing."""
+    return {name: _shown(name, value) for name, value in secret.items()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    match name, value:
+        case "name" | "validation_context", _:
+            return value
+        case "tls_certificate", {**parts}:
+            return {part: held if part in _PUBLIC else _WITHHELD for part, held in parts.items()}
+        case _:
+            return _WITHHELD
