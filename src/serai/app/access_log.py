@@ -12,7 +12,6 @@ import msgspec
 from serai.envoy.logfile import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 _PAUSE_SECONDS = 0.01
@@ -34,12 +33,12 @@ class AccessLine(msgspec.Struct, frozen=True):
 
 
 class AccessLog:
-    """The access logs that may tell of a request, each read from where it ended at the start."""
+    """An Envoy's access log, read from where it ended when this was made."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        """Make it before the request is sent."""
+    def __init__(self, path: Path | None) -> None:
+        """Make it before the request is sent.  Without a path nothing is found."""
         # Whoever runs the Envoy keeps the file small; here it is only read.
-        self._tails = [Tail(path, limit=sys.maxsize) for path in paths]
+        self._tail = Tail(path, limit=sys.maxsize) if path else None
         self._by_id: dict[str | None, AccessLine] = {}
         self._by_client: dict[str | None, AccessLine] = {}
 
@@ -53,8 +52,8 @@ class AccessLog:
         no such line in time: Envoy writes its log with some delay.
         """
         deadline = time.monotonic() + patience_seconds
-        while self._tails:
-            self._read()
+        while self._tail is not None:
+            self._read(self._tail)
             found = self._by_id.get(request_id) or self._by_client.get(client)
             if found is not None:
                 return found
@@ -63,13 +62,12 @@ class AccessLog:
             await asyncio.sleep(_PAUSE_SECONDS)
         return None
 
-    def _read(self) -> None:
-        for tail in self._tails:
-            for text in tail.read():
-                line = _decoded(text)
-                if line is not None:
-                    self._by_id[line.request_id] = line
-                    self._by_client[line.downstream_remote_address] = line
+    def _read(self, tail: Tail) -> None:
+        for text in tail.read():
+            line = _decoded(text)
+            if line is not None:
+                self._by_id[line.request_id] = line
+                self._by_client[line.downstream_remote_address] = line
 
 
 def _decoded(line: str) -> AccessLine | None:

@@ -25,12 +25,13 @@ from serai.app.demo_facts import (
 from serai.app.demo_stand_ins import stand_ins
 from serai.app.demo_steps import Edit, Step
 from serai.app.http_client import send
-from serai.app.request import Asked, WayIn, ask_often, http_request, way_in
+from serai.app.request import Asked, ask_often, entry, http_request
 from serai.app.standalone import Change, Standalone
 from serai.echo import EchoEndpoint, echo
 from serai.trace.resolve import Unresolved
 from serai.trace.view import View
 from serai.views.problems import problem_rows
+from serai.web.enter import WayIn, way_in
 
 READY_SECONDS = 20.0
 ARRIVAL_SECONDS = 5.0
@@ -130,8 +131,8 @@ class Stage:
     def _way(self, step: Step) -> WayIn | Unresolved:
         pipeline = self.instance.world.pipeline
         statuses = self.instance.fleet.statuses() if self.instance.fleet else ()
-        logs = {status.gateway: (status.access_log,) for status in statuses}
-        return way_in(View(pipeline.attached, pipeline.translated), _asked(step), logs)
+        logs = {status.gateway: status.access_log for status in statuses}
+        return way_in(View(pipeline.attached, pipeline.translated), _asked(step).question, logs)
 
     def _follow(self, _: Change) -> None:
         self._standing_in = asyncio.create_task(self._stand_in())
@@ -173,7 +174,7 @@ class Stage:
         if isinstance(way, Unresolved):
             return ""
         request, _ = http_request(_asked(step), way)
-        answer = await send(way.entry(), request, ARRIVAL_SECONDS)
+        answer = await send(entry(way), request, ARRIVAL_SECONDS)
         if isinstance(answer, Problem) or answer.status >= HTTPStatus.BAD_REQUEST:
             return ""
         return str(echoed(answer.body).get("endpoint", ""))

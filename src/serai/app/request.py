@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import string
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -15,12 +14,8 @@ from serai import __version__
 from serai.api.problem import Problem
 from serai.app.access_log import AccessLine, AccessLog
 from serai.app.http_client import Entry, Headers, HttpAnswer, HttpRequest, send, shown
-from serai.trace import trace
-from serai.trace.connection import listener_of
-from serai.trace.outcome import Trace
 from serai.trace.request import Destination
-from serai.trace.resolve import Unresolved, resolve
-from serai.trace.view import View
+from serai.web.enter import Question, WayIn
 
 REQUEST_ID = "x-request-id"
 DEFAULT, UNMATCHED = "default", "unmatched/"
@@ -46,37 +41,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     verify: bool = True
     max_seconds: float | None = None
 
-
-class WayIn(msgspec.Struct, frozen=True):
-    """Where a request enters, and what is expected to become of it."""
-
-    trace: Trace
-    connect: tuple[str, int]
-    access_logs: tuple[str, ...] = ()
-    """Paths of those that may tell of it: of the Envoy that is there."""
-
     @property
-    def gateway(self) -> str:
-        """``namespace/name``."""
-        proxy = self.trace.request.way.proxy
-        return f"{proxy.namespace}/{proxy.name}"
-
-    @property
-    def service(self) -> str:
-        """What was captured, such as ``ServiceEntry infra/partner-api``; empty at a gateway."""
-        steps = (step for step in self.trace.steps if step.what == "captured" and step.origin)
-        return next((str(step.origin.key) for step in steps if step.origin), "")
-
-    def entry(self) -> Entry:
-        """How to connect."""
-        request = self.trace.request
-        way = request.way
-        if not isinstance(way, Destination) or not way.proxied:
-            return Entry(connect=self.connect)
-        return Entry(
-            connect=self.connect,
-            destination=(way.address, way.port),
-            principal=request.principal or "",
+    def question(self) -> Question:
+        """What has to be asked for its way in."""
+        return Question(
+            url=self.url, method=self.method, headers=self.headers, as_=self.as_, via=self.via
         )
 
 
@@ -115,31 +84,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return " · ".join(part for part in parts if part)
 
 
-def way_in(
-    view: View, asked: Asked, access_logs: Mapping[str, tuple[str, ...]]
-) -> WayIn | Unresolved:
-    """Where a request enters, among the proxies of this process.
-
-    `access_logs` has the paths of each Gateway's, by ``namespace/name``.
-    """
-    request = resolve(
-        view,
-        asked.url,
-        method=asked.method,
-        headers=asked.headers,
-        as_=asked.as_,
-        via=asked.via,
-    )
-    if isinstance(request, Unresolved):
-        return request
-    proxy = view.proxy(request.way.proxy)
-    listener = listener_of(proxy, request)
-    if listener is None:
-        return Unresolved("NoListener", f"{proxy.name} does not listen there")
-    connect = (listener.addresses[0], listener.port)
-    return WayIn(trace(view, request), connect, access_logs.get(proxy.name, ()))
-
-
 async def ask(asked: Asked, way: WayIn) -> Outcome | Problem:
     """Send one request and learn who answered.  ValueError if it cannot be written as HTTP."""
     (found,) = await ask_often(asked, way, 1)
@@ -148,11 +92,11 @@ async def ask(asked: Asked, way: WayIn) -> Outcome | Problem:
 
 async def ask_often(asked: Asked, way: WayIn, times: int) -> list[Outcome | Problem]:
     """The same, one after another, each on a connection of its own."""
-    log = AccessLog([Path(path) for path in way.access_logs])
+    log = AccessLog(Path(way.access_log) if way.access_log else None)
     sent: list[tuple[str, HttpAnswer | Problem]] = []
     for _ in range(times):
         request, request_id = http_request(asked, way)
-        sent.append((request_id, await send(way.entry(), request, asked.max_seconds)))
+        sent.append((request_id, await send(entry(way), request, asked.max_seconds)))
     found: list[Outcome | Problem] = []
     for request_id, answer in sent:
         if isinstance(answer, Problem):
@@ -162,6 +106,18 @@ async def ask_often(asked: Asked, way: WayIn, times: int) -> list[Outcome | Prob
         line = await log.line_of(request_id, client, LOG_SECONDS)
         found.append(Outcome(way=way, answer=answer, line=line))
     return found
+
+
+def entry(way: WayIn) -> Entry:
+    """How to connect, and what to say before the request."""
+    request = way.trace.request
+    if not isinstance(request.way, Destination) or not request.way.proxied:
+        return Entry(connect=way.connect)
+    return Entry(
+        connect=way.connect,
+        destination=(request.way.address, request.way.port),
+        principal=request.principal or "",
+    )
 
 
 def http_request(asked: Asked, way: WayIn) -> tuple[HttpRequest, str]:

@@ -11,7 +11,7 @@ import structlog
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.app.facts import facts
+from serai.app.facts import client_states
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.world import Committed, World
@@ -27,7 +27,7 @@ from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
-from serai.views.state import Counts, State
+from serai.views.state import Counts, EnvoyState, Facts, State
 from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
@@ -111,7 +111,6 @@ class Standalone:
         self.changes = Changes()
         self.on_change: Callable[[Change], None] = lambda _: None
         self._gate = PortGate(self._own_pids)
-        self._rejections: dict[str, dict[ResourceKey, Rejection]] = {}
         self._counts = Counts()
         self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
@@ -166,8 +165,23 @@ class Standalone:
     def state(self) -> State:
         """Everything there is to see now."""
         envoys = self.fleet.statuses() if self.fleet is not None else ()
-        known = facts(envoys, self.server.clients(), self._rejections, self._counts)
-        return State(self.world.pipeline, self.problems(), self.batch.places, known)
+        facts = Facts(
+            live=True,
+            clients=client_states(self.server.clients(), self._rejected),
+            counts=self._counts,
+            envoys=tuple(
+                EnvoyState(
+                    gateway=each.gateway,
+                    state=each.state,
+                    pid=each.pid,
+                    admin=each.admin,
+                    restarts=each.restarts,
+                    access_log=each.access_log,
+                )
+                for each in envoys
+            ),
+        )
+        return State(self.world.pipeline, self.problems(), self.batch.places, facts)
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""
@@ -234,7 +248,6 @@ class Standalone:
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
         proxy = Key("Gateway", *name.split("/", 1))
-        self._rejections[name] = dict(found)
         self._rejected[proxy] = {
             key: Refusal(key, each.message, each.origins) for key, each in found.items()
         }

@@ -35,6 +35,8 @@ class EnvoyState(Value, frozen=True):
     admin: str = ""
     """``host:port`` of its admin interface."""
     restarts: int = 0
+    access_log: str = ""
+    """Path of the file with a line for each request."""
 
 
 class ClientState(Value, frozen=True):

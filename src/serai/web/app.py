@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from serai.telemetry.metrics import exposition
 from serai.web import api, console
+from serai.web.enter import entered
 from serai.web.events import events
 from serai.web.guard import Guard
 from serai.web.instance import Instance
@@ -32,6 +33,7 @@ def admin_app(instance: Instance, *, hosts: frozenset[str] = frozenset()) -> ASG
         Route("/api/v1/events", partial(events, instance)),
         Route("/api/v1/explain", partial(api.explained, instance)),
         Route("/api/v1/trace", partial(api.trace, instance), methods=["POST"]),
+        Route("/api/v1/enter", partial(entered, instance), methods=["POST"]),
         Route("/api/v1/translate", partial(api.translated, instance)),
         Route("/api/v1/{kind:str}", partial(api.listed, instance)),
     ]
