@@ -17,6 +17,7 @@ from serai.app.demo_stage import Played, Stage
 from serai.app.demo_steps import Script, Step, read_script
 from serai.app.standalone import Options, Standalone, standalone
 from serai.envoy.event import EnvoyStatus
+from serai.web.server import WebServer
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -54,9 +55,12 @@ class Show(msgspec.Struct, frozen=True):
 
 
 async def run_demo(
-    example: Example, show: Show, stay: Callable[[], Awaitable[None]] | None = None
+    example: Example,
+    show: Show,
+    stay: Callable[[], Awaitable[None]] | None = None,
+    web: WebServer | None = None,
 ) -> list[Report] | Problem:
-    """Play an example's steps, then `stay` as long as that takes.
+    """Play an example's steps, then `stay` as long as that takes, with the console at `web`.
 
     Nothing is left running and no file is left, whatever happens.  A Problem if it can't start.
     """
@@ -67,7 +71,7 @@ async def run_demo(
         script = read_script(copy.script, example.steps)
         if isinstance(script, Problem):
             return script
-        async with _running(copy, root / "state") as instance:
+        async with _running(copy, root / "state", web) as instance:
             if isinstance(instance, Problem):
                 return instance
             async with contextlib.AsyncExitStack() as stack:
@@ -114,14 +118,16 @@ def _started(copy: Copy, script: Script, stage: Stage, seconds: float) -> Starte
 
 
 @contextlib.asynccontextmanager
-async def _running(copy: Copy, state: Path) -> AsyncIterator[Standalone | Problem]:
+async def _running(
+    copy: Copy, state: Path, web: WebServer | None
+) -> AsyncIterator[Standalone | Problem]:
     options = Options(drain_seconds=1, bind_life=True)
     instance, problems = standalone([copy.folder], copy.settings, options, state)
     if instance is None:
         yield next(each for each in problems if each.severity == "error")
         return
     try:
-        await instance.start()
+        await instance.start(web)
         following = asyncio.create_task(instance.follow())
         try:
             yield instance

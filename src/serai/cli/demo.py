@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import textwrap
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from serai.cli.options import ADMIN
 from serai.cli.output import Exit, Format, data, structured, talk, usage
 
 if TYPE_CHECKING:
     from serai.app.demo import Report, Started
     from serai.app.demo_files import Example
     from serai.app.demo_steps import Step
+    from serai.web.server import WebServer
 
 _WIDTH = 100
 _INDENT = " " * 12
@@ -24,7 +27,8 @@ def demo(
     name: Annotated[str, typer.Argument(help="An example.", show_default=True)] = "quickstart",
     *,
     stay: Annotated[
-        bool, typer.Option("--stay", help="Go on serving after the last step, until Ctrl-C.")
+        bool,
+        typer.Option("--stay", help="Go on serving after the last step, with a console."),
     ] = False,
     output: Annotated[
         Format | None, typer.Option("-o", "--output", help="Print what came of it in this form.")
@@ -42,10 +46,10 @@ def demo(
     known = examples()
     if name not in known:
         usage(f"there is no example {name!r}; there are: {', '.join(known) or 'none'}")
-    raise typer.Exit(asyncio.run(_run(known[name], stay=stay, output=output)))
+    raise typer.Exit(asyncio.run(_run(known[name], output, _web() if stay else None)))
 
 
-async def _run(example: Example, *, stay: bool, output: Format | None) -> int:
+async def _run(example: Example, output: Format | None, web: WebServer | None) -> int:
     from serai.api.problem import Problem  # noqa: PLC0415
     from serai.app.demo import Show, run_demo  # noqa: PLC0415
 
@@ -56,7 +60,7 @@ async def _run(example: Example, *, stay: bool, output: Format | None) -> int:
     say = talk if output else data
     show = Show(lambda started: say(_started(example, started)), lambda each: say(_report(each)))
     try:
-        reports = await run_demo(example, show, _stay if stay else None)
+        reports = await run_demo(example, show, partial(_stay, web.address) if web else None, web)
     except asyncio.CancelledError:
         talk("demo: interrupted; everything it started has ended")
         return Exit.FAILED
@@ -70,8 +74,18 @@ async def _run(example: Example, *, stay: bool, output: Format | None) -> int:
     return Exit.FAILED if failed else 0
 
 
-async def _stay() -> None:
-    talk("everything goes on being served, until Ctrl-C")
+def _web() -> WebServer:
+    from serai.web.server import WebServer  # noqa: PLC0415
+
+    host, _, port = ADMIN.rpartition(":")
+    try:
+        return WebServer(host, int(port))
+    except OSError:
+        return WebServer(host, 0)
+
+
+async def _stay(admin: str) -> None:
+    talk(f"everything goes on being served, until Ctrl-C; console http://{admin}")
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -14,6 +14,7 @@ COMMANDS = {
     "stop": "End the Envoys left by instances that died.",
     "explain": "Say why something is captured or not, and where its traffic goes.",
     "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
+    "request": "Send a request as a client of the mesh would, and say who answered.",
     "trace": "Follow one request through the configuration, step by step, without sending it.",
     "translate": "Turn manifests into Envoy's configuration and statuses.",
     "validate": "List every problem of some manifests, with its place and remedy.",

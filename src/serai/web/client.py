@@ -11,6 +11,7 @@ import msgspec
 from serai.views.explain import Explained
 from serai.views.listing import Listing
 from serai.views.tracing import Traced, TraceQuestion
+from serai.web.enter import Question, WayIn
 from serai.web.errors import RefusedError, UnreachableError
 
 SECONDS = 30.0
@@ -45,6 +46,11 @@ class AdminClient:
         """What would become of a request."""
         body = msgspec.to_builtins(question)
         return msgspec.convert(self._ask("POST", "/api/v1/trace", json=body), Traced)
+
+    def way_in(self, question: Question) -> WayIn:
+        """Where a request would enter, and what would become of it."""
+        plain = self._ask("POST", "/api/v1/enter", content=msgspec.json.encode(question))
+        return msgspec.convert(plain, WayIn)
 
     async def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
@@ -86,7 +92,8 @@ class AdminClient:
                 f" {response.status_code} {said}".rstrip()
             )
         if plain.get("kind") == "Error":
-            raise RefusedError(plain["message"])
+            words = (plain["message"], plain.get("remedy", ""))
+            raise RefusedError("\n".join(each for each in words if each))
         return plain
 
     def _unreachable(self, error: Exception) -> UnreachableError:

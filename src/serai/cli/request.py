@@ -1,0 +1,210 @@
+"""``serai request``: be a client of the mesh for one request, and see who answers."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serai.cli.options import ADMIN, Admin
+from serai.cli.output import Exit, Format, structured, talk, usage
+
+if TYPE_CHECKING:
+    from serai.app.request import Asked, Outcome
+    from serai.web.trace import WayIn
+
+_HTTP_ERROR = 400
+_FAILED_BY_STATUS = 22
+"""As curl's own exit code for --fail."""
+_DIRECT = "loopback"
+
+
+def request(
+    url: Annotated[str, typer.Argument(help="Such as http://payments.example/v1/charge.")],
+    *,
+    as_: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="IDENTITY",
+            help="The caller: spiffe://..., or NAMESPACE/SERVICEACCOUNT.",
+        ),
+    ] = "",
+    via: Annotated[
+        str, typer.Option(metavar="NS/NAME", help="Go to this Gateway, as a client outside would.")
+    ] = "",
+    direct: Annotated[
+        bool, typer.Option("--direct", help="Connect to the VIP itself, if it is on loopback.")
+    ] = False,
+    method: Annotated[
+        str, typer.Option("--request", "-X", metavar="METHOD", help="GET, or POST with -d.")
+    ] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", metavar="NAME: VALUE", help="In place of the usual one."),
+    ] = None,
+    body: Annotated[
+        list[str] | None,
+        typer.Option("--data", "-d", metavar="DATA", help="A body; @FILE reads it, @- from stdin."),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", "-k", help="Take any certificate.")
+    ] = False,
+    include: Annotated[
+        bool, typer.Option("--include", "-i", help="Print the answer's headers too.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell all that is sent.")
+    ] = False,
+    fail: Annotated[
+        bool, typer.Option("--fail", help="End with 22 where the status is 400 or above.")
+    ] = False,
+    max_time: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long it may take.", min=0.001)
+    ] = 30.0,
+    output: Annotated[
+        Format | None, typer.Option("-o", "--output", help="Print all that is known in this form.")
+    ] = None,
+    admin: Admin = ADMIN,
+) -> None:
+    """Send a request as a client of the mesh would, and say who answered.
+
+    The host is resolved to its address in the mesh by a running `serai run`, and the request goes
+    to the waypoint that captured it.  The body is printed to standard output, the rest to
+    standard error.  An answer with an error status is an answer: see --fail.
+    """
+    from serai.app.request import Asked  # noqa: PLC0415
+
+    if via and direct:
+        usage("--via and --direct exclude each other")
+    content = b"&".join(_data(each) for each in body or [])
+    asked = Asked(
+        url=url,
+        method=method or ("POST" if body else "GET"),
+        headers=tuple(_header(each) for each in header or []),
+        body=content,
+        as_=as_,
+        via=_DIRECT if direct else via,
+        verify=not insecure,
+        max_seconds=max_time,
+    )
+    outcome = _sent(asked, _way_in(asked, admin), verbose=verbose)
+    if output:
+        structured(_plain(asked, outcome), output)
+    else:
+        _print(outcome, headers=include, verbose=verbose, silent=fail)
+    if fail and outcome.answer.status >= _HTTP_ERROR:
+        raise typer.Exit(_FAILED_BY_STATUS)
+
+
+def _way_in(asked: Asked, admin: str) -> WayIn:
+    from serai.web.client import AdminClient  # noqa: PLC0415
+    from serai.web.errors import RefusedError, UnreachableError  # noqa: PLC0415
+
+    try:
+        return AdminClient(admin).way_in(asked.question)
+    except UnreachableError as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        talk(f"error: {said}: start `serai run PATH` first, or name another instance with --admin")
+        raise typer.Exit(Exit.UNREACHABLE) from None
+    except RefusedError as error:
+        talk("error: " + str(error).replace("\n", "\n    "))
+        raise typer.Exit(Exit.FAILED) from None
+
+
+def _sent(asked: Asked, way: WayIn, *, verbose: bool) -> Outcome:
+    from serai.api.problem import Problem  # noqa: PLC0415
+    from serai.app.request import ask, http_request  # noqa: PLC0415
+
+    if verbose:
+        sent, _ = http_request(asked, way)
+        talk(_way(way))
+        talk(f"> {sent.method} {sent.target} HTTP/1.1")
+        for name, value in sent.headers:
+            talk(f"> {name}: {value}")
+    try:
+        outcome = asyncio.run(ask(asked, way))
+    except ValueError as error:
+        usage(f"this is no HTTP request: {error}")
+    if isinstance(outcome, Problem):
+        talk(f"error: {outcome.message}\n    {outcome.remedy}")
+        raise typer.Exit(Exit.FAILED)
+    return outcome
+
+
+def _way(way: WayIn) -> str:
+    from serai.app.http_client import shown  # noqa: PLC0415
+    from serai.app.request import entry  # noqa: PLC0415
+
+    start = entry(way)
+    parts = [f"* connecting to {way.gateway} at {start.shown}"]
+    if start.destination:
+        caller = f"as {start.principal}" if start.principal else "without an identity"
+        parts.append(f"PROXY header for {shown(start.destination)} {caller}")
+    return ", ".join(parts)
+
+
+def _print(outcome: Outcome, *, headers: bool, verbose: bool, silent: bool) -> None:
+    answer = outcome.answer
+    status = f"{answer.version} {answer.status} {answer.reason}".rstrip()
+    written = [f"{name}: {value}" for name, value in answer.headers]
+    talk(f"< {status}" if verbose else status)
+    for line in written if verbose else ():
+        talk(f"< {line}")
+    talk(outcome.via)
+    if silent and answer.status >= _HTTP_ERROR:
+        return
+    if headers:
+        typer.echo("\r\n".join([status, *written, "", ""]), nl=False)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(answer.body)
+    if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _plain(asked: Asked, outcome: Outcome) -> dict[str, Any]:
+    from serai.views.row import API_VERSION  # noqa: PLC0415
+
+    answer, line = outcome.answer, outcome.line
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Answer",
+        "request": {
+            "method": asked.method,
+            "url": asked.url,
+            "as": outcome.way.trace.request.principal or "",
+        },
+        "status": answer.status,
+        "reason": answer.reason,
+        "version": answer.version,
+        "headers": [list(pair) for pair in answer.headers],
+        "body": answer.body.decode(errors="replace"),
+        "milliseconds": round(answer.seconds * 1000, 1),
+        "gateway": outcome.way.gateway,
+        "service": outcome.way.service,
+        "route": outcome.route,
+        "cluster": (line.upstream_cluster if line else "") or "",
+        "endpoint": outcome.endpoint,
+        "identity": (line.peer_principal if line else "") or "",
+        "via": outcome.via,
+    }
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        usage(f"-H {text!r} is not NAME: VALUE")
+    return name.strip(), value.strip()
+
+
+def _data(text: str) -> bytes:
+    if not text.startswith("@"):
+        return text.encode()
+    try:
+        return sys.stdin.buffer.read() if text == "@-" else Path(text[1:]).read_bytes()
+    except OSError as error:
+        usage(f"-d {text}: {error.strerror or error}")

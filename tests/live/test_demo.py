@@ -1,0 +1,126 @@
+"""`serai demo`, as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from live.envoys import end_what_names
+from serai.app.demo_files import examples
+from serai.envoy.pid import processes
+
+pytestmark = pytest.mark.live
+
+
+def left(tmp: Path) -> list[object]:
+    """Files and processes of a demo that are still there after a moment."""
+    deadline = time.monotonic() + 5
+    found: list[object] = []
+    while time.monotonic() < deadline:
+        found = [command for _, command in processes() if any(str(tmp) in part for part in command)]
+        if not found:
+            break
+        time.sleep(0.05)
+    end_what_names(tmp)
+    return [*found, *tmp.glob("serai-demo-*")]
+
+
+def demo(tmp: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A demo whose folder, and so everything it starts, names `tmp`."""
+    return subprocess.Popen(
+        (Path(sys.executable).with_name("serai"), "demo", *arguments),
+        env=os.environ | {"TMPDIR": str(tmp)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_every_step_passes_twice_at_once_and_nothing_is_left(tmp_path: Path) -> None:
+    first, second = demo(tmp_path), demo(tmp_path, "quickstart", "-o", "json")
+    said, errors = first.communicate(timeout=60)
+    plain, talk = second.communicate(timeout=60)
+
+    assert first.returncode == 0, said + errors
+    assert second.returncode == 0, plain + talk
+    steps = json.loads(plain)
+    assert said.splitlines()[-1] == talk.splitlines()[-1] == f"demo: {len(steps)} passed, 0 failed"
+    assert [step["step"] for step in steps if not step["passed"]] == []
+    assert all(step["expected"] == step["got"] and step["got"] for step in steps)
+    arrivals = [step["arrivedMilliseconds"] for step in steps if step["arrivedMilliseconds"]]
+    assert len(arrivals) >= 3 and max(arrivals) < 3000
+    assert said.count("expected  ") == said.count("got       ") == len(steps)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_survives_a_demo_that_is_ended(tmp_path: Path, number: signal.Signals) -> None:
+    running = demo(tmp_path, "--stay")
+    assert running.stdout is not None
+    for line in running.stdout:
+        if re.match(r" *1 ", line):
+            break
+    running.send_signal(number)
+    running.communicate(timeout=20)
+
+    assert running.returncode != 0
+    if number == signal.SIGKILL:
+        shutil.rmtree(next(tmp_path.glob("serai-demo-*")))
+    assert left(tmp_path) == []
+
+
+def test_an_example_that_is_not_there(tmp_path: Path) -> None:
+    running = demo(tmp_path, "nonsense")
+    _, errors = running.communicate(timeout=20)
+
+    assert running.returncode == 2
+    assert "there is no example 'nonsense'; there are: quickstart" in errors
+
+
+def test_a_step_that_is_not_as_expected_fails_the_demo(tmp_path: Path) -> None:
+    example = examples()["quickstart"]
+    wrong = tmp_path / "examples"
+    wrong.mkdir()
+    (wrong / "quickstart").symlink_to(example.folder)
+    (wrong / "quickstart.demo.yaml").write_text(
+        """
+title: what is expected here is not so
+steps:
+  - step: another status
+    get: http://cart.shop:8000/
+    expect: {status: 201, pod: nobody}
+  - step: a problem that there is not
+    problems: [everything is wrong]
+"""
+    )
+    program = f"""
+import sys
+from pathlib import Path
+from serai.app import demo_files
+example = demo_files.Example("quickstart", Path({str(example.folder)!r}), Path(sys.argv[1]))
+demo_files.examples = lambda: {{"quickstart": example}}
+from serai.cli.main import app
+app(["demo"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(wrong / "quickstart.demo.yaml")],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1] == "demo: 0 passed, 2 failed"
+    assert "expected  status 201 · pod nobody" in done.stdout
+    assert re.search(r"got +status 200 · pod cart-[12]", done.stdout)
