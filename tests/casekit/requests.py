@@ -24,7 +24,7 @@ class Expect(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str | None = None
     headers: dict[str, str | list[str] | None] = {}
     response_headers: dict[str, str | list[str] | None] = {}
-    location: str | None = None
+    location: str | list[str] | None = None
     shares: dict[str, float] = {}
     closed: bool | None = None
     unresolved: str | None = None

@@ -7,11 +7,20 @@ from serai.ir.origin import Origin, Value
 
 
 class HeaderMutations(Value, frozen=True):
-    """Changes to headers, done in this order: set, add, remove."""
+    """Changes to headers, done in this order: remove, set, add."""
 
     set: tuple[tuple[str, str], ...] = ()
     add: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
+
+    def then(self, later: HeaderMutations) -> HeaderMutations:
+        """These changes and later ones, as one."""
+        gone = {name.lower() for name in (*later.remove, *(name for name, _ in later.set))}
+        return HeaderMutations(
+            set=(*(pair for pair in self.set if pair[0].lower() not in gone), *later.set),
+            add=(*(pair for pair in self.add if pair[0].lower() not in gone), *later.add),
+            remove=tuple(dict.fromkeys([*self.remove, *later.remove])),
+        )
 
 
 NO_MUTATIONS = HeaderMutations()

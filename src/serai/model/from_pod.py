@@ -17,7 +17,7 @@ def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
         addresses=tuple(address for address in addresses if address),
         labels=labelled(pod.metadata.labels),
         ready=_is_ready(pod),
-        terminating=pod.metadata.deletion_timestamp is not None,
+        terminating=_is_going(pod),
         named_ports=tuple(
             (port.name, port.container_port)
             for container in pod.spec.containers
@@ -31,9 +31,13 @@ def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
     )
 
 
+def _is_going(pod: Pod) -> bool:
+    """Whether it is being deleted or has ended, so that nothing listens there for long."""
+    ended = pod.status.phase in {"Succeeded", "Failed"}
+    return ended or pod.metadata.deletion_timestamp is not None
+
+
 def _is_ready(pod: Pod) -> bool:
     """What the condition Ready says; a Pod without one, as in a hand-written folder, is ready."""
-    if pod.status.phase in {"Succeeded", "Failed"}:
-        return False
     ready = [each.status for each in pod.status.conditions if each.type == "Ready"]
     return ready[-1] == "True" if ready else pod.status.phase != "Pending"

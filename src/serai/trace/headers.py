@@ -21,16 +21,3 @@ def mutated(headers: Headers, mutations: HeaderMutations) -> Headers:
         kept = [pair for pair in kept if pair[0] != name.lower()]
         kept.append((name.lower(), value))
     return (*kept, *lowered(mutations.add))
-
-
-def together(first: HeaderMutations, then: HeaderMutations) -> HeaderMutations:
-    """Two mutations, one after the other, as one."""
-    gone = {name.lower() for name in then.remove}
-    overwritten = {name.lower() for name, _ in then.set}
-    kept_set = [pair for pair in first.set if pair[0].lower() not in gone | overwritten]
-    kept_add = [pair for pair in first.add if pair[0].lower() not in gone | overwritten]
-    return HeaderMutations(
-        set=(*kept_set, *then.set),
-        add=(*kept_add, *then.add),
-        remove=tuple(dict.fromkeys([*first.remove, *then.remove])),
-    )

@@ -7,7 +7,7 @@ import msgspec
 from serai.ir.cluster import Discovery, Endpoint
 from serai.ir.route import Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
-from serai.trace.headers import mutated, together
+from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
 from serai.trace.request import TraceRequest
@@ -90,9 +90,9 @@ def _http_share(
     total: int,
 ) -> Share:
     found = _share(view, weighted, total)
-    response = together(route.response_headers, weighted.response_headers)
+    response = route.response_headers.then(weighted.response_headers)
     path = rewritten(facts.path, forward.rewrite_path, route)
-    headers = mutated(mutated(facts.headers, route.request_headers), weighted.request_headers)
+    headers = mutated(facts.headers, route.request_headers.then(weighted.request_headers))
     return msgspec.structs.replace(
         found,
         method=facts.method,

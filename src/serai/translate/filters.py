@@ -26,6 +26,8 @@ class Filters(Value, frozen=True):
     rewrite_path: PathRewrite | None = None
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
+    fixed_headers: tuple[str, ...] = ()
+    """Headers that were to be changed and cannot be: Envoy refuses Host and what begins with `:`."""
 
 
 def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) -> Filters:
@@ -57,15 +59,33 @@ def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) ->
         rewrite_host=rewrite.hostname if rewrite else None,
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
         unsupported=tuple(unsupported),
+        fixed_headers=_fixed(filters),
     )
 
 
+def _fixed(filters: tuple[HTTPRouteFilter, ...]) -> tuple[str, ...]:
+    modifiers = [each.request_header_modifier for each in filters]
+    modifiers += [each.response_header_modifier for each in filters]
+    names = [
+        name
+        for each in modifiers
+        if each
+        for name in (*(header.name for header in (*each.set, *each.add)), *each.remove)
+    ]
+    return tuple(dict.fromkeys(name for name in names if not _is_changeable(name)))
+
+
+def _is_changeable(name: str) -> bool:
+    return name.lower() != "host" and not name.startswith(":")
+
+
 def _mutations(found: HTTPHeaderFilter) -> HeaderMutations:
-    return HeaderMutations(_pairs(found.set), _pairs(found.add), found.remove)
+    removed = tuple(name for name in found.remove if _is_changeable(name))
+    return HeaderMutations(_pairs(found.set), _pairs(found.add), removed)
 
 
 def _pairs(headers: tuple[HTTPHeader, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((header.name, header.value) for header in headers)
+    return tuple((header.name, header.value) for header in headers if _is_changeable(header.name))
 
 
 def _redirect(found: HTTPRequestRedirectFilter) -> Redirect:

@@ -15,6 +15,7 @@ from serai.ir.origin import Origin
 from serai.ir.route import RouteConfiguration
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.redirects import at_port
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 
@@ -38,7 +39,8 @@ def gateway_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConf
         for port, states in _ports(reader, attached, key, proxy).items():
             name = names.gateway_routes(key, port)
             groups = tuple(_group(reader, attached, state) for state in states)
-            configuration = RouteConfiguration(name, virtual_hosts(groups), Origin(key))
+            hosts = at_port(virtual_hosts(groups), port)
+            configuration = RouteConfiguration(name, hosts, Origin(key))
             yield Named(key, name), configuration
 
     return Derived(graph, "gateway routes", attached.proxies, rows)

@@ -146,6 +146,10 @@ class _Rule:
             (path, f"Rule {self.name} answers 500: filter {each} is not implemented")
             for each in filters.unsupported
         ]
+        self.dropped += [
+            (path, f"Rule {self.name} leaves header {each} as it is: use URLRewrite for the host")
+            for each in filters.fixed_headers
+        ]
 
 
 def _request_match(match: HTTPRouteMatch, clients: str) -> RequestMatch:

@@ -34,6 +34,7 @@ from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
 from serai.translate.sni import tells_by_sni, to_host
+from serai.translate.redirects import at_port
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 
@@ -55,7 +56,8 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
         if frontend.port.protocol.is_http:
             name = names.frontend(key, http=True)
             groups = tuple(_groups(reader, attached, frontend))
-            configuration = RouteConfiguration(name, virtual_hosts(groups), Origin(key.service))
+            hosts = at_port(virtual_hosts(groups), key.port)
+            configuration = RouteConfiguration(name, hosts, Origin(key.service))
             yield Named(key.waypoint, name), configuration
 
     return Derived(graph, "frontend routes", attached.frontends, rows)

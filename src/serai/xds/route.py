@@ -6,8 +6,11 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from serai.ir.match import PathKind
 from serai.ir.route import (
+    NO_MUTATIONS,
     DirectResponse,
     Forward,
     HeaderMutations,
@@ -49,8 +52,6 @@ def encode_routes(routes: IrRoutes, trust_domain: str) -> Resource:
         virtual_hosts=[_virtual_host(host, trust_domain) for host in routes.virtual_hosts],
         request_headers_to_remove=[DESTINATION_HEADER],
         ignore_port_in_host_matching=True,
-        # What a backendRef changes comes after what its rule changes.
-        most_specific_header_mutations_wins=True,
     )
     return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
 
@@ -74,7 +75,8 @@ def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
     }
 
 
-def _route(route: Route, trust_domain: str) -> dict[str, Any]:
+def _route(written: Route, trust_domain: str) -> dict[str, Any]:
+    route = _changing_headers_last(written)
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domain),
@@ -82,6 +84,31 @@ def _route(route: Route, trust_domain: str) -> dict[str, Any]:
         **_mutations(route.request_headers, "request"),
         **_mutations(route.response_headers, "response"),
     }
+
+
+def _changing_headers_last(route: Route) -> Route:
+    """A route whose clusters' changes to headers come after its own.
+
+    Envoy makes a weighted cluster's before those of its route, whatever
+    most_specific_header_mutations_wins says; so where a cluster has any, all are its.
+    """
+    forward = route.action
+    if not isinstance(forward, Forward) or not any(map(_changes_headers, forward.clusters)):
+        return route
+    clusters = tuple(
+        replace(
+            each,
+            request_headers=route.request_headers.then(each.request_headers),
+            response_headers=route.response_headers.then(each.response_headers),
+        )
+        for each in forward.clusters
+    )
+    return replace(
+        route,
+        action=replace(forward, clusters=clusters),
+        request_headers=NO_MUTATIONS,
+        response_headers=NO_MUTATIONS,
+    )
 
 
 def _action(route: Route) -> dict[str, Any]:
@@ -132,8 +159,7 @@ def _clusters(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
 
 
 def _changes_headers(cluster: WeightedCluster) -> bool:
-    none = HeaderMutations()
-    return (cluster.request_headers, cluster.response_headers) != (none, none)
+    return (cluster.request_headers, cluster.response_headers) != (NO_MUTATIONS, NO_MUTATIONS)
 
 
 def _redirect(redirect: Redirect, route: Route) -> dict[str, Any]:

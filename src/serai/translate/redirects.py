@@ -1,0 +1,37 @@
+"""The port of a redirect, which depends on the port that was asked.
+
+Gateway API: HTTPRequestRedirectFilter.port.  The port is that of the filter, else that of its
+scheme, else the listener's; a port that the scheme implies is left out where it can be.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from serai.ir.route import Redirect, Route, VirtualHost
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def at_port(hosts: tuple[VirtualHost, ...], port: int) -> tuple[VirtualHost, ...]:
+    """Virtual hosts whose redirects are complete, for requests that reached a port in plain HTTP."""
+    return tuple(
+        replace(host, routes=tuple(_route(route, port) for route in host.routes)) for host in hosts
+    )
+
+
+def _route(route: Route, port: int) -> Route:
+    if not isinstance(route.action, Redirect):
+        return route
+    return replace(route, action=replace(route.action, port=_port(route.action, port)))
+
+
+def _port(redirect: Redirect, asked: int) -> int | None:
+    implied = _PORTS[redirect.scheme or "http"]
+    wanted = redirect.port or (implied if redirect.scheme else asked)
+    if wanted != implied:
+        return wanted
+    # Envoy keeps the port of the request's Host unless told another; where that is no port of
+    # its own either, there is nothing to tell.
+    keeps_host = redirect.host is None
+    return wanted if keeps_host and asked != _PORTS["http"] else None
