@@ -14,7 +14,7 @@ from serai.cli.output import Exit, Format, structured, talk, usage
 
 if TYPE_CHECKING:
     from serai.app.request import Asked, Outcome
-    from serai.web.trace import WayIn
+    from serai.web.enter import WayIn
 
 _HTTP_ERROR = 400
 _FAILED_BY_STATUS = 22
