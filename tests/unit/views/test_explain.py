@@ -153,3 +153,41 @@ def test_what_is_not_there_says_so_and_what_is_near(what: str, message: str) -> 
     found = explain(state_of(SHOP), what)
 
     assert not found.found and message in found.message and text(found) == found.message
+
+
+CONSUMER = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: w, namespace: infra}
+spec:
+  gatewayClassName: serai-waypoint
+  listeners:
+    - {name: m, port: 15088, protocol: istio.io/PROXY, allowedRoutes: {namespaces: {from: All}}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: e, namespace: infra, labels: {istio.io/use-waypoint: w}}
+spec:
+  hosts: [a.example, b.example]
+  addresses: [127.66.0.1]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: shop}
+spec:
+  parentRefs: [{group: networking.istio.io, kind: Hostname, name: a.example}]
+  rules: [{matches: [{path: {value: /v1}}]}]
+"""
+
+
+def test_routes_of_a_consumer_and_what_else_its_clients_get(tmp_path: Path) -> None:
+    said = lines(one(written(tmp_path, CONSUMER), "se/e"), "port 80")
+
+    mine, theirs = said[:3], said[3:]
+    assert all(line.startswith("a.example and any other host: ") for line in mine)
+    assert "rule 0: paths below /v1, from clients of namespace shop -> answer 500" in mine[0]
+    assert mine[1].endswith("whatever else clients of namespace shop ask for -> answer 404")
+    assert mine[2].endswith("the default route -> istio-se_infra_e_a.example_80")
+    assert theirs == ["b.example: the default route -> istio-se_infra_e_b.example_80"]

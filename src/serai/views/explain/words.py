@@ -16,18 +16,24 @@ from serai.ir.route import (
 )
 from serai.translate.default_route import DEFAULT
 
+UNMATCHED = "unmatched/"
+"""How the names of routes begin that answer what a consumer's own routes did not match."""
+
 _PATHS = {PathKind.EXACT: "exactly ", PathKind.PREFIX: "", PathKind.REGEX: "matching "}
 
 
 def in_match_order(hosts: tuple[VirtualHost, ...]) -> list[str]:
     """Every route in the order in which it is tried; the name of its host where it matters."""
-    distinct = {host.routes for host in hosts}
-    if len(distinct) == 1 and any(host.name == ANY for host in hosts):
+    alike: dict[tuple[Route, ...], list[str]] = {}
+    for host in sorted(hosts, key=lambda each: (each.name == ANY, each.name)):
+        name = "any other host" if host.name == ANY else host.name
+        alike.setdefault(host.routes, []).append(name)
+    if len(alike) == 1 and any(host.name == ANY for host in hosts):
         return [route(each) for each in hosts[0].routes]
     return [
-        f"{'any other host' if host.name == ANY else host.name}: {route(each)}"
-        for host in sorted(hosts, key=lambda each: (each.name == ANY, each.name))
-        for each in host.routes
+        f"{' and '.join(names)}: {route(each)}"
+        for routes, names in alike.items()
+        for each in routes
     ]
 
 
@@ -35,6 +41,9 @@ def route(found: Route) -> str:
     """Whose route it is, what it takes, and what becomes of that."""
     if found.name == DEFAULT:
         return f"the default route -> {action(found.action)}"
+    if found.name.startswith(UNMATCHED):
+        clients = found.match.client_namespace
+        return f"whatever else clients of namespace {clients} ask for -> {action(found.action)}"
     rule = found.origin.path.removeprefix("spec.rules[").removesuffix("]")
     whose = f"route {found.origin.key.namespace}/{found.origin.key.name}"
     whose = f"{whose} rule {rule}" if rule.isdecimal() else whose
