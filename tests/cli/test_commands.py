@@ -59,6 +59,11 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
     assert command.__doc__.partition("\n")[0] == COMMANDS[name]
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"`serai {name}" in (Path(__file__).parents[2] / "docs/cli.md").read_text()
+
+
 def test_help_lists_every_command() -> None:
     done = CliRunner().invoke(app, ["--help"], prog_name="serai", env={"COLUMNS": "120"})
 
