@@ -127,6 +127,11 @@ class Envoy:
             self.says.extend(self.withheld)
             self.withheld.clear()
 
+    def give_up_waiting(self) -> None:
+        """After initial_fetch_timeout (15 s) clusters do without endpoints."""
+        self.warming.clear()
+        self.release()
+
     def take(self, entry: Entry) -> None:
         type_ = entry.resource.type
         if type_ in self.asked and entry.name not in self.asked[type_]:
@@ -310,6 +315,7 @@ class Talk(RuleBasedStateMachine):
         for _ in range(100):
             if not (self.envoy.says or self.envoy.reads):
                 self.now += 2.5
+                self.envoy.give_up_waiting()
                 self.envoy.reads.extend(self.stream.tick(self.now))
                 if not (self.envoy.says or self.envoy.reads):
                     break

@@ -183,7 +183,7 @@ class AdsServer:
             log.info("xds.disconnected", proxy=node.cluster, node=node.id)
 
     def _remember(self, node: Node, memory: Memory) -> None:
-        if memory.rejections or memory.accepted:
+        if memory.rejections or memory.sets:
             self._memories[node] = memory
             if len(self._memories) > MAX_REMEMBERED:
                 self._memories.popitem(last=False)

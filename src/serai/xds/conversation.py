@@ -31,8 +31,8 @@ class Memory(msgspec.Struct, frozen=True):
     """What is worth knowing of a stream that ended when the same client comes back."""
 
     rejections: Mapping[ResourceKey, Rejection] = {}
-    accepted: Mapping[ResourceType, tuple[str, Mapping[str, Entry]]] = {}
-    """By type, the version of the last set the client took, and what was in it (SotW only)."""
+    sets: Mapping[ResourceType, Mapping[tuple[str, frozenset[str]], Mapping[str, Entry | str]]] = {}
+    """By type, version and names asked for, the sets that the client may have (SotW only)."""
 
 
 class Conversation:
@@ -74,6 +74,15 @@ class Conversation:
             for name, rejection in ledger.rejected.items()
         }
 
+    def to_remember(self) -> dict[ResourceKey, Rejection]:
+        """What the client refuses, as far as it spoke of it, else what was carried here."""
+        unspoken = {
+            key: rejection
+            for key, rejection in self._carried.items()
+            if key.type not in self.ledgers
+        }
+        return unspoken | self.rejections()
+
     def attach(self, world: Resources) -> None:
         """What the proxy should have is known from now on."""
         self._world = world
@@ -108,7 +117,7 @@ class Conversation:
         it, such as a new listener, waits for an answer and may know better.
         """
         for name in names:
-            ledger.names.add(name)
+            ledger.names[name] = None
             ledger.force(name)
             self._clear(ledger, name)
 
@@ -118,7 +127,7 @@ class Conversation:
         # Envoy 1.40 is not ready before it was told of each such type, though it be of nothing.
         ledger.greeting = wildcard and not ledger.held
         for name in names:
-            ledger.names.add(name)
+            ledger.names[name] = None
             if name not in ledger.held:
                 ledger.forced.add(name)
         for name in ledger.held.keys() | ledger.rejected.keys():
@@ -137,7 +146,7 @@ class Conversation:
         Where it still gets them by wildcard, it is told so by an answer.
         """
         for name in names:
-            ledger.names.discard(name)
+            ledger.names.pop(name, None)
             if ledger.wildcard:
                 ledger.force(name)
             else:
@@ -146,7 +155,9 @@ class Conversation:
     def unsubscribe_all(self, ledger: Ledger) -> None:
         """The client keeps only what it asked for by name."""
         ledger.wildcard = False
-        for name in (ledger.held.keys() | ledger.unsure.keys() | ledger.pending()) - ledger.names:
+        for name in (
+            ledger.held.keys() | ledger.unsure.keys() | ledger.pending()
+        ) - ledger.names.keys():
             self._forget(ledger, name)
 
     def changed(self, keys: Iterable[ResourceKey]) -> None:
@@ -181,10 +192,13 @@ class Conversation:
             )
         )
 
-    def reject(self, ledger: Ledger, flights: list[Flight], message: str) -> None:
+    def reject(
+        self, ledger: Ledger, flights: list[Flight], message: str, *, alone: bool = True
+    ) -> None:
         """The client refused the response, or several that it answers at once.
 
         What was rejected alone is put aside at this version; else the parts are sent one by one.
+        `alone` is False where the response held more than the flight says.
         """
         for flight in flights:
             del ledger.flights[flight.nonce]
@@ -194,7 +208,7 @@ class Conversation:
         message = message[:MAX_MESSAGE]
         if not names:
             return
-        if len(flights) == 1 and flights[0].size == 1:
+        if alone and len(flights) == 1 and flights[0].size == 1:
             self._put_aside(ledger, names[0], flights[0].items[names[0]], message)
         else:
             ledger.trials.reject(names, message)
@@ -205,7 +219,11 @@ class Conversation:
         Nothing of it is sent again before something in it changes.
         """
         del ledger.flights[flight.nonce]
-        message = f"one of {flight.size} refused together: {message[:MAX_MESSAGE]}"
+        if flight.part is not None:
+            ledger.trials.leave(flight.part)
+        message = message[:MAX_MESSAGE]
+        if flight.size > 1:
+            message = f"one of {flight.size} refused together: {message}"
         for name, entry in flight.items.items():
             self._put_aside(ledger, name, entry, message)
 
@@ -254,7 +272,7 @@ class Conversation:
         for name in ledger.rejected.keys() - world.keys():
             self._clear(ledger, name)
         everything = world if ledger.wildcard else ()
-        for names in (sorted(ledger.names), ledger.held, ledger.rejected, everything):
+        for names in (ledger.names, ledger.held, ledger.rejected, everything):
             ledger.dirty.update(dict.fromkeys(names))
 
     def _may_send(self, ledger: Ledger, now: float) -> bool:

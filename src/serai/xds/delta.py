@@ -98,7 +98,7 @@ class DeltaStream:
 
     def memory(self) -> Memory:
         """What to keep for the client's next stream."""
-        return Memory(self.conversation.rejections())
+        return Memory(self.conversation.to_remember())
 
     def _first(self, request: DeltaRequest, now: float) -> None:
         ledger = self.conversation.begin(request.type, request.initial_versions, now)

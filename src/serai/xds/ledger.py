@@ -59,8 +59,8 @@ class Ledger:
         """Whether the client has resources that nobody here knows, and loses what isn't sent."""
         self.greeting = False
         """Whether the client waits for a first answer, be there nothing in it."""
-        self.names: set[str] = set()
-        """Subscribed by name, `*` not among them."""
+        self.names: dict[str, None] = {}
+        """Subscribed by name, in the order of asking; `*` is not among them."""
         self.held: dict[str, Entry | str] = {}
         """A mere version where the client came with one that the world doesn't have."""
         self.unsure: dict[str, list[Entry | None]] = {}

@@ -10,19 +10,25 @@ Source: Envoy's "xDS REST and gRPC protocol"; what Envoy 1.40 was seen to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import msgspec
 
+from serai.proto.envoy import ClusterLoadAssignment
 from serai.xds.conversation import Conversation, Memory
 from serai.xds.events import Event
 from serai.xds.isolation import mentioned
 from serai.xds.ledger import WILDCARD_TYPES, Flight, Ledger
-from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.resource import Resource, ResourceKey, ResourceType
 from serai.xds.world import Entry, Resources
 
 WHOLE = WILDCARD_TYPES
 """Types of which each response is the complete set."""
+
+
+UNKNOWN: Final = "?"
+"""The version of what a client has since before this stream, where nobody knows it."""
 
 
 class SotwRequest(msgspec.Struct, frozen=True):
@@ -54,6 +60,8 @@ class View:
         """As last asked for."""
         self.versions: dict[str, str] = {}
         """Of the responses not yet answered, by nonce."""
+        self.tainted: set[str] = set()
+        """Nonces of unanswered sets that hold something of a set that was rejected."""
         self.accepted = ""
         """The version of the last response that was taken."""
         self._sum = 0
@@ -149,38 +157,53 @@ class SotwStream:
 
     def memory(self) -> Memory:
         """What to keep for the client's next stream."""
-        accepted = {}
+        sets: dict[ResourceType, dict[tuple[str, frozenset[str]], dict[str, Entry | str]]] = {}
         for type_, view in self._views.items():
-            held = self.conversation.ledgers[type_].held
-            entries = {name: entry for name, entry in held.items() if isinstance(entry, Entry)}
-            accepted[type_] = (view.accepted, entries)
-        return Memory(self.conversation.rejections(), accepted)
+            ledger = self.conversation.ledgers[type_]
+            has = dict(ledger.held)
+            known = not ledger.baseless and (type_ in WHOLE or not ledger.flights)
+            sets[type_] = {(view.accepted, frozenset(view.names)): has} if known else {}
+            for nonce, flight in ledger.flights.items() if type_ in WHOLE else ():
+                has = {n: e for n, e in {**has, **flight.items}.items() if e is not None}
+                sets[type_][view.versions[nonce], frozenset(view.names)] = has
+        return Memory(self.conversation.to_remember(), {**self._memory.sets, **sets})
 
     def _first(self, request: SotwRequest, world: Resources, now: float) -> None:
         wildcard = not request.names and request.type in WHOLE
         claimed = world[request.type]
         names = claimed if wildcard else request.names
         held = self._held(request, {name: claimed[name] for name in names if name in claimed})
-        ledger = self.conversation.begin(request.type, held, now)
-        ledger.baseless = bool(request.version) and not held and request.type in WHOLE
+        ledger = self.conversation.begin(request.type, held or {}, now)
+        ledger.baseless = held is None
         view = self._views[request.type] = View()
         view.names = request.names
         view.accepted = request.version
         self.conversation.ask_first(ledger, request.names, wildcard=wildcard)
+        if request.version:
+            ledger.forced.clear()  # what doesn't exist is not to be answered: it may be in use
         for name, entry in ledger.held.items():
             view.put(name, entry)
 
-    def _held(self, request: SotwRequest, wanted: dict[str, Entry]) -> dict[str, Entry]:
-        """What the client has if its version is that of a set known here."""
+    def _held(
+        self, request: SotwRequest, wanted: dict[str, Entry]
+    ) -> Mapping[str, Entry | str] | None:
+        """What the client has, by the version that it says to have; None if nobody knows.
+
+        Endpoints and routes that came after the client gave up their names are not had, though
+        their version is.  So of those only a stream that ended at rest is believed.
+        """
         if not request.version:
             return {}
-        version, remembered = self._memory.accepted.get(request.type, ("", {}))
-        if version == request.version:
-            return dict(remembered)
+        unknown = None if request.type in WHOLE else dict.fromkeys(request.names, UNKNOWN)
+        remembered = self._memory.sets.get(request.type)
+        if remembered is not None:
+            has = remembered.get((request.version, frozenset(request.names)))
+            if has is not None or request.type not in WHOLE:
+                return unknown if has is None else has
         view = View()
         for name, entry in wanted.items():
             view.put(name, entry)
-        return wanted if view.version == request.version else {}
+        return wanted if view.version == request.version else unknown
 
     def _answer(self, ledger: Ledger, request: SotwRequest) -> None:
         """An answer counts for all responses up to the one it names."""
@@ -190,16 +213,27 @@ class SotwStream:
         view = self._views[request.type]
         flights = [f for f in ledger.flights.values() if f.sequence <= flight.sequence]
         versions = [view.versions.pop(answered.nonce) for answered in flights]
-        if request.error is None:
-            for answered in flights:
-                self.conversation.accept(ledger, answered)
+        taken = len(flights)
+        if request.error is not None:
+            # A rejection names the version of the last response that was taken.
+            same = (n for n, version in enumerate(versions[:-1], 1) if version == request.version)
+            taken = max(same, default=0)
+        for answered in flights[:taken]:
+            self.conversation.accept(ledger, answered)
+        if taken:
             ledger.baseless = False
-            view.accepted = versions[-1]
-            return
-        if ledger.baseless and not mentioned(tuple(flight.items), request.error):
-            self.conversation.reject_whole(ledger, flight, request.error)
+            view.accepted = versions[taken - 1]
+        if request.error is not None:
+            self._refused(ledger, view, flights[taken:], request.error)
+
+    def _refused(self, ledger: Ledger, view: View, flights: list[Flight], error: str) -> None:
+        last = flights[-1]
+        if ledger.baseless and not mentioned(tuple(last.items), error):
+            self.conversation.reject_whole(ledger, last, error)
         else:
-            self.conversation.reject(ledger, flights, request.error)
+            alone = view.tainted.isdisjoint(flight.nonce for flight in flights)
+            self.conversation.reject(ledger, flights, error, alone=alone)
+        view.tainted = set(ledger.flights) if ledger.type in WHOLE else set()
         self._revert(ledger, view, flights)
 
     def _revert(self, ledger: Ledger, view: View, flights: list[Flight]) -> None:
@@ -214,9 +248,9 @@ class SotwStream:
             return
         before, after = set(view.names), set(request.names)
         view.names = request.names
-        if ledger.wildcard and after:
+        if ledger.wildcard and request.names:
             self.conversation.unsubscribe_all(ledger)
-        self.conversation.unsubscribe(ledger, before - after)
+        self.conversation.unsubscribe(ledger, sorted(before - after))
         self.conversation.subscribe(ledger, sorted(after - before))
         for name in [name for name in view.entries if not ledger.subscribed(name)]:
             view.put(name, None)
@@ -227,8 +261,26 @@ class SotwStream:
         for name, entry in flight.items.items():
             view.put(name, entry)
         entries = view.entries if flight.type in WHOLE else flight.items
-        resources = tuple(entry for entry in entries.values() if entry is not None)
+        resources = [entry for entry in entries.values() if entry is not None]
+        if flight.type is ResourceType.ENDPOINTS:
+            resources += [_nowhere(name) for name in self._new(flight)]
         if not resources and flight.type not in WHOLE:
             return None
         view.versions[flight.nonce] = view.version
-        return SotwResponse(flight.type, flight.nonce, view.version, resources)
+        return SotwResponse(flight.type, flight.nonce, view.version, tuple(resources))
+
+    def _new(self, flight: Flight) -> list[str]:
+        """Names in the response that do not exist, and of which the client has heard nothing."""
+        ledger = self.conversation.ledgers[flight.type]
+        return [
+            name
+            for name, entry in flight.items.items()
+            if entry is None and name not in ledger.held and ledger.unsure[name] == [None]
+        ]
+
+
+def _nowhere(cluster: str) -> Entry:
+    """No endpoints: the answer that ends the warming of a new cluster, or it takes 15 s."""
+    body: Any = ClusterLoadAssignment(cluster_name=cluster)
+    data = body.SerializeToString(deterministic=True)
+    return Entry(Resource(ResourceType.ENDPOINTS, cluster, "", data))

@@ -124,10 +124,24 @@ def test_the_old_nonce_again_is_not_an_answer() -> None:
     assert speaker.ack(E) == ["E b@1"]
 
 
-def test_unknown_names_are_not_answered() -> None:
+def test_unknown_routes_are_not_answered() -> None:
     speaker = Speaker()
-    assert speaker.ask(E, "ghost") == []
+    assert speaker.ask(R, "ghost") == []
+    assert speaker.change(routes("ghost")) == ["R ghost@1"]
+
+
+def test_unknown_endpoints_are_answered_as_none_so_that_their_cluster_stops_warming() -> None:
+    speaker = Speaker(endpoints("a"))
+    assert speaker.ask(E, "ghost", "a") == ["E a@1 ghost@"]
+    assert speaker.ack(E) == []
     assert speaker.change(endpoints("ghost")) == ["E ghost@1"]
+
+
+def test_endpoints_that_a_client_may_have_are_not_answered_as_none() -> None:
+    """Discovery lost sight of them while the client was away; it goes on with what it has."""
+    speaker = Speaker()
+    speaker.accepted[E] = "of another server"
+    assert speaker.ask(E, "a") == []
 
 
 def test_a_removal_of_endpoints_needs_no_response() -> None:
