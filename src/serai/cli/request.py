@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from serai.cli.options import ADMIN, Admin
@@ -22,52 +23,55 @@ _FAILED_BY_STATUS = 22
 _DIRECT = "loopback"
 
 
+Url = Annotated[str, typer.Argument(help="Such as http://payments.example/v1/charge.")]
+As = Annotated[
+    str,
+    typer.Option(
+        "--as", metavar="IDENTITY", help="The caller: spiffe://..., or NAMESPACE/SERVICEACCOUNT."
+    ),
+]
+Via = Annotated[
+    str, typer.Option(metavar="NS/NAME", help="Go to this Gateway, as a client outside would.")
+]
+Direct = Annotated[
+    bool, typer.Option("--direct", help="Connect to the VIP itself, if it is on loopback.")
+]
+Method = Annotated[
+    str, typer.Option("--request", "-X", metavar="METHOD", help="GET, or POST with -d.")
+]
+Header = Annotated[
+    list[str] | None,
+    typer.Option("--header", "-H", metavar="NAME: VALUE", help="In place of the usual one."),
+]
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", "-d", metavar="DATA", help="A body; @FILE reads it, @- from stdin."),
+]
+Insecure = Annotated[bool, typer.Option("--insecure", "-k", help="Take any certificate.")]
+Include = Annotated[bool, typer.Option("--include", "-i", help="Print the answer's headers too.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell all that is sent.")]
+Fail = Annotated[bool, typer.Option("--fail", help="End with 22 where the status is 400 or above.")]
+MaxTime = Annotated[float, typer.Option(metavar="SECONDS", help="How long it may take.", min=0.001)]
+Output = Annotated[
+    Format | None, typer.Option("-o", "--output", help="Print all that is known in this form.")
+]
+
+
 def request(
-    url: Annotated[str, typer.Argument(help="Such as http://payments.example/v1/charge.")],
+    url: Url,
     *,
-    as_: Annotated[
-        str,
-        typer.Option(
-            "--as",
-            metavar="IDENTITY",
-            help="The caller: spiffe://..., or NAMESPACE/SERVICEACCOUNT.",
-        ),
-    ] = "",
-    via: Annotated[
-        str, typer.Option(metavar="NS/NAME", help="Go to this Gateway, as a client outside would.")
-    ] = "",
-    direct: Annotated[
-        bool, typer.Option("--direct", help="Connect to the VIP itself, if it is on loopback.")
-    ] = False,
-    method: Annotated[
-        str, typer.Option("--request", "-X", metavar="METHOD", help="GET, or POST with -d.")
-    ] = "",
-    header: Annotated[
-        list[str] | None,
-        typer.Option("--header", "-H", metavar="NAME: VALUE", help="In place of the usual one."),
-    ] = None,
-    body: Annotated[
-        list[str] | None,
-        typer.Option("--data", "-d", metavar="DATA", help="A body; @FILE reads it, @- from stdin."),
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", "-k", help="Take any certificate.")
-    ] = False,
-    include: Annotated[
-        bool, typer.Option("--include", "-i", help="Print the answer's headers too.")
-    ] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Tell all that is sent.")
-    ] = False,
-    fail: Annotated[
-        bool, typer.Option("--fail", help="End with 22 where the status is 400 or above.")
-    ] = False,
-    max_time: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long it may take.", min=0.001)
-    ] = 30.0,
-    output: Annotated[
-        Format | None, typer.Option("-o", "--output", help="Print all that is known in this form.")
-    ] = None,
+    as_: As = "",
+    via: Via = "",
+    direct: Direct = False,
+    method: Method = "",
+    header: Header = None,
+    data: Data = None,
+    insecure: Insecure = False,
+    include: Include = False,
+    verbose: Verbose = False,
+    fail: Fail = False,
+    max_time: MaxTime = 30.0,
+    output: Output = None,
     admin: Admin = ADMIN,
 ) -> None:
     """Send a request as a client of the mesh would, and say who answered.
@@ -76,21 +80,10 @@ def request(
     to the waypoint that captured it.  The body is printed to standard output, the rest to
     standard error.  An answer with an error status is an answer: see --fail.
     """
-    from serai.app.request import Asked  # noqa: PLC0415
-
     if via and direct:
         usage("--via and --direct exclude each other")
-    content = b"&".join(_data(each) for each in body or [])
-    asked = Asked(
-        url=url,
-        method=method or ("POST" if body else "GET"),
-        headers=tuple(_header(each) for each in header or []),
-        body=content,
-        as_=as_,
-        via=_DIRECT if direct else via,
-        verify=not insecure,
-        max_seconds=max_time,
-    )
+    asked = _asked(url, method, header or [], data or [], as_, _DIRECT if direct else via)
+    asked = msgspec.structs.replace(asked, verify=not insecure, max_seconds=max_time)
     outcome = _sent(asked, _way_in(asked, admin), verbose=verbose)
     if output:
         structured(_plain(asked, outcome), output)
@@ -98,6 +91,19 @@ def request(
         _print(outcome, headers=include, verbose=verbose, silent=fail)
     if fail and outcome.answer.status >= _HTTP_ERROR:
         raise typer.Exit(_FAILED_BY_STATUS)
+
+
+def _asked(url: str, method: str, headers: list[str], data: list[str], as_: str, via: str) -> Asked:
+    from serai.app.request import Asked  # noqa: PLC0415
+
+    return Asked(
+        url=url,
+        method=method or ("POST" if data else "GET"),
+        headers=tuple(_header(each) for each in headers),
+        body=b"&".join(_data(each) for each in data),
+        as_=as_,
+        via=via,
+    )
 
 
 def _way_in(asked: Asked, admin: str) -> WayIn:
