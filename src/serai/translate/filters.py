@@ -27,7 +27,7 @@ class Filters(Value, frozen=True):
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
     fixed_headers: tuple[str, ...] = ()
-    """Headers that were to be changed and cannot be: Envoy refuses Host and what begins with `:`."""
+    """Headers that were to be changed and cannot be: Envoy refuses Host, and names with `:`."""
 
 
 def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) -> Filters:

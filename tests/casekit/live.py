@@ -1,0 +1,175 @@
+"""The requests of a case through real Envoys."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import msgspec
+
+from casekit.case import Case, Stage
+from casekit.requests import Observed, Request
+from casekit.traced import follow
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
+from serai.echo.endpoint import EchoEndpoint
+from serai.echo.server import echo
+from serai.envoy.binary import find_envoy
+from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
+from serai.envoy.fleet import Fleet
+from serai.envoy.launch import GatewaySpec
+from serai.envoy.state import Instance, claim
+from serai.model.addresses import is_ip
+from serai.server.ads import AdsServer
+from serai.trace import Trace
+from serai.trace.connection import listener_of
+from serai.trace.request import Destination
+from serai.xds.resource import Resource, ResourceKey
+
+SECONDS = 10.0
+LOCAL = ("127.0.0.1", "::1")
+
+
+class LiveCase:
+    """A case's Envoys, brought to each of its stages."""
+
+    def __init__(self, instance: Instance, server: AdsServer, fleet: Fleet) -> None:
+        self._instance = instance
+        self._server = server
+        self._fleet = fleet
+        self._sent: dict[str, dict[ResourceKey, Resource]] = {}
+        self._serving: set[str] = set()
+
+    async def reach(self, stage: Stage) -> None:
+        """Return when every Envoy has acknowledged all of a stage."""
+        wanted = _snapshot(stage)
+        changes: dict[str, dict[ResourceKey, Resource | None]] = {}
+        for proxy in wanted.keys() | self._sent.keys():
+            new, old = wanted.get(proxy, {}), self._sent.get(proxy, {})
+            changes[proxy] = {**new, **dict.fromkeys(old.keys() - new.keys())}
+        self._sent = wanted
+        self._server.publish(changes)
+        self._server.mark_ready()
+        proxies = {each.name for _, each in stage.world.pipeline.attached.proxies.items()}
+        await self._fleet.ensure({name: self._spec(name) for name in proxies})
+        async with asyncio.timeout(SECONDS):
+            await self._fleet.wait_ready()
+            calm = 0
+            while calm < 3:
+                await asyncio.sleep(0.02)
+                clients = self._server.clients()
+                busy = sum(each.pending for client in clients for each in client.types)
+                calm = calm + 1 if not busy and len(clients) == len(proxies) else 0
+
+    def rejections(self) -> int:
+        """How many resources an Envoy has refused."""
+        return sum(each.rejected for client in self._server.clients() for each in client.types)
+
+    def _spec(self, proxy: str) -> GatewaySpec:
+        settings = BootstrapSettings(
+            gateway=proxy, node_id="case", xds=UnixSocket(str(self._instance.xds_socket))
+        )
+        return GatewaySpec(bootstrap=render(bootstrap(settings)))
+
+
+@contextlib.asynccontextmanager
+async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
+    """Echo servers for every endpoint of any stage, and Envoys to come."""
+    instance, (binary, _) = claim(state, [case.folder]), find_envoy()
+    assert isinstance(instance, Instance)
+    assert binary is not None
+    server, fleet = AdsServer(), Fleet(binary, instance, bind_life=True)
+    endpoints = {each for stage in case.stages() for each in _endpoints(stage)}
+    async with echo(sorted(endpoints, key=str)):
+        try:
+            await server.start(f"unix:{instance.xds_socket}")
+            yield LiveCase(instance, server, fleet)
+        finally:
+            await fleet.stop(drain=False)
+            await server.stop()
+
+
+async def observe(stage: Stage, request: Request) -> Observed | None:
+    """Send a case's request; None if it leads to no proxy, so that nothing can be sent."""
+    found = follow(stage.view, request)
+    if not isinstance(found, Trace):
+        return None
+    asked = found.request
+    proxy = stage.view.proxy(asked.way.proxy)
+    listener = listener_of(proxy, asked)
+    if listener is None:
+        return None
+    way = asked.way
+    proxied = isinstance(way, Destination) and way.proxied
+    entry = Entry(
+        connect=(listener.addresses[0], listener.port),
+        destination=(way.address, way.port) if isinstance(way, Destination) and proxied else None,
+        principal=asked.principal or "",
+    )
+    answer = await send(entry, _http(found), SECONDS)
+    return Observed(closed=True) if isinstance(answer, Problem) else _observed(answer, request)
+
+
+def _http(found: Trace) -> HttpRequest:
+    asked = found.request
+    return HttpRequest(
+        method=asked.method,
+        target=asked.path or "/",
+        headers=(("host", asked.authority), *asked.headers),
+    )
+
+
+def _observed(answer: HttpAnswer, request: Request) -> Observed:
+    told = _told(answer)
+    headers = tuple((name.lower(), value) for name, value in answer.headers)
+    if not told:
+        return Observed(
+            status=answer.status,
+            endpoint="",
+            location=answer.header("location"),
+            response_headers=headers,
+        )
+    endpoint = str(told["endpoint"])
+    if request.tcp:
+        return Observed(endpoint=endpoint)
+    sent: dict[str, list[str]] = msgspec.convert(told["headers"], dict[str, list[str]])
+    return Observed(
+        status=answer.status,
+        endpoint=endpoint,
+        method=str(told["method"]),
+        path=str(told["path"]),
+        host=str(told["host"]),
+        headers=tuple((name.lower(), value) for name, each in sent.items() for value in each),
+        response_headers=headers,
+        location="",
+    )
+
+
+def _told(answer: HttpAnswer) -> dict[str, object]:
+    """What the echo server says; nothing if Envoy answered."""
+    with contextlib.suppress(msgspec.DecodeError):
+        told = msgspec.json.decode(answer.body)
+        if isinstance(told, dict) and "endpoint" in told:
+            return told
+    return {}
+
+
+def _endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
+    for _, endpoints in stage.world.pipeline.attached.catalog.endpoints.items():
+        for each in endpoints:
+            addresses = (each.address,) if is_ip(each.address) else LOCAL
+            yield from (EchoEndpoint(address, each.port) for address in addresses)
+
+
+def _snapshot(stage: Stage) -> dict[str, dict[ResourceKey, Resource]]:
+    found: dict[str, dict[ResourceKey, Resource]] = {}
+    for key, resource in stage.world.pipeline.snapshot.items():
+        found.setdefault(_name(key.proxy), {})[key.resource] = resource
+    return found
+
+
+def _name(proxy: Key) -> str:
+    return f"{proxy.namespace}/{proxy.name}"
