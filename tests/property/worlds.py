@@ -108,6 +108,15 @@ endpoints = st.fixed_dictionaries(
 
 def _entry_spec(raw: tuple[Any, ...]) -> Raw:
     hosts, ports, vips, kind, inline, selector, export = raw
+    if kind != "NONE" and len(hosts) > 1:
+        # Bytes for several hosts are refused when decoded; HTTP and TLS tell them apart.
+        told = {"tcp": "TLS", "other": "HTTPS"}
+        ports = [{**port, "protocol": told.get(port["name"], "HTTP")} for port in ports]
+    named = {port["name"] for port in ports}
+    inline = [
+        {**each, "ports": {k: v for k, v in each.get("ports", {}).items() if k in named}}
+        for each in inline
+    ]
     spec: Raw = {"hosts": hosts, "ports": ports, "addresses": vips, "exportTo": export}
     match kind:
         case "inline":

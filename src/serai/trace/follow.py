@@ -52,7 +52,7 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
     if isinstance(connection, Closed):
         return connection
     if isinstance(connection.handling, TcpForward):
-        return sent_bytes(view, connection.handling.clusters, request, steps)
+        return sent_bytes(view, connection.handling, request, steps)
     return _http(view, request, connection, listener, steps)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
+from serai.attach.hostnames import covers
 from serai.ir.cluster import Discovery, Endpoint
+from serai.ir.listener import Listener, TcpForward
 from serai.ir.route import Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
 from serai.trace.request import TraceRequest
-from serai.trace.rewrite import rewritten
+from serai.trace.rewrite import rewritten, without_port
 from serai.trace.view import ProxyView
 
 _SHOWN_ENDPOINTS = 5
@@ -34,12 +36,13 @@ def forwarded(
 
 
 def sent_bytes(
-    view: ProxyView,
-    clusters: tuple[WeightedCluster, ...],
-    request: TraceRequest,
-    steps: list[Step],
+    view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
 ) -> Forwarded | Closed:
     """Where the bytes of a connection go.  Adds to `steps`."""
+    inside = _inside(view, forward)
+    if inside is not None:
+        forward = _by_server_name(inside, request, steps)
+    clusters = forward.clusters
     shares = tuple(_unread(_share(view, each, _total(clusters)), request) for each in clusters)
     steps += [_step(share) for share in shares]
     if all(share.status is not None for share in shares):
@@ -66,6 +69,27 @@ def _share(view: ProxyView, weighted: WeightedCluster, total: int) -> Share:
         endpoints = cluster.dns_endpoints
     status = None if endpoints else _UNAVAILABLE
     return Share(share, cluster.name, cluster.origin, endpoints, status)
+
+
+def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:
+    """The listener inside the proxy that a connection is handed to, if it is."""
+    name = forward.clusters[0].cluster
+    cluster = view.cluster(name) if name else None
+    if cluster is None or cluster.discovery is not Discovery.INTERNAL:
+        return None
+    return view.internal_listener(cluster.internal_listener)
+
+
+def _by_server_name(inside: Listener, request: TraceRequest, steps: list[Step]) -> TcpForward:
+    """What a ClientHello's server name chooses: the exact name, the longest wildcard, else all."""
+    name = without_port(request.authority).lower() if request.scheme == "https" else ""
+    wanted = {each.host: each.forward for each in inside.server_names}
+    wild = sorted((each for each in wanted if covers(each, name) and each != name), key=len)
+    chosen = next((each for each in (name, *reversed(wild)) if name and each in wanted), "")
+    why = f"server name {name}" if name else "the client sends no TLS server name"
+    steps.append(Step("server name", chosen or "any other", why, inside.origin))
+    rest = inside.default if isinstance(inside.default, TcpForward) else TcpForward(())
+    return wanted.get(chosen, rest)
 
 
 def _unread(found: Share, request: TraceRequest) -> Share:

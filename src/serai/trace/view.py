@@ -56,6 +56,10 @@ class ProxyView(msgspec.Struct, frozen=True):
         """The listener of a gateway's port."""
         return self._listener(names.gateway_listener(port))
 
+    def internal_listener(self, name: str) -> Listener | None:
+        """A listener inside the proxy."""
+        return self._listener(name)
+
     def chain(self, name: str) -> FilterChain | None:
         """A filter chain."""
         return self.translated.chains.row(Named(self.key, name))

@@ -14,7 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def at_port(hosts: tuple[VirtualHost, ...], port: int) -> tuple[VirtualHost, ...]:
-    """Virtual hosts whose redirects are complete, for requests that reached a port in plain HTTP."""
+    """Virtual hosts with complete redirects, for requests that reached a port in plain HTTP."""
     return tuple(
         replace(host, routes=tuple(_route(route, port) for route in host.routes)) for host in hosts
     )

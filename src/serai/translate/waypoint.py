@@ -33,8 +33,8 @@ from serai.translate.collections import Attached, Named
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
-from serai.translate.sni import tells_by_sni, to_host
 from serai.translate.redirects import at_port
+from serai.translate.sni import tells_by_sni, to_host
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 

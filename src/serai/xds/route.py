@@ -30,12 +30,6 @@ from serai.xds.listener import DESTINATION_HEADER
 from serai.xds.match import encode_match
 from serai.xds.resource import Resource, ResourceType
 
-_WELL_KNOWN = {"http": 80, "https": 443}
-"""A redirect to a scheme, without a port, is to that scheme's own port.
-
-Gateway API: HTTPRequestRedirectFilter.port.
-"""
-
 _STATUS = {
     301: "MOVED_PERMANENTLY",
     302: "FOUND",
@@ -168,9 +162,8 @@ def _redirect(redirect: Redirect, route: Route) -> dict[str, Any]:
         action["scheme_redirect"] = redirect.scheme
     if redirect.host:
         action["host_redirect"] = redirect.host
-    port = redirect.port or _WELL_KNOWN.get(redirect.scheme or "", 0)
-    if port:
-        action["port_redirect"] = port
+    if redirect.port:
+        action["port_redirect"] = redirect.port
     if redirect.path is not None and not redirect.path.prefix:
         return {**action, "path_redirect": redirect.path.value}
     return {**action, **encode_rewrite(redirect.path, route)}
