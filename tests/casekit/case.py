@@ -73,9 +73,15 @@ class Case(msgspec.Struct, frozen=True):
         path = self.folder / "settings.yaml"
         return msgspec.convert(yaml.safe_load(path.read_text()) if path.exists() else {}, Settings)
 
-    def stages(self) -> Iterator[Stage]:
-        """The case's world after its input, then after each step; it is one and the same world."""
-        world = World(self.settings)
+    def stages(self, address: str = "") -> Iterator[Stage]:
+        """The case's world after its input, then after each step; it is one and the same world.
+
+        With an `address`, Gateways that ask for none listen there.
+        """
+        settings = self.settings
+        if address:
+            settings = msgspec.structs.replace(settings, bind=address, proxy_bind=(address,))
+        world = World(settings)
         told: dict[Key | None, tuple[Problem, ...]] = {}
         for step, path in enumerate(self.files):
             batch = read_batch(path)

@@ -11,7 +11,7 @@ import msgspec
 
 from casekit.case import Case, Stage
 from casekit.requests import Observed, Request
-from casekit.traced import follow
+from casekit.traced import follow, possible
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
@@ -22,7 +22,7 @@ from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, rend
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
 from serai.envoy.state import Instance, claim
-from serai.model.addresses import is_ip
+from serai.model.addresses import is_ip, with_port
 from serai.server.ads import AdsServer
 from serai.trace import Trace
 from serai.trace.connection import listener_of
@@ -110,7 +110,9 @@ async def observe(stage: Stage, request: Request) -> Observed | None:
         principal=asked.principal or "",
     )
     answer = await send(entry, _http(found), SECONDS)
-    return Observed(closed=True) if isinstance(answer, Problem) else _observed(answer, request)
+    if isinstance(answer, Problem):
+        return Observed(closed=True)
+    return _observed(answer, request, _named(found))
 
 
 def _http(found: Trace) -> HttpRequest:
@@ -122,9 +124,24 @@ def _http(found: Trace) -> HttpRequest:
     )
 
 
-def _observed(answer: HttpAnswer, request: Request) -> Observed:
+def _named(found: Trace) -> dict[str, str]:
+    """By the addresses that a name on loopback resolves to: the endpoint that was foreseen."""
+    names = (each.endpoint or "" for each in possible(found))
+    written = (name.rpartition(":") for name in names if name)
+    return {
+        with_port(address, int(port)): f"{host}:{port}"
+        for host, _, port in written
+        if not is_ip(host.strip("[]"))
+        for address in LOCAL
+    }
+
+
+def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Observed:
     told = _told(answer)
     headers = tuple((name.lower(), value) for name, value in answer.headers)
+    if not told and request.tcp:
+        # What speaks HTTP here is Envoy, to whom another protocol would be no request.
+        return Observed(closed=True)
     if not told:
         return Observed(
             status=answer.status,
@@ -132,7 +149,7 @@ def _observed(answer: HttpAnswer, request: Request) -> Observed:
             location=answer.header("location"),
             response_headers=headers,
         )
-    endpoint = str(told["endpoint"])
+    endpoint = named.get(str(told["endpoint"]), str(told["endpoint"]))
     if request.tcp:
         return Observed(endpoint=endpoint)
     sent: dict[str, list[str]] = msgspec.convert(told["headers"], dict[str, list[str]])
@@ -158,7 +175,8 @@ def _told(answer: HttpAnswer) -> dict[str, object]:
 
 
 def _endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
-    for _, endpoints in stage.world.pipeline.attached.catalog.endpoints.items():
+    found = stage.world.pipeline.attached.catalog.endpoints.items()
+    for _, endpoints in found:
         for each in endpoints:
             addresses = (each.address,) if is_ip(each.address) else LOCAL
             yield from (EchoEndpoint(address, each.port) for address in addresses)

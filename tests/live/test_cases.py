@@ -10,6 +10,7 @@ from casekit.case import Case, Stage, cases
 from casekit.live import live, observe
 from casekit.requests import Observed, Request, mismatches
 from casekit.traced import follow, possible
+from live.serving import Place
 
 pytestmark = pytest.mark.live
 
@@ -21,7 +22,7 @@ AGREED = ("status", "endpoint", "method", "path", "host", "location")
 )
 async def test_case(case: Case, tmp_path: Path) -> None:
     async with live(case, tmp_path) as running:
-        for stage in case.stages():
+        for stage in case.stages(Place().gateway):
             requests = case.requests_at(stage.step)
             if not requests:
                 continue

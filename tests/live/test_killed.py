@@ -14,7 +14,7 @@ from textwrap import dedent
 import pytest
 
 from live.envoys import free_port
-from live.serving import SECONDS, Place, answer, request, workload
+from live.serving import SECONDS, Place, eventually, request, workload
 from live.test_standalone import entry, mesh
 from serai.app.http_client import Entry, HttpAnswer, send
 from serai.echo.server import echo
@@ -94,9 +94,9 @@ async def test_killed_and_started_again_under_load_no_request_fails(tmp_path: Pa
             assert envoys(state) == before
             (folder / "more.yaml").write_text(dedent(entry("more", "240.0.0.8", one)))
             way_in = Entry(connect=(place.gateway, 15088), destination=("240.0.0.8", 8000))
-            async with asyncio.timeout(SECONDS):
-                while answer(await send(way_in, request("/", "x"))).status != 200:
-                    await asyncio.sleep(0.02)
+            await eventually(
+                lambda: send(way_in, request("/", "x")), lambda found: found.status == 200
+            )
             loading.cancel()
             second.terminate()
             await asyncio.wait_for(second.communicate(), SECONDS)
@@ -155,12 +155,9 @@ async def test_a_port_that_is_taken_is_told_and_served_once_it_is_free(tmp_path:
                     said += await process.stderr.readline()
             assert f"(pid {os.getpid()}".encode() in said
         try:
-            async with asyncio.timeout(SECONDS):
-                while True:
-                    found = await send(way_in, request("/", "x"))
-                    if isinstance(found, HttpAnswer) and found.status == 200:
-                        break
-                    await asyncio.sleep(0.05)
+            await eventually(
+                lambda: send(way_in, request("/", "x")), lambda found: found.status == 200
+            )
         finally:
             process.terminate()
             await asyncio.wait_for(process.communicate(), SECONDS)
