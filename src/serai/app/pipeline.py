@@ -7,7 +7,7 @@ import msgspec
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.capture import captures
-from serai.attach.frontends import bindings, frontends
+from serai.attach.frontends import bindings, frontends, ranges
 from serai.attach.gateways import proxies
 from serai.attach.grants import Grants
 from serai.attach.listeners import listeners
@@ -26,13 +26,13 @@ from serai.status.gateway import class_statuses, gateway_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses
 from serai.status.values import Status
+from serai.translate.chains import chain_matches, frontend_chains
 from serai.translate.clusters import Clusters, demand
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.sni import sni_clusters, sni_listeners
 from serai.translate.waypoint import (
-    frontend_chains,
     frontend_routes,
     loopback_listeners,
     scopes,
@@ -83,6 +83,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
     captured = captures(graph, known.services, inputs.namespaces, ours)
     fronts = frontends(graph, captured, known.services)
+    bound = bindings(graph, fronts)
     heard = listeners(graph, ours)
     grants = Grants(graph, inputs.grants)
     parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
@@ -97,7 +98,8 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         listeners=heard,
         captures=captured,
         frontends=fronts,
-        bindings=bindings(graph, fronts),
+        bindings=bound,
+        ranges=ranges(graph, bound),
         attachments=joined,
         compiled=compiled_routes(
             graph, joined, inputs.http_routes, Lookup(known, grants), clusters
@@ -114,18 +116,19 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
     routes = Union(
         graph, "routes", (frontend_routes(graph, attached), gateway_routes(graph, attached))
     )
+    matches = chain_matches(graph, attached)
     switches = sni_listeners(graph, attached)
     heard = Union(
         graph,
         "listeners of proxies",
         (
             switches,
-            waypoint_listeners(graph, attached),
+            waypoint_listeners(graph, attached, matches),
             loopback_listeners(graph, attached),
             gateway_listeners(graph, attached),
         ),
     )
-    chains = frontend_chains(graph, attached)
+    chains = frontend_chains(graph, attached, matches)
     demanded = demand(graph, {"routes": routes, "chains": chains, "listeners": heard})
     clusters = Clusters(graph, attached, demanded, sni_clusters(graph, switches))
     return Translated(

@@ -9,6 +9,7 @@ from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
+from serai.model.addresses import is_range
 from serai.model.protocol import Protocol
 from serai.model.service import Service, ServicePort
 
@@ -37,6 +38,13 @@ class BindingKey(NamedTuple):
 
     waypoint: Key
     cidr: str
+    port: int
+
+
+class WaypointPort(NamedTuple):
+    """A port at a waypoint, whatever the address."""
+
+    waypoint: Key
     port: int
 
 
@@ -96,3 +104,15 @@ def bindings(
         return Binding(ranked[0].key, tuple(each.key for each in ranked[1:]))
 
     return mapped(graph, "bindings", claims, binding)
+
+
+def ranges(
+    graph: Graph, all_bindings: Node[BindingKey, Binding]
+) -> Index[WaypointPort, BindingKey]:
+    """Which of a waypoint's bindings are ranges, by port."""
+
+    def keys(key: BindingKey, _: Binding) -> Iterator[WaypointPort]:
+        if is_range(key.cidr):
+            yield WaypointPort(key.waypoint, key.port)
+
+    return Index(graph, "ranges of waypoint", all_bindings, keys)

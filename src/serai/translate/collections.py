@@ -8,7 +8,7 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
-from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
+from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.routes import Attachment, AttachmentKey
@@ -38,6 +38,7 @@ class Attached(msgspec.Struct, frozen=True):
     captures: Node[Key, Capture]
     frontends: Node[FrontendKey, Frontend]
     bindings: Node[BindingKey, Binding]
+    ranges: Index[WaypointPort, BindingKey]
     attachments: Node[AttachmentKey, Attachment]
     compiled: Node[AttachmentKey, CompiledRoute]
     on_service: Index[Key, AttachmentKey]

@@ -14,27 +14,24 @@ from serai.attach.routes import (
     ServiceTarget,
     WaypointTarget,
 )
-from serai.incremental import Derived, Graph, Index, Reader, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.listener import (
     ChainMatch,
-    FilterChain,
     Handling,
     Listener,
-    NamedRoutes,
     ScopedRoutes,
-    TcpForward,
 )
 from serai.ir.origin import Origin, Value
-from serai.ir.route import Route, RouteConfiguration, Scope, WeightedCluster
+from serai.ir.route import Route, RouteConfiguration, Scope
 from serai.model.addresses import is_loopback, is_range
 from serai.model.service import BackendKey
 from serai.translate import names
+from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
 from serai.translate.redirects import at_port
-from serai.translate.sni import tells_by_sni, to_host
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 
@@ -143,28 +140,6 @@ def _entry(pattern: str, applied: _Applied) -> HostRoutes:
     return HostRoutes(tuple(each for each in shared if each), applied.compiled.routes)
 
 
-def frontend_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterChain]:
-    """A filter chain for each captured port that scoped routes cannot serve."""
-
-    def rows(
-        reader: Reader, key: FrontendKey, frontend: Frontend
-    ) -> Iterator[tuple[Named, FilterChain]]:
-        http = frontend.port.protocol.is_http
-        if http and not any(is_range(address) for address in frontend.addresses):
-            return
-        name = names.frontend(key, http=http)
-        handling = NamedRoutes(name) if http else _forward(reader, attached, frontend)
-        yield Named(key.waypoint, name), FilterChain(name, handling, Origin(key.service))
-
-    return Derived(graph, "frontend chains", attached.frontends, rows)
-
-
-def _forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
-    if tells_by_sni(frontend):
-        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),))
-    return to_host(reader, attached, frontend, frontend.hosts[0])
-
-
 def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
     """Ties each captured HTTP address and port to its route configuration."""
 
@@ -180,9 +155,10 @@ def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
     return Derived(graph, "scopes", attached.bindings, rows)
 
 
-def waypoint_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
+def waypoint_listeners(
+    graph: Graph, attached: Attached, chains: Node[BindingKey, ChainMatch]
+) -> Derived[Named, Listener]:
     """The listener of each waypoint that ztunnel speaks to, by the PROXY protocol."""
-    chains = _chain_matches(graph, attached)
     of_waypoint: Index[Key, BindingKey] = Index(
         graph, "chain matches of waypoint", chains, lambda key, _: (key.waypoint,)
     )
@@ -213,17 +189,6 @@ def proxy_port(proxy: Proxy, default: int) -> int:
     return next((each.port for each in proxy.listeners if each.protocol == PROXY), default)
 
 
-def _chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, ChainMatch]:
-    def match(reader: Reader, key: BindingKey, binding: Binding) -> ChainMatch | None:
-        frontend = reader.get(attached.frontends, binding.frontend)
-        if frontend is None or (frontend.port.protocol.is_http and not is_range(key.cidr)):
-            return None
-        name = names.frontend(frontend.key, http=frontend.port.protocol.is_http)
-        return ChainMatch(key.cidr, key.port, name)
-
-    return mapped(graph, "chain matches", attached.bindings, match)
-
-
 def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
     """Standalone, a VIP on loopback is bound itself, so that it is captured without a mesh.
 
@@ -236,7 +201,7 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
         if frontend is None or not bindable or not is_loopback(key.cidr):
             return
         http = frontend.port.protocol.is_http
-        handling: Handling = ScopedRoutes() if http else _forward(reader, attached, frontend)
+        handling: Handling = ScopedRoutes() if http else forward(reader, attached, frontend)
         name = names.loopback_listener(key.cidr, key.port)
         origin = Origin(frontend.key.service)
         listener = Listener(name, (key.cidr,), key.port, handling, origin)

@@ -1,0 +1,72 @@
+"""The captured ports that scoped routes cannot serve -> filter chains, and what leads to them.
+
+Those are the ports that are not HTTP, ranges of addresses, and single addresses of HTTP that lie
+in a range of another service on the same port, whose chain would take them otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import ip_address, ip_network
+
+from serai.attach.frontends import Binding, BindingKey, Frontend, WaypointPort
+from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.ir.listener import ChainMatch, FilterChain, NamedRoutes, TcpForward
+from serai.ir.origin import Origin
+from serai.ir.route import WeightedCluster
+from serai.model.addresses import is_range
+from serai.translate import names
+from serai.translate.collections import Attached, Named
+from serai.translate.sni import tells_by_sni, to_host
+
+
+def chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, ChainMatch]:
+    """Which addresses and ports go to a filter chain of their own."""
+
+    def match(reader: Reader, key: BindingKey, binding: Binding) -> ChainMatch | None:
+        frontend = reader.get(attached.frontends, binding.frontend)
+        if frontend is None:
+            return None
+        http = frontend.port.protocol.is_http
+        if http and not is_range(key.cidr) and not _is_in_a_range(reader, attached, key):
+            return None
+        return ChainMatch(key.cidr, key.port, names.frontend(frontend.key, http=http))
+
+    return mapped(graph, "chain matches", attached.bindings, match)
+
+
+def _is_in_a_range(reader: Reader, attached: Attached, key: BindingKey) -> bool:
+    found = reader.members(attached.ranges, WaypointPort(key.waypoint, key.port))
+    address = ip_address(key.cidr)
+    return any(address in ip_network(each.cidr) for each in found)
+
+
+def frontend_chains(
+    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch]
+) -> Derived[Named, FilterChain]:
+    """A filter chain for each captured port that something leads to one."""
+    by_chain: Index[Named, BindingKey] = Index(
+        graph,
+        "chain matches of chain",
+        matches,
+        lambda key, match: (Named(key.waypoint, match.chain),),
+    )
+
+    def rows(
+        reader: Reader, key: Named, leading: Sequence[BindingKey]
+    ) -> Iterator[tuple[Named, FilterChain]]:
+        binding = reader.get(attached.bindings, leading[0])
+        frontend = reader.get(attached.frontends, binding.frontend) if binding else None
+        if frontend is not None:
+            http = frontend.port.protocol.is_http
+            handling = NamedRoutes(key.name) if http else forward(reader, attached, frontend)
+            yield key, FilterChain(key.name, handling, Origin(frontend.key.service))
+
+    return Derived(graph, "frontend chains", by_chain, rows)
+
+
+def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
+    """Where the bytes of a captured port go: to its host, or to what tells its hosts apart."""
+    if tells_by_sni(frontend):
+        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),))
+    return to_host(reader, attached, frontend, frontend.hosts[0])
