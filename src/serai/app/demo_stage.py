@@ -22,12 +22,11 @@ from serai.app.demo_facts import (
     of_unresolved,
     problem_facts,
 )
-from serai.app.demo_stand_ins import stand_ins
+from serai.app.demo_stand_ins import StandIns
 from serai.app.demo_steps import Edit, Step
 from serai.app.http_client import send
 from serai.app.request import Asked, ask_often, entry, http_request
 from serai.app.standalone import Change, Standalone
-from serai.echo import EchoEndpoint, echo
 from serai.trace.resolve import Unresolved
 from serai.trace.view import View
 from serai.views.problems import problem_rows
@@ -62,20 +61,17 @@ class Stage:
         """`instance` runs, `folder` is what it serves."""
         self.instance = instance
         self._folder = folder
-        self._echoes: dict[EchoEndpoint, None] = {}
-        self._open = contextlib.AsyncExitStack()
-        self._opening = asyncio.Lock()
+        self._stand_ins = StandIns()
         self._standing_in: asyncio.Task[None] | None = None
         instance.on_change = self._follow
 
     @property
     def echoes(self) -> int:
         """How many endpoints have an echo server in their place."""
-        return len(self._echoes)
+        return len(self._stand_ins.running)
 
     async def __aenter__(self) -> Self:
         """Returns when all Envoys are ready, or after READY_SECONDS."""
-        await self._open.__aenter__()
         await self._stand_in()
         if self.instance.fleet is not None:
             with contextlib.suppress(TimeoutError):
@@ -91,7 +87,7 @@ class Stage:
         """Ends the echo servers."""
         if self._standing_in is not None:
             await self._standing_in
-        await self._open.__aexit__(kind, error, traceback)
+        await self._stand_ins.__aexit__(kind, error, traceback)
 
     async def play(self, step: Step) -> Played:
         """Do what a step says, and find what came of it."""
@@ -139,13 +135,7 @@ class Stage:
 
     async def _stand_in(self) -> None:
         """Echo servers for the endpoints that have none yet."""
-        async with self._opening:
-            wanted = stand_ins(self.instance.world.pipeline)
-            have = {(each.address, each.port) for each in self._echoes}
-            new = [each for each in wanted if (each.address, each.port) not in have]
-            if new:
-                await self._open.enter_async_context(echo(new))
-                self._echoes |= dict.fromkeys(new)
+        await self._stand_ins.stand_in(self.instance.world.pipeline)
 
     async def _arrival(self, step: Step, expected: Facts, began: float) -> float | None:
         """Ask until as many answers in a row as the step wants are as expected.

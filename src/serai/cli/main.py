@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "demo": "Play an example: real Envoys, servers in place of the workloads, each step checked.",
     "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
+    "echo": "Stand in for the workloads of some manifests, so that requests are answered.",
     "stop": "End the Envoys left by instances that died.",
     "explain": "Say why something is captured or not, and where its traffic goes.",
     "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",

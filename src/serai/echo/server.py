@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,9 @@ def _listen(endpoint: EchoEndpoint) -> socket.socket:
     try:
         return socket.create_server((endpoint.address, endpoint.port), family=family, backlog=1024)
     except OSError as error:
-        where = f"echo cannot listen on {endpoint.where}: {error.strerror or error}"
-        raise OSError(error.errno, where) from error
+        why = os.strerror(error.errno) if error.errno else error
+        words = f"echo cannot listen on {endpoint.where}: {why}"
+        raise OSError(error.errno, words) from error
 
 
 @contextlib.asynccontextmanager
