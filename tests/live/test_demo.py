@@ -45,6 +45,7 @@ def demo(tmp: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_every_step_passes_twice_at_once_and_nothing_is_left(tmp_path: Path) -> None:
     first, second = demo(tmp_path), demo(tmp_path, "quickstart", "-o", "json")
     said, errors = first.communicate(timeout=60)

@@ -23,6 +23,19 @@ pytestmark = pytest.mark.live
 CART = "spiffe://cluster.local/ns/shop/sa/cart"
 
 
+SIX = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: six, namespace: infra}}
+spec:
+  hosts: [six.example]
+  addresses: ["fd00:0::10"]
+  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 9443}}]
+  resolution: STATIC
+  endpoints: [{{address: 127.{net}.0.9}}]
+"""
+
+
 class Done(NamedTuple):
     code: int
     out: str
@@ -59,6 +72,8 @@ class Running(NamedTuple):
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     with copied(examples()["quickstart"], tmp_path) as copy:
         assert not isinstance(copy, Problem)
+        net = int(copy.settings.bind.split(".")[1])
+        (copy.folder / "six.yaml").write_text(SIX.format(net=net))
         web = WebServer("127.0.0.1", 0)
         options = Options(drain_seconds=1, bind_life=True)
         instance, _ = standalone([copy.folder], copy.settings, options, tmp_path / "state")
@@ -66,7 +81,6 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         try:
             await instance.start(web)
             async with Stage(instance, copy.folder):
-                net = int(copy.settings.bind.split(".")[1])
                 yield Running(web.address, copy.folder, net)
         finally:
             await instance.stop(drain=False)
@@ -76,15 +90,19 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
 async def test_each_way_in(running: Running) -> None:
     """One instance for all of them: starting it takes longer than they do."""
     net = running.net
-    by_mesh, by_vip, by_gateway = await asyncio.gather(
+    by_mesh, by_vip, by_gateway, by_six = await asyncio.gather(
         running.request("http://payments.partner.example/v1/charge", "--as", CART),
         running.request(f"http://127.{66 + net}.0.10:8000/a%20b", "--direct"),
         running.request("http://shop.example:8080/pay/1", "--via", "infra/edge"),
+        running.request("http://six.example/", "--as", CART, "-v"),
     )
 
     assert [(each.code, each.err.count("\n")) for each in (by_mesh, by_vip, by_gateway)] == [
         (0, 2)
     ] * 3, (by_mesh, by_vip, by_gateway)
+    assert f"PROXY header for [fd00::10]:80 as {CART}" in by_six.err
+    assert by_six.err.splitlines()[-1].startswith("via infra/waypoint · ServiceEntry infra/six ·")
+    assert by_six.body["endpoint"] == f"127.{net}.0.9:9443"
     status, via = by_mesh.err.splitlines()
     assert status == "HTTP/1.1 200 OK"
     endpoint = by_mesh.body["endpoint"]

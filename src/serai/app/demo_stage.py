@@ -33,7 +33,7 @@ from serai.views.problems import problem_rows
 from serai.web.enter import WayIn, way_in
 
 READY_SECONDS = 20.0
-ARRIVAL_SECONDS = 5.0
+ARRIVAL_SECONDS = 10.0
 _PAUSE_SECONDS = 0.01
 _ANSWERED_BY = "answered by"
 
