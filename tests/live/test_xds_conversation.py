@@ -31,6 +31,7 @@ pytestmark = pytest.mark.live
 PROXY = "shop/waypoint"
 SECONDS = 8.0
 HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+TCP_PROXY = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 ANY = "type.googleapis.com/"
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
@@ -87,6 +88,25 @@ def listener(port: int) -> Resource:
         "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
     }
     return made(ResourceType.LISTENER, "listener", body)
+
+
+def tcp_listener(port: int, chain: str) -> Resource:
+    """All connections go to the chain."""
+    value = {"@type": ANY + "google.protobuf.StringValue", "value": chain}
+    action = {"name": chain, "typed_config": value}
+    body = {
+        "name": "tcp",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "fcds_config": {"config_source": ADS},
+        "filter_chain_matcher": {"on_no_match": {"action": action}},
+    }
+    return made(ResourceType.LISTENER, "tcp", body)
+
+
+def chain(name: str, to: str) -> Resource:
+    proxy = {"@type": ANY + TCP_PROXY, "stat_prefix": name, "cluster": to}
+    body = {"name": name, "filters": [{"name": "tcp", "typed_config": proxy}]}
+    return made(ResourceType.FILTER_CHAIN, name, body)
 
 
 def service(name: str, port: int) -> tuple[Resource, ...]:
@@ -151,26 +171,29 @@ class Lab:
         )
         return GatewaySpec(bootstrap=render(bootstrap(settings)), concurrency=2, drain_seconds=1)
 
-    async def get(self, service: str) -> str:
+    async def get(self, service: str, port: int = 0) -> str:
         """Status and body of one request."""
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port or self.port)
         except ConnectionRefusedError:
             return "refused"
         with contextlib.closing(writer):
-            return await exchange(reader, writer, service)
+            try:
+                return await exchange(reader, writer, service)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return "reset"
 
     async def until(self, condition: Callable[[], Any]) -> None:
         async with asyncio.timeout(SECONDS):
             while not condition():  # noqa: ASYNC110  # Envoy tells nobody
                 await asyncio.sleep(0.01)
 
-    async def answers(self, service: str, with_: str) -> None:
+    async def answers(self, service: str, with_: str, port: int = 0) -> None:
         said = ""
         try:
             async with asyncio.timeout(SECONDS):
                 while said != with_:
-                    said = await self.get(service)
+                    said = await self.get(service, port)
         except TimeoutError:
             pytest.fail(f"{service} answers {said}, not {with_}; rejected: {self.told}")
 
@@ -418,3 +441,18 @@ async def test_a_cluster_that_never_becomes_ready_starves_no_other(
             assert set(results) <= {"200 one", "200 two"}
             stuck = next(t for t in it.server.clients()[0].types if t.type.name == "CLUSTER")
             assert stuck.pending
+
+
+@both
+async def test_filter_chains_come_and_go_one_by_one(tmp_path: Path, protocol: Protocol) -> None:
+    async with lab(tmp_path, protocol, "a") as it:
+        port = free_port()
+        it.publish(tcp_listener(port, "c1"), chain("c1", "a"))
+        await it.answers("", "200 one", port)
+        it.publish(cluster("b"), endpoints("b", it.two), chain("c1", "b"))
+        await it.answers("", "200 two", port)
+        gone = (chain("c1", "b"),)
+        it.publish(tcp_listener(port, "c2"), chain("c2", "a"), gone=gone)
+        await it.answers("", "200 one", port)
+        await it.answers("a", "200 one")
+        assert it.told == {}

@@ -222,7 +222,10 @@ class AdsServer:
         rejections = self._rejections(proxy)
         if rejections != self._told.get(proxy, {}):
             self._told[proxy] = rejections
-            self.on_rejections(proxy, rejections)
+            try:
+                self.on_rejections(proxy, rejections)
+            except Exception:
+                log.exception("xds.rejections_not_told", proxy=proxy)
 
     def _rejections(self, proxy: str) -> dict[ResourceKey, Rejection]:
         """Of all its clients, the first word on each; of those away, as long as none is here."""

@@ -43,9 +43,9 @@ class DeltaResponse(msgspec.Struct, frozen=True):
 class DeltaStream:
     """One client's stream, from its first request on.
 
-    Names that don't exist are answered as removed, but for route configurations.  Envoy 1.40 ends
-    the warming of a cluster by such an answer about its endpoints; about a route configuration it
-    ignores the answer but stops the timer by which it would have gone on without it.
+    Names that don't exist are answered as removed, but for route configurations.  By such an
+    answer Envoy 1.40 ends the warming of a cluster that waits for endpoints, and of a listener
+    that waits for a filter chain.  About a route configuration the answer changes nothing.
     """
 
     def __init__(

@@ -193,6 +193,20 @@ async def test_a_rejection_is_told_and_cleared(bench: Bench) -> None:
     assert bench.told[1] == {}
 
 
+async def test_whoever_fails_to_hear_of_a_rejection_harms_no_client(bench: Bench) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    bench.server.on_rejections = fail
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    nonce = (await peer.hear()).nonce
+    await peer.say(C, response_nonce=nonce, error_detail={"message": "no"})
+    bench.server.publish(changes(plain("a", "2")))
+    assert len((await peer.hear()).resources) == 1
+
+
 async def test_a_rejection_outlives_its_stream(bench: Bench) -> None:
     serving(bench, plain("a"), plain("b"))
     first = bench.peer()

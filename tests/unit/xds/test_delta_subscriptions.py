@@ -6,6 +6,7 @@ from serai.xds.events import Acknowledged, Converged
 from unit.xds.speaker import (
     C,
     E,
+    F,
     L,
     R,
     S,
@@ -143,6 +144,11 @@ def test_unknown_endpoints_come_when_they_exist() -> None:
     assert speaker.ask(E, "late") == ["E -late"]
     speaker.ack()
     assert speaker.change(endpoints("late")) == ["E late@1"]
+
+
+def test_unknown_chains_are_answered_as_removed_so_that_their_listener_can_start() -> None:
+    speaker = Speaker()
+    assert speaker.ask(F, "ghost") == ["F -ghost"]
 
 
 def test_unknown_routes_are_not_answered_until_they_exist() -> None:
