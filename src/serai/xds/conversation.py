@@ -330,7 +330,8 @@ class Conversation:
     def _send(
         self, ledger: Ledger, items: dict[str, Entry | None], now: float, part: Part | None
     ) -> Flight | None:
-        if not items and not (ledger.greeting and not ledger.waiting and not ledger.dirty):
+        coming = ledger.dirty or ledger.patient(now)
+        if not items and (coming or not ledger.greeting):
             return None
         ledger.greeting = False
         self._sequence += 1

@@ -168,10 +168,20 @@ def test_a_wildcard_over_nothing_is_told_so_once() -> None:
     assert speaker.change(scope("s", "r"), routes("r")) == ["S s@1"]
 
 
-def test_what_must_wait_is_not_told_as_nothing() -> None:
-    speaker = Speaker(scope("s", "r"))
+def test_what_will_come_is_not_told_as_nothing() -> None:
+    speaker = Speaker(plain("a"), scope("s", "r"), routes("r", "a"))
+    speaker.ask(C)
     assert speaker.ask(S) == []
-    assert speaker.later(60) == []
+    assert speaker.ack(C) == ["S s@1"]
+
+
+def test_what_will_perhaps_never_come_is_told_as_nothing() -> None:
+    """A scope without its route configuration would keep the whole listener from listening."""
+    speaker = Speaker(scope("s", "r"))
+    (told,) = speaker.ask(S)
+    assert told.split() == ["S"]
+    speaker.ack()
+    assert speaker.change(routes("r")) == ["S s@1"]
 
 
 def test_types_are_answered_in_the_order_in_which_they_depend() -> None:
