@@ -35,7 +35,8 @@ def _captured(view: ProxyView, request: TraceRequest, way: Destination) -> Step:
         for each in binding.losers
     )
     because = capture.because if capture else ""
-    return Step("captured", found, f"{service}: {because}", Origin(service), others)
+    why = because if because.startswith(str(service)) else f"{service}: {because}"
+    return Step("captured", found, why, Origin(service), others)
 
 
 def owner(view: ProxyView, way: Destination) -> Binding | None:

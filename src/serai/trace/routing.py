@@ -50,12 +50,11 @@ def route(host: VirtualHost, facts: Facts, steps: list[Step]) -> Route | Answere
             lost.append(Other(described(each), why))
             continue
         behind = _also(each, host.routes[position + 1 :], facts)
-        before = f", {position} others do not" if position else ""
         steps.append(
             Step(
                 what="route",
                 found=described(each),
-                why=f"{shown(each.match)} matches{before}",
+                why=f"{shown(each.match)} matches{_those_before(position)}",
                 origin=each.origin,
                 others=(*lost[:_FEW], *behind),
             )
@@ -64,6 +63,12 @@ def route(host: VirtualHost, facts: Facts, steps: list[Step]) -> Route | Answere
     why = "no route matches" if host.routes else "there are no routes for this host"
     steps.append(Step("route", "none", why, others=tuple(lost[:_FEW])))
     return Answered(404, "no_route", f"{why}: {facts.method} {facts.path}")
+
+
+def _those_before(count: int) -> str:
+    if count == 0:
+        return ""
+    return ", 1 other does not" if count == 1 else f", {count} others do not"
 
 
 def described(found: Route) -> str:
