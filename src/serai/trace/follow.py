@@ -114,7 +114,8 @@ def _facts(
     """The request as routes see it; at a gateway the client's word on the scheme is not taken."""
     own = {DESTINATION_HEADER, _SCHEME_HEADER} if edge else {DESTINATION_HEADER}
     headers = tuple(pair for pair in lowered(request.headers) if pair[0] not in own)
-    scheme = next((value for name, value in headers if name == _SCHEME_HEADER), "http")
+    claimed = next((value.lower() for name, value in headers if name == _SCHEME_HEADER), "")
+    scheme = claimed if claimed in {"http", "https"} else "http"
     return Facts(
         method=request.method,
         authority=request.authority,

@@ -19,7 +19,7 @@ class Facts(Value, frozen=True):
     headers: Headers
     """Names in lower case."""
     received_scheme: str
-    """What x-forwarded-proto says, which Envoy sees to."""
+    """http or https, as x-forwarded-proto says, which Envoy adds where it is missing."""
     principal: str | None
     trust_domain: str
 
@@ -32,9 +32,10 @@ class Facts(Value, frozen=True):
         """Every value of a header.  `host` is the authority."""
         if name.lower() == "host":
             return (self.authority,)
-        if name.lower() == "x-forwarded-proto":
+        found = tuple(value for each, value in self.headers if each == name.lower())
+        if not found and name.lower() == "x-forwarded-proto":
             return (self.received_scheme,)
-        return tuple(value for each, value in self.headers if each == name.lower())
+        return found
 
     def parameter(self, name: str) -> str | None:
         """The first value of a query parameter, as written; Envoy does not decode it."""
