@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
+import trustme
 
 from casekit.case import Case, Stage
 from casekit.requests import Observed, Request
 from casekit.traced import follow, possible
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.access_log import AccessLine
 from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
 from serai.echo.endpoint import EchoEndpoint
 from serai.echo.server import echo
@@ -21,6 +24,7 @@ from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
+from serai.envoy.logfile import Tail
 from serai.envoy.state import Instance, claim
 from serai.model.addresses import is_ip, with_port
 from serai.server.ads import AdsServer
@@ -64,6 +68,11 @@ class LiveCase:
                 busy = sum(each.pending for client in clients for each in client.types)
                 calm = calm + 1 if not busy and len(clients) == len(proxies) else 0
 
+    def access_log(self, proxy: str) -> Tail:
+        """The lines that a proxy will write from now on."""
+        path = next(each.access_log for each in self._fleet.statuses() if each.gateway == proxy)
+        return Tail(Path(path))
+
     def rejections(self) -> int:
         """How many resources an Envoy has refused."""
         return sum(each.rejected for client in self._server.clients() for each in client.types)
@@ -83,7 +92,8 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
     assert binary is not None
     server, fleet = AdsServer(), Fleet(binary, instance, bind_life=True)
     endpoints = {each for stage in case.stages() for each in _endpoints(stage)}
-    async with echo(sorted(endpoints, key=str)):
+    tls = {each for stage in case.stages() for each in _tls_endpoints(stage)}
+    async with echo(sorted(endpoints - tls, key=str)), tls_echo(tls):
         try:
             await server.start(f"unix:{instance.xds_socket}")
             yield LiveCase(instance, server, fleet)
@@ -92,7 +102,7 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
             await server.stop()
 
 
-async def observe(stage: Stage, request: Request) -> Observed | None:
+async def observe(running: LiveCase, stage: Stage, request: Request) -> Observed | None:
     """Send a case's request; None if it leads to no proxy, so that nothing can be sent."""
     found = follow(stage.view, request)
     if not isinstance(found, Trace):
@@ -109,10 +119,27 @@ async def observe(stage: Stage, request: Request) -> Observed | None:
         destination=(way.address, way.port) if isinstance(way, Destination) and proxied else None,
         principal=asked.principal or "",
     )
+    tail = running.access_log(proxy.name)
     answer = await send(entry, _http(found), SECONDS)
     if isinstance(answer, Problem):
         return Observed(closed=True)
-    return _observed(answer, request, _named(found))
+    line = await _logged(tail)
+    return msgspec.structs.replace(
+        _observed(answer, request, _named(found)),
+        cluster=line.upstream_cluster or "",
+        route=line.route_name if line.route_name else None,
+    )
+
+
+async def _logged(tail: Tail) -> AccessLine:
+    """What Envoy says of the only request under way, behind the switch that tells by SNI."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            for text in tail.read():
+                line = msgspec.json.decode(text, type=AccessLine)
+                if not (line.upstream_cluster or "").startswith("sni~"):
+                    return line
+            await asyncio.sleep(0.02)
 
 
 def _http(found: Trace) -> HttpRequest:
@@ -120,7 +147,9 @@ def _http(found: Trace) -> HttpRequest:
     return HttpRequest(
         method=asked.method,
         target=asked.path or "/",
-        headers=(("host", asked.authority), *asked.headers),
+        headers=(("host", asked.authority), ("connection", "close"), *asked.headers),
+        tls_name=asked.authority.partition(":")[0] if asked.scheme == "https" else "",
+        verify=False,
     )
 
 
@@ -150,7 +179,7 @@ def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Ob
             response_headers=headers,
         )
     endpoint = named.get(str(told["endpoint"]), str(told["endpoint"]))
-    if request.tcp:
+    if request.tcp or request.url.startswith("https:"):
         return Observed(endpoint=endpoint)
     sent: dict[str, list[str]] = msgspec.convert(told["headers"], dict[str, list[str]])
     return Observed(
@@ -180,6 +209,41 @@ def _endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
         for each in endpoints:
             addresses = (each.address,) if is_ip(each.address) else LOCAL
             yield from (EchoEndpoint(address, each.port) for address in addresses)
+
+
+def _tls_endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
+    catalog = stage.world.pipeline.attached.catalog
+    for key, backend in catalog.backends.items():
+        if backend.port.protocol.is_tls:
+            for each in catalog.endpoints.row(key) or ():
+                yield EchoEndpoint(each.address, each.port)
+
+
+@contextlib.asynccontextmanager
+async def tls_echo(endpoints: set[EchoEndpoint]) -> AsyncIterator[None]:
+    """Servers that take any TLS connection and say over HTTP which of them it reached."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("case.example").configure_cert(context)
+    async with contextlib.AsyncExitStack() as servers:
+        for endpoint in endpoints:
+
+            async def answer(
+                reader: asyncio.StreamReader,
+                writer: asyncio.StreamWriter,
+                endpoint: EchoEndpoint = endpoint,
+            ) -> None:
+                await reader.readuntil(b"\r\n\r\n")
+                told = {"endpoint": endpoint.where, "headers": {}, "method": "GET"}
+                body = msgspec.json.encode(told | {"path": "/", "host": ""})
+                head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+                writer.close()
+
+            server = await asyncio.start_server(
+                answer, endpoint.address, endpoint.port, ssl=context
+            )
+            servers.callback(server.close)
+        yield
 
 
 def _snapshot(stage: Stage) -> dict[str, dict[ResourceKey, Resource]]:

@@ -12,6 +12,12 @@ from serai.xds.resource import Resource, ResourceType
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": {}}
 """Wait for what a listener names for as long as it takes: what was there before goes on serving."""
 
+EDS = {"ads": {}, "resource_api_version": "V3"}
+"""Wait for endpoints for Envoy's own 15 s: a cluster that never gets any must not hold up others.
+
+Envoy 1.40 acknowledges clusters only once all of them are warm.
+"""
+
 
 def resource(
     kind: ResourceType, name: str, message: Message, origins: tuple[Origin, ...]

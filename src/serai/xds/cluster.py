@@ -9,7 +9,7 @@ from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
 from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
 from serai.proto.pool import pack
-from serai.xds.body import ADS, resource
+from serai.xds.body import EDS, resource
 from serai.xds.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
@@ -37,7 +37,7 @@ def _discovery(cluster: IrCluster) -> dict[str, Any]:
     if cluster.discovery is Discovery.INTERNAL:
         return {"type": "STATIC", "load_assignment": _internal(cluster)}
     if cluster.discovery is Discovery.EDS:
-        return {"type": "EDS", "eds_cluster_config": {"eds_config": ADS}}
+        return {"type": "EDS", "eds_cluster_config": {"eds_config": EDS}}
     resolved = DnsCluster(
         respect_dns_ttl=True,
         dns_refresh_rate=timedelta(seconds=30),
