@@ -159,8 +159,7 @@ class Standalone:
     def problems(self) -> tuple[Problem, ...]:
         """Everything a person should know now: of files, of objects, of ports."""
         of_objects = located(found_by(self.world.pipeline), self.batch.places)
-        held = (held.problem for held in self._gate.held.values())
-        return in_order([*self.batch.problems, *of_objects, *held])
+        return in_order([*self.batch.problems, *of_objects])
 
     def state(self) -> State:
         """Everything there is to see now."""
@@ -257,7 +256,13 @@ class Standalone:
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
         held = {
-            key: Refusal(key, each.problem.message, each.resource.origins)
+            key: Refusal(
+                key,
+                each.problem.message,
+                each.resource.origins,
+                code=each.problem.code,
+                remedy=each.problem.remedy,
+            )
             for (other, key), each in self._gate.held.items()
             if other == proxy
         }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
-from serai.xds.refusals import Refusal
+from serai.xds.refusals import BY_ENVOY, Refusal
 from serai.xds.snapshot import SnapshotKey
 
 
@@ -19,18 +19,27 @@ def refusal_problems(
     def rows(_: Reader, key: SnapshotKey, refusal: Refusal) -> Iterator[tuple[ProblemKey, Problem]]:
         where = f"{key.proxy.namespace}/{key.proxy.name} {refusal.resource.name}"
         for origin in refusal.origins:
-            others = len(refusal.origins) - 1
-            shared = f" ({others} other objects have a part in it)" if others else ""
             yield keyed(
                 Problem(
-                    code="SER0701",
+                    code=refusal.code,
                     severity="error",
-                    message=f"the Envoy of {where} does not have this in force: {refusal.message}"
-                    f"{shared}. What it had before stays in force; everything else is up to date.",
-                    remedy="Correct the object; a new version is sent at once.",
+                    message=_words(refusal, where),
+                    remedy=refusal.remedy,
                     key=origin.key,
-                    path=f"{where} {origin.path}".rstrip(),
+                    path=origin.path,
                 )
             )
 
     return Derived(graph, "problems of refusals", refusals, rows)
+
+
+def _words(refusal: Refusal, where: str) -> str:
+    if refusal.code != BY_ENVOY:
+        return refusal.message
+    others = len(refusal.origins) - 1
+    shared = f" ({others} other objects have a part in it)" if others else ""
+    said = refusal.message.rstrip(".")
+    return (
+        f"Envoy refused {where}{shared}: {said}. What it had before stays in force;"
+        " everything else is up to date."
+    )

@@ -8,13 +8,19 @@ from serai.ir.origin import Origin, Value
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.snapshot import SnapshotKey
 
+BY_ENVOY = "SER0701"
+"""The code of the problem that tells what Envoy refused."""
+
 
 class Refusal(Value, frozen=True):
-    """A version of a resource that an Envoy refused, and its words."""
+    """A version of a resource that is not in force at a proxy, and why."""
 
     resource: ResourceKey
     message: str
     origins: tuple[Origin, ...]
+    code: str = BY_ENVOY
+    """Of the problem that tells it: Envoy refused it, or it is held back for another reason."""
+    remedy: str = "Correct the object; a new version is sent at once."
 
 
 class Refusals:
