@@ -31,8 +31,8 @@ class HostGroup(Value, frozen=True):
     entries: tuple[HostRoutes, ...]
     first: tuple[Route, ...] = ()
     """Tried before all others, in this order."""
-    last: tuple[Route, ...] = ()
-    """Tried after all others, in this order."""
+    otherwise: Route | None = None
+    """Taken for the hosts that no entry is for."""
 
 
 def virtual_hosts(groups: tuple[HostGroup, ...]) -> tuple[VirtualHost, ...]:
@@ -49,14 +49,16 @@ def _virtual_host(pattern: str, groups: tuple[HostGroup, ...]) -> VirtualHost:
         (group for group in groups if covers(group.hostname, pattern)),
         key=lambda group: specificity(group.hostname),
     )
-    ranked = [
-        (_reverse(max(specificity(each) for each in covering)), route.rank, route.route)
+    entries = [
+        (_reverse(max(specificity(each) for each in covering)), entry)
         for entry in owner.entries
         if (covering := [each for each in entry.hostnames if covers(each, pattern)])
-        for route in entry.routes
     ]
-    ordered = [route for _, _, route in sorted(ranked, key=lambda each: each[:2])]
-    return VirtualHost(pattern, (pattern,), _reachable([*owner.first, *ordered, *owner.last]))
+    ranked = [(how, each.rank, each.route) for how, entry in entries for each in entry.routes]
+    routes = [route for _, _, route in sorted(ranked, key=lambda each: each[:2])]
+    if owner.otherwise is not None and not entries:
+        routes.append(owner.otherwise)
+    return VirtualHost(pattern, (pattern,), _reachable([*owner.first, *routes]))
 
 
 def _reverse(found: tuple[bool, int]) -> tuple[bool, int]:

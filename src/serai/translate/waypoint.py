@@ -109,14 +109,11 @@ def _group(
     for_all = [each for each in mine if not each.clients]
     entries = [_entry(pattern, each) for each in for_all]
     key = frontend.key
-    last: list[Route] = []
-    if not for_all:
-        backend = BackendKey(key.service, host, key.port)
-        last.append(default_route(key.service, reader.get(attached.cluster_names, backend)))
+    backend = BackendKey(key.service, host, key.port)
     return HostGroup(
         hostname=pattern,
         entries=tuple(entry for entry in entries if entry.hostnames),
-        last=tuple(last),
+        otherwise=default_route(key.service, reader.get(attached.cluster_names, backend)),
         first=_for_consumers(mine, consumers, Origin(key.service)),
     )
 
