@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from bench.worlds import PORT, WAYPOINT, kubernetes_service, vip, world
-from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
-from serai.app.world import World
+from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
+from serai.app.core import Core
 from serai.echo.endpoint import EchoEndpoint, Identity
 from serai.echo.server import echo
 from serai.envoy.binary import find_envoy
@@ -44,7 +44,7 @@ async def measure(services: int) -> dict[str, float]:
     """All figures for one number of services: seconds, milliseconds, mebibytes."""
     objects = list(world(services, ADDRESSES[:1], ENDPOINT_PORT, PROXY_PORT))
     gc.disable()
-    core = World(Settings())
+    core = Core(Settings())
     began = time.perf_counter()
     committed = core.apply(objects)
     figures = {"services": services, "translate_s": time.perf_counter() - began}
@@ -55,8 +55,8 @@ async def measure(services: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         instance = claim(Path(folder), ["bench"])
         binary, _ = find_envoy()
-        assert isinstance(instance, Instance)
-        assert binary is not None
+        if not isinstance(instance, Instance) or binary is None:
+            raise SystemExit("no state folder or no Envoy")
         fleet, server = Fleet(binary, instance, bind_life=True), AdsServer()
         async with echo(stand_ins):
             try:
@@ -71,7 +71,7 @@ async def measure(services: int) -> dict[str, float]:
 
 
 async def _in_envoy(
-    core: World, server: AdsServer, fleet: Fleet, instance: Instance, services: int
+    core: Core, server: AdsServer, fleet: Fleet, instance: Instance, services: int
 ) -> dict[str, float]:
     began = time.perf_counter()
     settings = BootstrapSettings(
@@ -89,7 +89,7 @@ async def _in_envoy(
     }
 
 
-async def _change(core: World, server: AdsServer, number: int) -> float:
+async def _change(core: Core, server: AdsServer, number: int) -> float:
     """Seconds from a new EndpointSlice until Envoy answers from it."""
     service = 2 * (number // 2)
     address = ADDRESSES[1 - number % 2]

@@ -13,7 +13,7 @@ from casekit.manifests import read_batch
 from casekit.requests import Request
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.app.world import World
+from serai.app.core import Core
 from serai.model.settings import Settings
 from serai.trace import View
 
@@ -26,7 +26,7 @@ class Stage(msgspec.Struct, frozen=True):
     """A case after some of its steps."""
 
     step: int
-    world: World
+    world: Core
     problems: tuple[Problem, ...]
     """Of the manifests as they are now, and of the pipeline."""
 
@@ -81,7 +81,7 @@ class Case(msgspec.Struct, frozen=True):
         settings = self.settings
         if address:
             settings = msgspec.structs.replace(settings, bind=address, proxy_bind=(address,))
-        world = World(settings)
+        world = Core(settings)
         told: dict[Key | None, tuple[Problem, ...]] = {}
         for step, path in enumerate(self.files):
             batch = read_batch(path)

@@ -16,8 +16,8 @@ from casekit.requests import Observed, Request
 from casekit.traced import follow, possible
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.app.access_log import AccessLine
-from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
+from serai.app.client.access_log import AccessLine
+from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
 from serai.echo.endpoint import EchoEndpoint
 from serai.echo.server import echo
 from serai.envoy.binary import find_envoy
@@ -127,7 +127,7 @@ async def observe(running: LiveCase, stage: Stage, request: Request) -> Observed
     return msgspec.structs.replace(
         _observed(answer, request, _named(found)),
         cluster=line.upstream_cluster or "",
-        route=line.route_name if line.route_name else None,
+        route=line.route_name or None,
     )
 
 

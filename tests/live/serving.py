@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from serai.api.problem import Problem
-from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
+from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
 from serai.app.standalone import Options, Standalone, standalone
 from serai.echo.endpoint import EchoEndpoint, Identity
 from serai.echo.server import echo

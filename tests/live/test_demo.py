@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from live.envoys import end_what_names
-from serai.app.demo_files import examples
+from serai.app.demo.files import examples
 from serai.envoy.pid import processes
 
 pytestmark = pytest.mark.live
@@ -106,7 +106,7 @@ steps:
     program = f"""
 import sys
 from pathlib import Path
-from serai.app import demo_files
+from serai.app.demo import files as demo_files
 example = demo_files.Example("quickstart", Path({str(example.folder)!r}), Path(sys.argv[1]))
 demo_files.examples = lambda: {{"quickstart": example}}
 from serai.cli.main import app

@@ -16,7 +16,7 @@ import pytest
 from live.envoys import free_port
 from live.serving import SECONDS, Place, eventually, request, workload
 from live.test_standalone import entry, mesh
-from serai.app.http_client import Entry, HttpAnswer, send
+from serai.app.client.http import Entry, HttpAnswer, send
 from serai.echo.server import echo
 from serai.envoy.pid import processes
 

@@ -13,8 +13,8 @@ import pytest
 
 from live.envoys import end_what_names
 from serai.api.problem import Problem
-from serai.app.demo_files import copied, examples
-from serai.app.demo_stage import Stage
+from serai.app.demo.files import copied, examples
+from serai.app.demo.stage import Stage
 from serai.app.standalone import Options, standalone
 from serai.web.server import WebServer
 

@@ -10,10 +10,10 @@ import pytest
 
 from live.serving import Place, Served, answer, echoed, eventually, pod, serving, workload
 from serai.api.meta import Key
-from serai.app.http_client import HttpAnswer
+from serai.app.client.http import HttpAnswer
 from serai.ir.origin import Origin
 from serai.proto.envoy import RouteConfiguration
-from serai.xds.body import resource
+from serai.xds.encode.body import resource
 from serai.xds.resource import ResourceType
 
 pytestmark = pytest.mark.live

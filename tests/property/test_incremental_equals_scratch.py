@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from property.worlds import EDITS, built, edited, keys, objects, worlds
 from serai.api.meta import Key, Object
-from serai.app.world import World
+from serai.app.core import Core
 from serai.incremental import Derived
 from serai.model.settings import Settings
 from serai.xds.resource import Resource, ResourceType
@@ -37,7 +37,7 @@ batches = st.builds(
 )
 
 
-def everything(world: World) -> dict[str, dict[Any, Any]]:
+def everything(world: Core) -> dict[str, dict[Any, Any]]:
     pipe = world.pipeline
     assert not pipe.graph.failures
     return {
@@ -47,8 +47,8 @@ def everything(world: World) -> dict[str, dict[Any, Any]]:
     }
 
 
-def from_scratch(objects: Iterable[Object]) -> World:
-    world = World(Settings())
+def from_scratch(objects: Iterable[Object]) -> Core:
+    world = Core(Settings())
     world.apply(objects, keep=False)
     return world
 
@@ -56,7 +56,7 @@ def from_scratch(objects: Iterable[Object]) -> World:
 @LAW
 @given(first=worlds, later=st.lists(batches, max_size=6), seed=st.randoms())
 def test_incremental_equals_scratch(first: list[Object], later: list[Batch], seed: Random) -> None:
-    world = World(Settings())
+    world = Core(Settings())
     held: dict[Key, Object] = {}
     for batch in [Batch(first, [], []), *later]:
         changed = {each.key: each for each in (*_edits(held, batch.edits), *batch.changed)}

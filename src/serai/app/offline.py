@@ -10,8 +10,8 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.api.problem import Place, Problem
+from serai.app.core import Core
 from serai.app.pipeline import Pipeline
-from serai.app.world import World
 from serai.model.settings import Settings
 from serai.sources.documents import decode_text, parse, split
 from serai.sources.folder import Batch, FolderSource
@@ -36,7 +36,7 @@ class Folder:
 
     def __init__(self, paths: Sequence[Path], settings: Settings) -> None:
         self.source = FolderSource(paths)
-        self.world = World(settings)
+        self.core = Core(settings)
 
     def read(self) -> Offline:
         """Read what is there now.  Never raises on anything it finds."""
@@ -44,8 +44,8 @@ class Folder:
 
     def apply(self, batch: Batch) -> Offline:
         """What the files come to with a batch of changes that the source gave."""
-        self.world.apply(batch.changed.values(), batch.removed)
-        pipeline = self.world.pipeline
+        self.core.apply(batch.changed.values(), batch.removed)
+        pipeline = self.core.pipeline
         return Offline(
             pipeline=pipeline,
             problems=in_order([*batch.problems, *located(found_by(pipeline), batch.places)]),

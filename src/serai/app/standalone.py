@@ -11,10 +11,10 @@ import structlog
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.offline import located
 from serai.app.ports import PortGate
-from serai.app.world import Committed, World
 from serai.attach.gateways import Proxy
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -83,7 +83,7 @@ def standalone(
         return None, (*problems, instance)
     fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
     source, server = FolderSource(paths), AdsServer()
-    return Standalone(source, World(settings), server, fleet, instance, options), problems
+    return Standalone(source, Core(settings), server, fleet, instance, options), problems
 
 
 class Standalone:
@@ -92,7 +92,7 @@ class Standalone:
     def __init__(
         self,
         source: FolderSource,
-        world: World,
+        core: Core,
         server: AdsServer,
         fleet: Fleet | None,
         instance: Instance,
@@ -100,7 +100,7 @@ class Standalone:
     ) -> None:
         """`fleet` is None where Envoys are somebody else's business."""
         self.source = source
-        self.world = world
+        self.core = core
         self.server = server
         self.fleet = fleet
         self.instance = instance
@@ -158,7 +158,7 @@ class Standalone:
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything a person should know now: of files, of objects, of ports."""
-        of_objects = located(found_by(self.world.pipeline), self.batch.places)
+        of_objects = located(found_by(self.core.pipeline), self.batch.places)
         return in_order([*self.batch.problems, *of_objects])
 
     def state(self) -> State:
@@ -180,7 +180,7 @@ class Standalone:
                 for each in envoys
             ),
         )
-        return State(self.world.pipeline, self.problems(), self.batch.places, facts)
+        return State(self.core.pipeline, self.problems(), self.batch.places, facts)
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""
@@ -204,7 +204,7 @@ class Standalone:
 
     async def _apply(self, batch: Batch, *, first: bool = False) -> None:
         async with self._lock:
-            committed = self.world.apply(batch.changed.values(), batch.removed)
+            committed = self.core.apply(batch.changed.values(), batch.removed)
             await self._publish(committed)
         self._count(committed)
         self._keep_addresses()
@@ -232,12 +232,12 @@ class Standalone:
             kept = msgspec.json.decode(self._addresses_file.read_bytes(), type=_Addresses)
         except (OSError, msgspec.DecodeError):
             return
-        self.world.addresses = {
+        self.core.addresses = {
             Key("Gateway", *name.split("/", 1)): addresses for name, addresses in kept.items()
         }
 
     def _keep_addresses(self) -> None:
-        kept = {_name(key): addresses for key, addresses in sorted(self.world.addresses.items())}
+        kept = {_name(key): addresses for key, addresses in sorted(self.core.addresses.items())}
         if kept != self._kept:
             try:
                 write_atomically(self._addresses_file, msgspec.json.encode(kept))
@@ -267,17 +267,17 @@ class Standalone:
             if other == proxy
         }
         wanted = {**self._rejected.get(proxy, {}), **held}
-        table = self.world.pipeline.refusals
+        table = self.core.pipeline.refusals
         for key in self._told.get(proxy, {}).keys() - wanted.keys():
             table.drop(SnapshotKey(proxy, key))
         for key, refusal in wanted.items():
             table.put(SnapshotKey(proxy, key), refusal)
         self._told[proxy] = wanted
-        self.world.commit()
+        self.core.commit()
         self.changes.tell()
 
     def _listener(self, proxy: Key, key: ResourceKey) -> Listener | None:
-        return self.world.pipeline.translated.listeners.row(Named(proxy, key.name))
+        return self.core.pipeline.translated.listeners.row(Named(proxy, key.name))
 
     def _own_pids(self) -> frozenset[int]:
         statuses = self.fleet.statuses() if self.fleet is not None else ()
@@ -287,7 +287,7 @@ class Standalone:
     async def _ensure_envoys(self) -> None:
         if self.fleet is None:
             return
-        proxies = self.world.pipeline.attached.proxies
+        proxies = self.core.pipeline.attached.proxies
         wanted = {
             proxy.name: self._spec(proxy)
             for _, proxy in sorted(proxies.items())

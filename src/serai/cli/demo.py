@@ -14,9 +14,9 @@ from serai.cli.options import ADMIN
 from serai.cli.output import Exit, Format, data, structured, talk, usage
 
 if TYPE_CHECKING:
-    from serai.app.demo import Report, Started
-    from serai.app.demo_files import Example
-    from serai.app.demo_steps import Step
+    from serai.app.demo.files import Example
+    from serai.app.demo.play import Report, Started
+    from serai.app.demo.steps import Step
     from serai.web.server import WebServer
 
 _WIDTH = 100
@@ -39,7 +39,7 @@ def demo(
     A copy of the example is served, on addresses that are free, so that it can run beside a
     `serai run`.  Ends with a line `demo: N passed, 0 failed`.
     """
-    from serai.app.demo_files import examples  # noqa: PLC0415
+    from serai.app.demo.files import examples  # noqa: PLC0415
     from serai.telemetry import logging  # noqa: PLC0415
 
     logging.configure("error")
@@ -51,7 +51,7 @@ def demo(
 
 async def _run(example: Example, output: Format | None, web: WebServer | None) -> int:
     from serai.api.problem import Problem  # noqa: PLC0415
-    from serai.app.demo import Show, run_demo  # noqa: PLC0415
+    from serai.app.demo.play import Show, run_demo  # noqa: PLC0415
 
     running, loop = asyncio.current_task(), asyncio.get_running_loop()
     if running is not None:

@@ -27,7 +27,7 @@ def echo(paths: Paths, *, settings: Settings) -> None:
 
 
 async def _run(paths: list[Path], settings: Settings) -> int:
-    from serai.app.demo_stand_ins import StandIns, follow  # noqa: PLC0415
+    from serai.app.demo.stand_ins import StandIns, follow  # noqa: PLC0415
 
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,7 +14,7 @@ from serai.cli.options import ADMIN, Admin
 from serai.cli.output import Exit, Format, structured, talk, usage
 
 if TYPE_CHECKING:
-    from serai.app.request import Asked, Outcome
+    from serai.app.client.request import Asked, Outcome
     from serai.web.enter import WayIn
 
 _HTTP_ERROR = 400
@@ -94,7 +94,7 @@ def request(
 
 
 def _asked(url: str, method: str, headers: list[str], data: list[str], as_: str, via: str) -> Asked:
-    from serai.app.request import Asked  # noqa: PLC0415
+    from serai.app.client.request import Asked  # noqa: PLC0415
 
     return Asked(
         url=url,
@@ -123,7 +123,7 @@ def _way_in(asked: Asked, admin: str) -> WayIn:
 
 def _sent(asked: Asked, way: WayIn, *, verbose: bool) -> Outcome:
     from serai.api.problem import Problem  # noqa: PLC0415
-    from serai.app.request import ask, http_request  # noqa: PLC0415
+    from serai.app.client.request import ask, http_request  # noqa: PLC0415
 
     if verbose:
         sent, _ = http_request(asked, way)
@@ -142,8 +142,8 @@ def _sent(asked: Asked, way: WayIn, *, verbose: bool) -> Outcome:
 
 
 def _way(way: WayIn) -> str:
-    from serai.app.http_client import shown  # noqa: PLC0415
-    from serai.app.request import entry  # noqa: PLC0415
+    from serai.app.client.http import shown  # noqa: PLC0415
+    from serai.app.client.request import entry  # noqa: PLC0415
 
     start = entry(way)
     parts = [f"* connecting to {way.gateway} at {start.shown}"]

@@ -7,7 +7,7 @@ import re2
 from serai.ir.match import PathKind
 from serai.ir.route import PathRewrite, Redirect, Route
 from serai.trace.match import Facts
-from serai.xds.route import encode_rewrite
+from serai.xds.encode.route import encode_rewrite
 
 
 def rewritten(path: str, rewrite: PathRewrite | None, route: Route) -> str:

@@ -1,1 +1,1 @@
-"""From the intermediate representation to Envoy's resources, and the conversation with Envoy."""
+"""What Envoys get, and the conversation about it: state machines without I/O."""

@@ -15,11 +15,11 @@ from serai.ir.route import RouteConfiguration, Scope
 from serai.model.settings import Settings
 from serai.translate.clusters import Proxied, SenderKey
 from serai.translate.collections import Named
-from serai.xds.cluster import encode_cluster
-from serai.xds.endpoint import encode_endpoints
-from serai.xds.listener import encode_chain, encode_listener
+from serai.xds.encode.cluster import encode_cluster
+from serai.xds.encode.endpoint import encode_endpoints
+from serai.xds.encode.listener import encode_chain, encode_listener
+from serai.xds.encode.route import encode_routes, encode_scope
 from serai.xds.resource import Resource, ResourceKey
-from serai.xds.route import encode_routes, encode_scope
 
 T = TypeVar("T")
 

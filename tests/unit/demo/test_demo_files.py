@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from serai.api.problem import Problem
-from serai.app.demo_files import Copy, copied, examples
-from serai.app.demo_stand_ins import stand_ins
-from serai.app.demo_steps import Script, read_script
+from serai.app.core import Core
+from serai.app.demo.files import Copy, copied, examples
+from serai.app.demo.stand_ins import stand_ins
+from serai.app.demo.steps import Script, read_script
 from serai.app.offline import load
-from serai.app.world import World
 from serai.model.settings import Settings
 from serai.sources.folder import FolderSource
 
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[3]
 EXAMPLES = examples()
 
 
-def world(copy: Copy) -> World:
-    found = World(copy.settings)
+def world(copy: Copy) -> Core:
+    found = Core(copy.settings)
     found.apply(FolderSource([copy.folder]).scan().changed.values())
     return found
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from serai.api.problem import Problem
-from serai.app.demo_facts import expected_facts, problem_facts
-from serai.app.demo_steps import Edit, Step, read_script
+from serai.app.demo.facts import expected_facts, problem_facts
+from serai.app.demo.steps import Edit, Step, read_script
 from serai.views.problems import ProblemRow
 
 TWO = "kind: A\nname: one\n---\nkind: A\nname: two\n"

@@ -4,8 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
-from serai.app.access_log import AccessLog
-from serai.app.request import shown_route
+from serai.app.client.access_log import AccessLog
+from serai.app.client.request import shown_route
 
 
 def line(**fields: str | int | None) -> str:

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from serai.api.problem import Problem
-from serai.app.http_client import Entry, HttpAnswer, HttpRequest, send
-from serai.app.proxy_protocol import proxy_header
+from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
+from serai.app.client.proxy_protocol import proxy_header
 from serai.echo import EchoEndpoint, Identity, echo
 
 HOST = (("Host", "cart.shop"),)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from serai.app.proxy_protocol import proxy_header
+from serai.app.client.proxy_protocol import proxy_header
 
 START = bytes.fromhex("0d0a0d0a000d0a515549540a")
 SPIFFE = "spiffe://cluster.local/ns/shop/sa/cart"

@@ -8,7 +8,7 @@ import pytest
 
 from serai.api.decode import decode
 from serai.api.meta import Key
-from serai.app.world import World
+from serai.app.core import Core
 from serai.model.settings import Settings
 from serai.trace import (
     Closed,
@@ -94,7 +94,7 @@ MANIFESTS = [
 
 @pytest.fixture(scope="module")
 def view() -> View:
-    world = World(Settings())
+    world = Core(Settings())
     objects = [decode(raw).object for raw in MANIFESTS]
     world.apply([each for each in objects if each is not None])
     return View(world.pipeline.attached, world.pipeline.translated)

@@ -9,7 +9,7 @@ import pytest
 from serai.api.meta import Key
 from serai.proto.envoy import Secret
 from serai.views.configuration import SECTIONS, as_json, configuration
-from serai.xds.body import resource
+from serai.xds.encode.body import resource
 from serai.xds.resource import ResourceType
 from unit.views.worlds import SHOP, state_of
 

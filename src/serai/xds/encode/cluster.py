@@ -9,8 +9,8 @@ from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
 from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
 from serai.proto.pool import pack
-from serai.xds.body import EDS, resource
-from serai.xds.endpoint import load_assignment
+from serai.xds.encode.body import EDS, resource
+from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
 _UNLIMITED = 2**32 - 1

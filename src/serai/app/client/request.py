@@ -12,8 +12,8 @@ import msgspec
 
 from serai import __version__
 from serai.api.problem import Problem
-from serai.app.access_log import AccessLine, AccessLog
-from serai.app.http_client import Entry, Headers, HttpAnswer, HttpRequest, send, shown
+from serai.app.client.access_log import AccessLine, AccessLog
+from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send, shown
 from serai.trace.request import Destination
 from serai.web.enter import Question, WayIn
 

@@ -12,7 +12,7 @@ import h11
 import msgspec
 
 from serai.api.problem import Problem
-from serai.app.proxy_protocol import Socket, proxy_header
+from serai.app.client.proxy_protocol import Socket, proxy_header
 
 _CHUNK = 64 * 1024
 _LARGEST_HEAD = 1024 * 1024

@@ -25,9 +25,9 @@ from serai.ir.route import RouteConfiguration as IrRoutes
 from serai.model.addresses import with_port
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.translate.names import INVALID_BACKEND
-from serai.xds.body import resource
-from serai.xds.listener import DESTINATION_HEADER
-from serai.xds.match import encode_match
+from serai.xds.encode.body import resource
+from serai.xds.encode.listener import DESTINATION_HEADER
+from serai.xds.encode.match import encode_match
 from serai.xds.resource import Resource, ResourceType
 
 _STATUS = {

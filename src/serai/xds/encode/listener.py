@@ -37,8 +37,8 @@ from serai.proto.envoy import (
 )
 from serai.proto.pool import pack
 from serai.translate.names import INVALID_BACKEND
-from serai.xds.body import ADS, resource
-from serai.xds.chain_matcher import chain_matcher
+from serai.xds.encode.body import ADS, resource
+from serai.xds.encode.chain_matcher import chain_matcher
 from serai.xds.resource import Resource, ResourceType
 
 DESTINATION_HEADER = "x-serai-destination"

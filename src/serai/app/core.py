@@ -1,4 +1,4 @@
-"""The pipeline, fed by batches of objects: what every mode has in common."""
+"""The pure core, fed by batches of objects: what every mode has in common."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Committed(msgspec.Struct, frozen=True):
     """Whether the pipeline's problems changed."""
 
 
-class World:
+class Core:
     """Applies batches, each as one commit, and says what changed."""
 
     def __init__(self, settings: Settings) -> None:

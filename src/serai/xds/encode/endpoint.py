@@ -7,7 +7,7 @@ from typing import Any
 
 from serai.ir.cluster import ClusterEndpoints, Endpoint, Locality
 from serai.proto.envoy import ClusterLoadAssignment
-from serai.xds.body import resource
+from serai.xds.encode.body import resource
 from serai.xds.resource import Resource, ResourceType
 
 

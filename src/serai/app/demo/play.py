@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from serai.api.problem import Problem
-from serai.app.demo_files import Copy, Example, copied
-from serai.app.demo_stage import Played, Stage
-from serai.app.demo_steps import Script, Step, read_script
+from serai.app.demo.files import Copy, Example, copied
+from serai.app.demo.stage import Played, Stage
+from serai.app.demo.steps import Script, Step, read_script
 from serai.app.standalone import Options, Standalone, standalone
 from serai.envoy.event import EnvoyStatus
 from serai.web.server import WebServer

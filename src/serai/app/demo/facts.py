@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from serai.api.problem import Problem
-from serai.app.demo_steps import Step
-from serai.app.request import Outcome
+from serai.app.client.request import Outcome
+from serai.app.demo.steps import Step
 from serai.trace.outcome import Answered, Forwarded, Redirected
 from serai.trace.resolve import Unresolved
 from serai.views.problems import ProblemRow

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from serai.api.problem import Problem
-from serai.app.demo_stand_ins import stand_ins
-from serai.app.world import World
+from serai.app.core import Core
+from serai.app.demo.stand_ins import stand_ins
 from serai.envoy.listening import who_listens
 from serai.model.settings import Settings
 from serai.sources.folder import FolderSource
@@ -48,7 +48,7 @@ class Copy(msgspec.Struct, frozen=True):
 
 def examples() -> dict[str, Example]:
     """All examples that have a demo, by name: of the checkout, else those installed with Serai."""
-    checkout, installed = _HERE.parents[3] / "examples", _HERE.parents[1] / "examples"
+    checkout, installed = _HERE.parents[4] / "examples", _HERE.parents[2] / "examples"
     root = checkout if (checkout.parent / "pyproject.toml").exists() else installed
     found = (
         Example(name, root / name, steps)
@@ -115,7 +115,7 @@ def _held(copy: Copy) -> tuple[str, ...]:
 
 def _sockets(copy: Copy) -> set[Socket]:
     """Where Envoys and echo servers are going to listen."""
-    world = World(copy.settings)
+    world = Core(copy.settings)
     world.apply(FolderSource([copy.folder]).scan().changed.values())
     listeners = (row for _, row in world.pipeline.translated.listeners.items())
     wanted = {(address, row.port) for row in listeners for address in row.addresses}

@@ -13,7 +13,9 @@ from typing import Self
 import msgspec
 
 from serai.api.problem import Problem
-from serai.app.demo_facts import (
+from serai.app.client.http import send
+from serai.app.client.request import Asked, ask_often, entry, http_request
+from serai.app.demo.facts import (
     NONE,
     Facts,
     echoed,
@@ -22,10 +24,8 @@ from serai.app.demo_facts import (
     of_unresolved,
     problem_facts,
 )
-from serai.app.demo_stand_ins import StandIns
-from serai.app.demo_steps import Edit, Step
-from serai.app.http_client import send
-from serai.app.request import Asked, ask_often, entry, http_request
+from serai.app.demo.stand_ins import StandIns
+from serai.app.demo.steps import Edit, Step
 from serai.app.standalone import Change, Standalone
 from serai.trace.resolve import Unresolved
 from serai.trace.view import View
@@ -125,7 +125,7 @@ class Stage:
         return found
 
     def _way(self, step: Step) -> WayIn | Unresolved:
-        pipeline = self.instance.world.pipeline
+        pipeline = self.instance.core.pipeline
         statuses = self.instance.fleet.statuses() if self.instance.fleet else ()
         logs = {status.gateway: status.access_log for status in statuses}
         return way_in(View(pipeline.attached, pipeline.translated), _asked(step).question, logs)
@@ -135,7 +135,7 @@ class Stage:
 
     async def _stand_in(self) -> None:
         """Echo servers for the endpoints that have none yet."""
-        await self._stand_ins.stand_in(self.instance.world.pipeline)
+        await self._stand_ins.stand_in(self.instance.core.pipeline)
 
     async def _arrival(self, step: Step, expected: Facts, began: float) -> float | None:
         """Ask until as many answers in a row as the step wants are as expected.
