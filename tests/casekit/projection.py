@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from casekit.case import Stage
+from serai.api.gateway import ParentReference
 from serai.api.meta import Condition, Key
 from serai.ir.cluster import Endpoint
 from serai.ir.listener import Handling, NamedRoutes, ScopedRoutes
@@ -148,12 +149,15 @@ def _status(status: Status) -> dict[str, Any]:
                 },
             }
         case RouteStatus(parents):
-            return {
-                f"{each.parent_ref.kind} {each.parent_ref.name}": _conditions(each.conditions)
-                for each in parents
-            }
+            return {_parent(each.parent_ref): _conditions(each.conditions) for each in parents}
         case other:
             return {"conditions": _conditions(other.conditions)}
+
+
+def _parent(parent: ParentReference) -> str:
+    section = f"/{parent.section_name}" if parent.section_name else ""
+    port = f":{parent.port}" if parent.port else ""
+    return f"{parent.kind} {parent.name}{section}{port}"
 
 
 def _conditions(conditions: tuple[Condition, ...]) -> list[str]:

@@ -67,9 +67,12 @@ def gateway_statuses(
 
 
 def _attached_routes(reader: Reader, attached: Attached, state: ListenerState) -> int:
+    """How many routes, each once however many of its parentRefs lead here."""
     if state.role is Role.WAYPOINT:
-        return len(reader.members(attached.on_waypoint, state.key.gateway))
-    return len(reader.members(attached.on_listener, state.key))
+        found = reader.members(attached.on_waypoint, state.key.gateway)
+    else:
+        found = reader.members(attached.on_listener, state.key)
+    return len({each.route for each in found})
 
 
 class _Report(msgspec.Struct, frozen=True):
