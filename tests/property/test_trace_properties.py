@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from property.worlds import HOSTS, PORTS, VIPS, Raw, built, worlds
+from property.bodies import HOSTS, PORTS, VIPS, Raw
+from property.worlds import built, worlds
 from serai.api.meta import Key, Object
 from serai.app.world import World
 from serai.model.settings import Settings

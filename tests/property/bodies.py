@@ -1,0 +1,336 @@
+"""What may stand in a manifest of each kind, from so few names that references and claims meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Raw = dict[str, Any]
+
+NAMESPACES = ("blue", "red")
+NAMES = ("x", "y")
+HOSTS = ("one.example", "two.example", "*.wild.example", "x.blue.svc.cluster.local")
+VIPS = ("240.0.0.1", "240.0.0.2", "127.66.0.1", "fd00::1", "240.0.0.0/24")
+ADDRESSES = ("127.1.0.1", "127.1.0.2", "fd01::1")
+APPS = ("a", "b")
+PORTS = (80, 90)
+GATEWAY_API = "gateway.networking.k8s.io"
+ISTIO = "networking.istio.io"
+
+_GATEWAY_PORTS = {
+    (namespace, name): 20000 + 10 * number
+    for number, (namespace, name) in enumerate((a, b) for a in NAMESPACES for b in NAMES)
+}
+
+
+def _maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Raw]:
+    """A map of which any field may be missing."""
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def _few(of: st.SearchStrategy[Any], most: int = 2, least: int = 0) -> st.SearchStrategy[list[Any]]:
+    return st.lists(of, min_size=least, max_size=most)
+
+
+def _choice(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+waypoint_labels = _maybe(
+    **{
+        "istio.io/use-waypoint": _choice(*NAMES, "none"),
+        "istio.io/use-waypoint-namespace": _choice(*NAMESPACES),
+    }
+)
+few_waypoint_labels: st.SearchStrategy[Raw] = st.one_of(st.just({}), st.just({}), waypoint_labels)
+"""Most objects leave it to their Namespace."""
+workload_labels = _maybe(app=_choice(*APPS), tier=_choice("t"))
+ages = _maybe(creationTimestamp=_choice("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"))
+localities = _choice("", "r1", "r1/z1", "r2/z2/s2")
+
+namespaces = st.fixed_dictionaries({"labels": st.one_of(waypoint_labels, workload_labels)})
+nodes = st.fixed_dictionaries(
+    {
+        "labels": _maybe(
+            **{
+                "topology.kubernetes.io/region": _choice("r1", "r2"),
+                "topology.kubernetes.io/zone": _choice("z1"),
+            }
+        )
+    }
+)
+
+
+def _ports(number: str, target: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Raw]]:
+    entry = st.fixed_dictionaries(
+        {
+            number: _choice(*PORTS),
+            "name": _choice("http", "http-2", "tcp", "other"),
+            "targetPort": target,
+        }
+    )
+    unique = st.lists(entry, min_size=1, max_size=2, unique_by=lambda each: each[number])
+    return unique.filter(lambda ports: len({each["name"] for each in ports}) == len(ports))
+
+
+services = st.fixed_dictionaries(
+    {
+        "labels": few_waypoint_labels,
+        "spec": st.fixed_dictionaries(
+            {
+                "ports": _ports("port", _choice(8080, 8081, "web")),
+                "clusterIP": _choice(*VIPS[:3], "None"),
+            },
+            optional={
+                "selector": workload_labels,
+                "publishNotReadyAddresses": st.booleans(),
+            },
+        ),
+    }
+)
+
+endpoints = st.fixed_dictionaries(
+    {"address": _choice(*ADDRESSES)},
+    optional={
+        "ports": _maybe(http=_choice(8082)),
+        "weight": st.integers(0, 3),
+        "locality": localities,
+    },
+)
+
+
+def _entry_spec(raw: tuple[Any, ...]) -> Raw:
+    hosts, ports, vips, kind, inline, selector, export = raw
+    if kind != "NONE" and len(hosts) > 1:
+        # Bytes for several hosts are refused when decoded; HTTP and TLS tell them apart.
+        told = {"tcp": "TLS", "other": "HTTPS"}
+        ports = [{**port, "protocol": told.get(port["name"], "HTTP")} for port in ports]
+    named = {port["name"] for port in ports}
+    inline = [
+        {**each, "ports": {k: v for k, v in each.get("ports", {}).items() if k in named}}
+        for each in inline
+    ]
+    spec: Raw = {"hosts": hosts, "ports": ports, "addresses": vips, "exportTo": export}
+    match kind:
+        case "inline":
+            return {**spec, "resolution": "STATIC", "endpoints": inline}
+        case "selector":
+            return {**spec, "resolution": "STATIC", "workloadSelector": {"labels": selector}}
+        case "NONE":
+            return {**spec, "resolution": "NONE"}
+        case _:
+            plain = [host for host in hosts if "*" not in host] or ["plain.example"]
+            vips = [vip for vip in vips if "/" not in vip]
+            return {**spec, "hosts": plain, "addresses": vips, "resolution": kind}
+
+
+service_entries = st.fixed_dictionaries(
+    {
+        "labels": few_waypoint_labels,
+        "spec": st.tuples(
+            st.lists(_choice(*HOSTS), min_size=1, max_size=2, unique=True),
+            _ports("number", _choice(8080)),
+            st.lists(_choice(*VIPS), max_size=2, unique=True),
+            _choice("inline", "selector", "DNS", "DNS_ROUND_ROBIN", "NONE"),
+            _few(endpoints),
+            st.fixed_dictionaries({"app": _choice(*APPS)}),
+            _choice([], ["."], ["red"], ["*"]),
+        ).map(_entry_spec),
+    }
+)
+
+workload_entries = st.fixed_dictionaries(
+    {
+        "labels": workload_labels,
+        "annotations": _maybe(**{"proxy.istio.io/health-checks-enabled": _choice("true")}),
+        "spec": endpoints,
+        "status": _maybe(
+            conditions=st.just([{"type": "Healthy", "status": "True"}]),
+        ),
+    }
+)
+
+pods = st.fixed_dictionaries(
+    {
+        "labels": workload_labels,
+        "spec": st.fixed_dictionaries(
+            {
+                "containers": st.just(
+                    [{"name": "c", "ports": [{"name": "web", "containerPort": 8083}]}]
+                ),
+            },
+            optional={"nodeName": _choice(*NAMES)},
+        ),
+        "status": st.fixed_dictionaries(
+            {"podIP": _choice(*ADDRESSES)},
+            optional={
+                "conditions": st.just([{"type": "Ready", "status": "False"}]),
+                "phase": _choice("Running", "Succeeded"),
+            },
+        ),
+    }
+)
+
+endpoint_slices = st.fixed_dictionaries(
+    {
+        "labels": _maybe(**{"kubernetes.io/service-name": _choice(*NAMES)}),
+        "addressType": st.just("IPv4"),
+        "ports": st.just([{"name": "http", "port": 8080}]),
+        "endpoints": _few(
+            st.fixed_dictionaries(
+                {"addresses": st.just(["127.1.0.3"])},
+                optional={
+                    "conditions": _maybe(ready=st.booleans()),
+                    "nodeName": _choice(*NAMES),
+                },
+            )
+        ),
+    }
+)
+
+gateway_classes = st.fixed_dictionaries(
+    {
+        "labels": _maybe(**{"istio.io/waypoint-for": _choice("service", "workload")}),
+        "spec": st.fixed_dictionaries(
+            {"controllerName": _choice("serai.dev/gateway-controller", "example.com/other")}
+        ),
+    }
+)
+
+allowed_routes = _choice(
+    {},
+    {"namespaces": {"from": "All"}},
+    {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"tier": "t"}}}},
+    {"kinds": [{"kind": "GRPCRoute"}]},
+)
+
+
+def gateways(namespace: str, name: str) -> st.SearchStrategy[Raw]:
+    """Gateways of one name, on ports that no other name has."""
+    port = _GATEWAY_PORTS[namespace, name]
+    listener = st.fixed_dictionaries(
+        {
+            "port": _choice(port, port + 1),
+            "protocol": _choice("HTTP", "HTTP", "TCP"),
+            "allowedRoutes": allowed_routes,
+        },
+        optional={"hostname": _choice("one.example", "*.example")},
+    )
+    mesh = st.fixed_dictionaries(
+        {
+            "name": st.just("mesh"),
+            "port": st.just(port),
+            "protocol": _choice("istio.io/PROXY", "HBONE"),
+            "allowedRoutes": allowed_routes,
+        }
+    )
+    edge = _few(listener, most=3).map(
+        lambda found: [{**each, "name": f"l{number}"} for number, each in enumerate(found)]
+    )
+    return st.fixed_dictionaries(
+        {
+            "labels": _maybe(**{"istio.io/waypoint-for": _choice("service", "none")}),
+            "spec": st.fixed_dictionaries(
+                {
+                    "gatewayClassName": _choice("serai", "serai-waypoint", *NAMES),
+                    "listeners": st.one_of(_few(mesh, most=1), edge),
+                },
+                optional={"addresses": st.just([{"value": "127.0.0.9"}])},
+            ),
+        }
+    )
+
+
+references = st.one_of(
+    _maybe(name=_choice(*NAMES), namespace=_choice(*NAMESPACES), port=_choice(*PORTS)),
+    _maybe(name=_choice(*NAMES), namespace=_choice(*NAMESPACES), port=_choice(*PORTS)).map(
+        lambda raw: {**raw, "group": ISTIO, "kind": "ServiceEntry"}
+    ),
+    _maybe(name=_choice(*HOSTS), port=_choice(*PORTS)).map(
+        lambda raw: {"name": HOSTS[0], **raw, "group": ISTIO, "kind": "Hostname"}
+    ),
+).map(lambda raw: {"name": "x", **raw})
+
+backend_refs = st.tuples(references, _maybe(weight=st.integers(0, 3))).map(
+    lambda parts: {"port": 80, **parts[0], **parts[1]}
+)
+
+parent_refs = st.one_of(
+    _maybe(sectionName=_choice("l0", "mesh")).map(
+        lambda raw: {"namespace": "blue", **raw, "kind": "Gateway", "group": GATEWAY_API}
+    ),
+    references.map(lambda raw: {"group": "", "kind": "Service", **raw}),
+).flatmap(lambda raw: _choice(*NAMES).map(lambda name: {"name": name, **raw}))
+
+filters = _choice(
+    [],
+    [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-a"]}}],
+    [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}],
+    [{"type": "ExtensionRef", "extensionRef": {"group": "g", "kind": "K", "name": "n"}}],
+)
+
+rules = st.fixed_dictionaries(
+    {
+        "matches": _few(
+            _maybe(
+                path=_choice(
+                    {"value": "/a"},
+                    {"type": "Exact", "value": "/b"},
+                    {"type": "RegularExpression", "value": "/[a"},
+                ),
+                method=_choice("GET"),
+            )
+        ),
+        "filters": filters,
+    },
+    optional={"backendRefs": _few(backend_refs)},
+)
+
+http_routes = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {
+                "parentRefs": st.lists(parent_refs, min_size=1, max_size=2),
+                "rules": _few(rules, least=1),
+            },
+            optional={"hostnames": _few(_choice("one.example", "*.example", "a.one.example"))},
+        )
+    }
+)
+
+grants = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {
+                "from": st.just(
+                    [
+                        {"group": GATEWAY_API, "kind": "HTTPRoute", "namespace": namespace}
+                        for namespace in NAMESPACES
+                    ]
+                ),
+                "to": _choice(
+                    [{"group": "", "kind": "Service"}],
+                    [{"group": ISTIO, "kind": "ServiceEntry", "name": "x"}],
+                ),
+            }
+        )
+    }
+)
+
+data = st.fixed_dictionaries({"data": st.just({"k": "dg=="})})
+
+BODIES: dict[str, st.SearchStrategy[Raw]] = {
+    "Namespace": namespaces,
+    "Node": nodes,
+    "Service": services,
+    "Pod": pods,
+    "Secret": data,
+    "ConfigMap": data,
+    "EndpointSlice": endpoint_slices,
+    "GatewayClass": gateway_classes,
+    "HTTPRoute": http_routes,
+    "ReferenceGrant": grants,
+    "ServiceEntry": service_entries,
+    "WorkloadEntry": workload_entries,
+}
