@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from property.bodies import HOSTS, PORTS, VIPS, Raw
 from property.worlds import built, worlds
 from serai.api.meta import Key, Object
-from serai.app.world import World
+from serai.app.core import Core
 from serai.model.settings import Settings
 from serai.trace import Forwarded, Trace, TraceRequest, Unresolved, View, lines, resolve, trace
 
@@ -33,7 +33,7 @@ headers = st.lists(st.tuples(st.sampled_from(["x-a", "Host", "x_b"]), st.text(ma
 
 
 def view_of(objects: list[Object]) -> View:
-    world = World(Settings())
+    world = Core(Settings())
     world.apply(objects)
     return View(world.pipeline.attached, world.pipeline.translated)
 

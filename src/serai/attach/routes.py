@@ -151,14 +151,16 @@ def _to_service(
         why = capture.verdict.message if capture else ""
         message = f"{service.key} is not captured by a waypoint: {why}"
         return Attachment(parent, refused("NoMatchingParent", message))
-    ports = [
-        port.number
+    asked = [
+        port
         for port in service.ports
         if parent.port in {None, port.number} and parent.section_name in {None, port.name}
     ]
+    ports = [port.number for port in asked if port.protocol.is_http]
     if not ports:
-        message = f"{service.key} has no port {_asked(parent)}"
-        return Attachment(parent, refused("NoMatchingParent", message))
+        spoken = ", ".join(f"{port.number} speaks {port.protocol}" for port in asked)
+        why = f"has no port {_asked(parent)}" if not asked else f"has no HTTP there: {spoken}"
+        return Attachment(parent, refused("NoMatchingParent", f"{service.key} {why}"))
     everywhere = parent.port is None and parent.section_name is None
     own = key.namespace in {service.key.namespace, waypoint.namespace}
     clients = "" if own or parents.grants.permits(reader, key, service.key) else key.namespace
