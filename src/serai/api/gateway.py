@@ -29,7 +29,7 @@ class RouteNamespaces(Struct, frozen=True):
     selector: LabelSelector | None = None
 
 
-class RouteGroupKind(Struct, frozen=True):
+class RouteGroupKind(Struct, frozen=True, omit_defaults=False):
     """allowedRoutes.kinds[]."""
 
     kind: str
@@ -53,7 +53,7 @@ class Listener(Struct, frozen=True):
     allowed_routes: AllowedRoutes = AllowedRoutes()
 
 
-class GatewayAddress(Struct, frozen=True):
+class GatewayAddress(Struct, frozen=True, omit_defaults=False):
     """Gateway.spec.addresses[]."""
 
     value: str = ""
@@ -74,7 +74,7 @@ class Gateway(Object, frozen=True):
     spec: GatewaySpec
 
 
-class ParentReference(Struct, frozen=True):
+class ParentReference(Struct, frozen=True, omit_defaults=False):
     """HTTPRoute.spec.parentRefs[]."""
 
     name: str

@@ -62,7 +62,7 @@ class LabelSelector(Struct, frozen=True):
     match_expressions: tuple[LabelSelectorRequirement, ...] = ()
 
 
-class Condition(Struct, frozen=True):
+class Condition(Struct, frozen=True, omit_defaults=False):
     """One entry of status.conditions."""
 
     type: str

@@ -150,7 +150,7 @@ def _statuses(
         class_statuses(graph, inputs.gateway_classes),
         gateway_statuses(graph, inputs.gateways, attached, refusals),
         route_statuses(graph, inputs.http_routes, attached, refusals),
-        service_statuses(graph, attached.captures),
+        service_statuses(graph, attached.captures, attached.catalog.services),
     )
     return Union(graph, "statuses", parts)
 

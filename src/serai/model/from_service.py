@@ -25,6 +25,7 @@ def service_from_service(service: core.Service, cluster_domain: str) -> Service:
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels),
         created=meta.creation_timestamp or "",
+        generation=meta.generation,
         exported_to=(".",),
         rank=0,
     )

@@ -38,6 +38,7 @@ def service_from_serviceentry(entry: ServiceEntry) -> Service:
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels),
         created=meta.creation_timestamp or "",
+        generation=meta.generation,
         exported_to=spec.export_to or ("*",),
     )
 

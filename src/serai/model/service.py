@@ -93,6 +93,8 @@ class Service(Value, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
     waypoint: WaypointLabels | None = None
     created: str = ""
+    generation: int = 1
+    """Of the object as it was written."""
     exported_to: tuple[str, ...] = ("*",)
     """Namespaces that may send to it by host; `*` for all, `.` for its own."""
     aliases: tuple[str, ...] = ()

@@ -5,6 +5,10 @@ Times of transition are added by whoever writes them; here nothing knows what ti
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from serai.api.gateway import GatewayAddress, ParentReference, RouteGroupKind
 from serai.api.meta import Condition, Struct
 from serai.attach.verdict import Verdict
@@ -48,6 +52,18 @@ class ConditionsStatus(Struct, frozen=True):
 
 
 Status = GatewayStatus | RouteStatus | ConditionsStatus
+
+
+def written(status: Status) -> dict[str, Any]:
+    """A status as it is written back: with its defaults, as an API server has filled them in."""
+    plain: dict[str, Any] = _without_nulls(msgspec.to_builtins(status))
+    return plain
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def condition(kind: str, verdict: Verdict, generation: int) -> Condition:

@@ -11,6 +11,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.proto.json import to_json
 from serai.proto.pool import message
+from serai.status.values import written
 from serai.views.pipeline import Pipeline
 from serai.views.problems import problem_rows
 from serai.views.row import object_name
@@ -71,7 +72,7 @@ def configuration(
 def statuses(pipeline: Pipeline) -> dict[str, Any]:
     """The status of each object, as it is written back, by ``Kind/namespace/name``."""
     found = {object_name(key): status for key, status in pipeline.statuses.items()}
-    return {name: msgspec.to_builtins(found[name]) for name in sorted(found)}
+    return {name: written(found[name]) for name in sorted(found)}
 
 
 def resources_of(pipeline: Pipeline) -> dict[tuple[Key, ResourceType], list[Resource]]:
