@@ -15,6 +15,7 @@ from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.offline import located
 from serai.app.ports import PortGate
+from serai.app.refused import Refused
 from serai.attach.gateways import Proxy
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -112,7 +113,8 @@ class Standalone:
         self.on_change: Callable[[Change], None] = lambda _: None
         self._gate = PortGate(self._own_pids)
         self._counts = Counts()
-        self._rejected: dict[Key, dict[ResourceKey, Refusal]] = {}
+        binary = fleet.binary if fleet is not None else None
+        self._refused = Refused(binary, self._resource, self._tell_refusals)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
         self._kept: _Addresses = {}
@@ -154,6 +156,7 @@ class Standalone:
         if self.fleet is not None:
             await self.fleet.stop(drain=drain)
         await self.server.stop()
+        await self._refused.stop()
         self.instance.release(keep_logs=self.fleet is not None and self.fleet.had_deaths)
 
     def problems(self) -> tuple[Problem, ...]:
@@ -166,7 +169,7 @@ class Standalone:
         envoys = self.fleet.statuses() if self.fleet is not None else ()
         facts = Facts(
             live=True,
-            clients=client_states(self.server.clients(), self._rejected),
+            clients=client_states(self.server.clients(), self._refused.all()),
             counts=self._counts,
             envoys=tuple(
                 EnvoyState(
@@ -246,12 +249,10 @@ class Standalone:
             self._kept = kept
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
-        proxy = Key("Gateway", *name.split("/", 1))
-        self._rejected[proxy] = {
-            key: Refusal(key, each.message, each.origins) for key, each in found.items()
-        }
-        self._tell_refusals(proxy)
-        self.on_change(Change(Batch(), Committed({}, (), problems=True)))
+        self._refused.change(Key("Gateway", *name.split("/", 1)), found)
+
+    def _resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
+        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, key))
 
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
@@ -266,15 +267,18 @@ class Standalone:
             for (other, key), each in self._gate.held.items()
             if other == proxy
         }
-        wanted = {**self._rejected.get(proxy, {}), **held}
+        wanted = {**self._refused.of(proxy), **held}
         table = self.core.pipeline.refusals
         for key in self._told.get(proxy, {}).keys() - wanted.keys():
             table.drop(SnapshotKey(proxy, key))
         for key, refusal in wanted.items():
             table.put(SnapshotKey(proxy, key), refusal)
+        if wanted == self._told.get(proxy, {}):
+            return
         self._told[proxy] = wanted
         self.core.commit()
         self.changes.tell()
+        self.on_change(Change(Batch(), Committed({}, (), problems=True)))
 
     def _listener(self, proxy: Key, key: ResourceKey) -> Listener | None:
         return self.core.pipeline.translated.listeners.row(Named(proxy, key.name))

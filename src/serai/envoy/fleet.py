@@ -45,7 +45,7 @@ class Fleet:
         on_event: Emit | None = None,
     ) -> None:
         """With `bind_life` no Envoy outlives this process, however it ends (tests, demos)."""
-        self._binary = binary
+        self.binary = binary
         self._instance = instance
         self._bound = binding(bind_life=bind_life)
         self._policy = policy or RestartPolicy()
@@ -119,7 +119,7 @@ class Fleet:
             spec,
             found=found,
             instance=self._instance,
-            binary=self._binary,
+            binary=self.binary,
             bound=self._bound,
             policy=self._policy,
             emit=self._emit,
