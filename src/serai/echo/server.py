@@ -9,13 +9,15 @@ import socket
 from typing import TYPE_CHECKING
 
 import msgspec
-import uvicorn
 
+from serai.asgi.serving import serving
 from serai.echo.http import http_app
 from serai.echo.tcp import EchoProtocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+
+    from starlette.types import ASGIApp
 
     from serai.echo.endpoint import EchoEndpoint
 
@@ -35,7 +37,7 @@ async def echo(endpoints: Iterable[EchoEndpoint]) -> AsyncIterator[tuple[EchoEnd
         ]
         http = [(endpoint, sock) for endpoint, sock in real if endpoint.mode == "http"]
         tcp = [(endpoint, sock) for endpoint, sock in real if endpoint.mode == "tcp"]
-        async with _http(http), _tcp(tcp):
+        async with serving(_answering(http), [sock for _, sock in http]), _tcp(tcp):
             yield tuple(endpoint for endpoint, _ in real)
 
 
@@ -49,39 +51,11 @@ def _listen(endpoint: EchoEndpoint) -> socket.socket:
         raise OSError(error.errno, words) from error
 
 
-@contextlib.asynccontextmanager
-async def _http(bound: list[tuple[EchoEndpoint, socket.socket]]) -> AsyncIterator[None]:
+def _answering(bound: list[tuple[EchoEndpoint, socket.socket]]) -> ASGIApp:
     by_address = {(each.address, each.port): each for each, _ in bound}
     by_port = {each.port: each for each, _ in bound}
-    config = uvicorn.Config(
-        # A wildcard socket is known by its port alone.
-        http_app(lambda address, port: by_address.get((address, port)) or by_port.get(port)),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        loop="none",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=False,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    sockets = [sock for _, sock in bound]
-    # Without uvicorn's own main loop, which would take the signals of the whole process.
-    await server.startup(sockets=sockets)
-    try:
-        yield
-    finally:
-        server.force_exit = True
-        for connection in server.server_state.connections:
-            connection.transport.abort()
-        await asyncio.sleep(0)  # the connections learn that they are lost
-        for task in server.server_state.tasks:
-            task.cancel()
-        await server.shutdown(sockets=sockets)
+    # A wildcard socket is known by its port alone.
+    return http_app(lambda address, port: by_address.get((address, port)) or by_port.get(port))
 
 
 @contextlib.asynccontextmanager

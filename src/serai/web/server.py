@@ -1,12 +1,13 @@
-"""Serves an ASGI application inside our own event loop."""
+"""The admin address: bound at once, so that it can be told, and served when there is something."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import socket
 
-import uvicorn
 from starlette.types import ASGIApp
+
+from serai.asgi.serving import serving
 
 
 class WebServer:
@@ -18,37 +19,13 @@ class WebServer:
         self._socket = socket.create_server((host, port), family=family)
         name = self._socket.getsockname()
         self.address = f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
-        self._server: uvicorn.Server | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._serving = contextlib.AsyncExitStack()
 
     async def start(self, app: ASGIApp) -> None:
         """Serve the application."""
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            loop="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-        )
-        config.load()
-        server = self._server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        # Its own `serve` would take the signals of the whole process.
-        await server.startup(sockets=[self._socket])
-        self._ticking = asyncio.create_task(server.main_loop())
+        await self._serving.enter_async_context(serving(app, [self._socket]))
 
     async def stop(self) -> None:
         """End all connections."""
-        if self._server is None or self._ticking is None:
-            self._socket.close()
-            return
-        self._server.force_exit = self._server.should_exit = True
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()
-        for task in list(self._server.server_state.tasks):
-            task.cancel()
-        await self._ticking
-        await self._server.shutdown(sockets=[self._socket])
+        await self._serving.aclose()
+        self._socket.close()

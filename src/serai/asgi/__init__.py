@@ -1,0 +1,1 @@
+"""HTTP served inside our own event loop, for every edge that answers requests."""
