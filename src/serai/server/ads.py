@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import grpc
+import msgspec
 import structlog
 
 from serai.server.client import BrokenProtocol, Client, ClientState
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
-from serai.xds.events import Cleared, Converged, Event, Rejected, Rejection
+from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.sotw import SotwStream
 from serai.xds.wire import (
@@ -53,6 +54,16 @@ RejectionsChanged = Callable[[str, Mapping[ResourceKey, Rejection]], None]
 _Client = Client[Any, Any]
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """Resources since the start, over all clients; one sent to two clients is two."""
+
+    pushed: int = 0
+    """Handed to a client's connection, each time that they were; what is taken away not."""
+    acknowledged: int = 0
+    rejected: int = 0
+    """Found to be what a client refuses, alone or in the last part of a response."""
+
+
 class AdsServer:
     """Serves what it was told every proxy should have, and follows what each client makes of it.
 
@@ -63,6 +74,9 @@ class AdsServer:
     def __init__(self, on_rejections: RejectionsChanged = lambda _, __: None) -> None:
         """`on_rejections` is told a proxy's rejections whenever their set changes."""
         self.on_rejections = on_rejections
+        self.on_clients: Callable[[], None] = lambda: None
+        """Called when a client comes, goes, has all that it should, or rejects something."""
+        self.counts = Counts()
         self._world = World()
         self._ready = False
         self._servers: list[grpc.aio.Server] = []
@@ -160,6 +174,7 @@ class AdsServer:
 
         async def write(response: Any) -> None:
             await context.write(encode(response))
+            self._count(pushed=len(response.resources))
 
         with self._connected(protocol, first.node) as client:
             await client.talk(decoded(), write)
@@ -172,6 +187,7 @@ class AdsServer:
         self._clients[node.cluster].append(client)
         log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=protocol)
         self._attach(client)
+        self._tell_of_clients()
         try:
             yield client
         finally:
@@ -181,6 +197,7 @@ class AdsServer:
                 self._unknown.discard(node.cluster)
             self._remember(node, stream.memory())
             log.info("xds.disconnected", proxy=node.cluster, node=node.id)
+            self._tell_of_clients()
 
     def _remember(self, node: Node, memory: Memory) -> None:
         if memory.rejections or memory.sets:
@@ -201,21 +218,41 @@ class AdsServer:
             log.warning("xds.unknown_gateway", proxy=proxy, node=client.node.id)
 
     def _happened(self, client: _Client, events: list[Event]) -> None:
+        node = client.node
         for event in events:
-            if isinstance(event, Rejected):
-                log.warning(
-                    "xds.rejected",
-                    proxy=client.node.cluster,
-                    node=client.node.id,
-                    type=event.key.type.value,
-                    name=event.key.name,
-                    message=event.rejection.message,
-                )
-            elif isinstance(event, Cleared):
-                log.info("xds.rejection_cleared", proxy=client.node.cluster, name=event.key.name)
-            elif not isinstance(event, Converged):
-                continue
-            self._report(client.node.cluster)
+            match event:
+                case Acknowledged(versions=versions):
+                    self._count(acknowledged=sum(1 for _, version in versions if version))
+                case Rejected(key, rejection):
+                    self._count(rejected=1)
+                    log.warning(
+                        "xds.rejected",
+                        proxy=node.cluster,
+                        node=node.id,
+                        type=key.type.value,
+                        name=key.name,
+                        message=rejection.message,
+                    )
+                case Cleared(key):
+                    log.info("xds.rejection_cleared", proxy=node.cluster, name=key.name)
+                case Converged():
+                    pass
+        if any(not isinstance(event, Acknowledged) for event in events):
+            self._report(node.cluster)
+            self._tell_of_clients()
+
+    def _count(self, *, pushed: int = 0, acknowledged: int = 0, rejected: int = 0) -> None:
+        counts = self.counts
+        self.counts = Counts(
+            counts.pushed + pushed, counts.acknowledged + acknowledged, counts.rejected + rejected
+        )
+
+    def _tell_of_clients(self) -> None:
+        try:
+            self.on_clients()
+        except Exception:
+            # Whatever is wrong with who listens, the clients must be served.
+            log.exception("xds.clients_not_told")
 
     def _report(self, proxy: str) -> None:
         """Tells the proxy's rejections if they differ from what was told last."""

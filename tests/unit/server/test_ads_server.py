@@ -17,7 +17,7 @@ from serai.proto.envoy import (
     DiscoveryRequest,
     DiscoveryResponse,
 )
-from serai.server.ads import SERVICE, AdsServer
+from serai.server.ads import SERVICE, AdsServer, Counts
 from serai.server.client import MAX_WAITING_REQUESTS
 from serai.xds.events import Rejection
 from serai.xds.resource import Resource, ResourceKey, ResourceType
@@ -205,6 +205,50 @@ async def test_whoever_fails_to_hear_of_a_rejection_harms_no_client(bench: Bench
     await peer.say(C, response_nonce=nonce, error_detail={"message": "no"})
     bench.server.publish(changes(plain("a", "2")))
     assert len((await peer.hear()).resources) == 1
+
+
+async def test_what_was_sent_taken_and_refused_is_counted(bench: Bench) -> None:
+    serving(bench, plain("a"), plain("b"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    await peer.say(C, response_nonce=(await peer.hear()).nonce)
+    await bench.until(lambda: bench.server.counts.acknowledged)
+    assert bench.server.counts == Counts(pushed=2, acknowledged=2)
+
+    bench.server.publish(changes(plain("a", "2")))
+    nonce = (await peer.hear()).nonce
+    await peer.say(C, response_nonce=nonce, error_detail={"message": "no"})
+    await bench.until(lambda: bench.server.counts.rejected)
+    assert bench.server.counts == Counts(pushed=3, acknowledged=2, rejected=1)
+
+    bench.server.publish({PROXY: {plain("b").key: None}})
+    await peer.say(C, response_nonce=(await peer.hear()).nonce)
+    await bench.until(lambda: bench.server.clients()[0].types[0].acked == 1)
+    assert bench.server.counts == Counts(pushed=3, acknowledged=2, rejected=1)
+
+
+async def test_who_watches_the_clients_hears_of_each_step(bench: Bench) -> None:
+    seen: list[tuple[int, int, int]] = []
+
+    def look() -> None:
+        types = [each for client in bench.server.clients() for each in client.types]
+        held = sum(each.acked for each in types)
+        seen.append((len(bench.server.clients()), held, sum(each.rejected for each in types)))
+
+    bench.server.on_clients = look
+    serving(bench, plain("a"))
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    nonce = (await peer.hear()).nonce
+    assert seen == [(1, 0, 0)], "it connected"
+    await peer.say(C, response_nonce=nonce)
+    await bench.until(lambda: (1, 1, 0) in seen)
+    bench.server.publish(changes(plain("a", "2")))
+    nonce = (await peer.hear()).nonce
+    await peer.say(C, response_nonce=nonce, error_detail={"message": "no"})
+    await bench.until(lambda: (1, 1, 1) in seen)
+    peer.call.cancel()
+    await bench.until(lambda: seen[-1] == (0, 0, 0))
 
 
 async def test_a_rejection_outlives_its_stream(bench: Bench) -> None:
