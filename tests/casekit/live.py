@@ -35,6 +35,7 @@ from serai.xds.resource import Resource, ResourceKey
 
 SECONDS = 10.0
 LOCAL = ("127.0.0.1", "::1")
+UNPRIVILEGED = 1024
 
 
 class LiveCase:
@@ -93,6 +94,10 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
     server, fleet = AdsServer(), Fleet(binary, instance, bind_life=True)
     endpoints = {each for stage in case.stages() for each in _endpoints(stage)}
     tls = {each for stage in case.stages() for each in _tls_endpoints(stage)}
+    for stage in case.stages():
+        for request in case.requests_at(stage.step):
+            speaking = tls if request.url.startswith("https:") else endpoints
+            speaking.update(_foreseen(stage, request))
     async with echo(sorted(endpoints - tls, key=str)), tls_echo(tls):
         try:
             await server.start(f"unix:{instance.xds_socket}")
@@ -209,6 +214,16 @@ def _endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
         for each in endpoints:
             addresses = (each.address,) if is_ip(each.address) else LOCAL
             yield from (EchoEndpoint(address, each.port) for address in addresses)
+
+
+def _foreseen(stage: Stage, request: Request) -> Iterator[EchoEndpoint]:
+    """Endpoints that no object lists: where callers go, or names that they ask for."""
+    for each in possible(follow(stage.view, request)):
+        host, _, port = (each.endpoint or "").rpartition(":")
+        if host and int(port) >= UNPRIVILEGED:
+            address = host.strip("[]")
+            addresses = (address,) if is_ip(address) else LOCAL
+            yield from (EchoEndpoint(each, int(port)) for each in addresses)
 
 
 def _tls_endpoints(stage: Stage) -> Iterator[EchoEndpoint]:

@@ -11,7 +11,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
 from serai.model.addresses import is_range
 from serai.model.protocol import Protocol
-from serai.model.service import Service, ServicePort
+from serai.model.service import Resolution, Service, ServicePort
 
 
 class FrontendKey(NamedTuple):
@@ -30,6 +30,7 @@ class Frontend(Value, frozen=True):
     hosts: tuple[str, ...]
     addresses: tuple[str, ...]
     port: ServicePort
+    resolution: Resolution
     precedence: tuple[int, str, str, str, str]
 
 
@@ -69,7 +70,12 @@ def frontends(
             for port in service.ports:
                 if port.protocol is not Protocol.UDP:
                     name = FrontendKey(waypoint, key, port.number, host)
-                    yield name, Frontend(name, hosts, addresses, port, service.precedence)
+                    yield (
+                        name,
+                        Frontend(
+                            name, hosts, addresses, port, service.resolution, service.precedence
+                        ),
+                    )
 
     return Derived(graph, "frontends", captures, rows)
 

@@ -10,6 +10,7 @@ from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
+from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution, Service
 from serai.translate.collections import Attached
 from serai.translate.compiled import SENDABLE
@@ -29,7 +30,8 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
             return
         service = reader.get(attached.catalog.services, key)
         if service is not None:
-            yield from (keyed(problem) for problem in _in_vain(service))
+            found = _in_vain(service, standalone=attached.settings.standalone)
+            yield from (keyed(problem) for problem in found)
 
     return Derived(graph, "problems of capture", attached.captures, rows)
 
@@ -44,7 +46,7 @@ def _not_captured(key: Key, capture: Capture) -> Problem:
     )
 
 
-def _in_vain(service: Service) -> Iterator[Problem]:
+def _in_vain(service: Service, *, standalone: bool) -> Iterator[Problem]:
     if not service.addresses:
         yield Problem(
             code="SER0503",
@@ -65,6 +67,24 @@ def _in_vain(service: Service) -> Iterator[Problem]:
             key=service.key,
             path="spec.resolution",
         )
+    if service.resolution is Resolution.NONE and standalone:
+        yield from _unbound(service)
+
+
+def _unbound(service: Service) -> Iterator[Problem]:
+    for address in service.addresses:
+        if is_loopback(address.cidr) and not is_range(address.cidr):
+            yield Problem(
+                code="SER0509",
+                severity="warning",
+                message=f"address {address.cidr} lies on loopback and resolution is NONE, which"
+                " sends every connection on to the address it came for: listening there would"
+                " send it to the listener itself, so nothing does; only what comes by the PROXY"
+                " protocol is served",
+                remedy="Name the endpoints, with resolution STATIC.",
+                key=service.key,
+                path=f"spec.addresses {address.cidr}",
+            )
 
 
 def binding_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:

@@ -33,6 +33,8 @@ class Discovery(StrEnum):
     """Resolved by Envoy; every address is an endpoint of its own."""
     LOGICAL_DNS = "LOGICAL_DNS"
     """Resolved by Envoy; a new connection goes to the address of the moment."""
+    ORIGINAL_DST = "ORIGINAL_DST"
+    """Where the caller's connection was going: the restored destination's address."""
     INTERNAL = "INTERNAL"
     """A listener inside the proxy itself."""
 
@@ -49,6 +51,8 @@ class Cluster(Value, frozen=True):
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
     internal_listener: str = ""
     """Of an INTERNAL cluster."""
+    port: int = 0
+    """Of an ORIGINAL_DST cluster, which keeps the address only."""
 
 
 class ClusterEndpoints(Value, frozen=True):

@@ -84,11 +84,11 @@ class EndpointLookup:
 def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator[Endpoint]:
     port = backend.port
     if not endpoints and backend.resolution in {Resolution.DNS, Resolution.DNS_ROUND_ROBIN}:
-        yield Endpoint(backend.key.host, _target(port))
+        yield Endpoint(backend.key.host, port.target_number)
     for endpoint in endpoints:
         named = backend.resolution is not Resolution.KNOWN
         if endpoint.address and (named or is_ip(endpoint.address)):
-            number = dict(endpoint.ports).get(port.name) or _target(port)
+            number = dict(endpoint.ports).get(port.name) or port.target_number
             yield Endpoint(endpoint.address, number, endpoint.weight, endpoint.locality)
 
 
@@ -116,10 +116,6 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
         if port.target is None and port.name in named:
             return named[port.name]
     return port.target or port.number
-
-
-def _target(port: ServicePort) -> int:
-    return port.target if isinstance(port.target, int) else port.number
 
 
 def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str]:

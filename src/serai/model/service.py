@@ -44,6 +44,11 @@ class ServicePort(Value, frozen=True):
     named_by_workload: bool = False
     """Whether a workload's own port of this port's name comes before `target`."""
 
+    @property
+    def target_number(self) -> int:
+        """The workloads' port where no workload says otherwise."""
+        return self.target if isinstance(self.target, int) else self.number
+
 
 class Slices(Value, frozen=True):
     """Endpoints from EndpointSlices; where there are none, from the Pods that a selector picks."""

@@ -124,4 +124,5 @@ def _facts(
         received_scheme=scheme,
         principal=request.principal if connection.identified else None,
         trust_domain=view.attached.settings.trust_domain,
+        way=request.way,
     )

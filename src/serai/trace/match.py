@@ -7,6 +7,7 @@ import re2
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
 from serai.ir.origin import Value
 from serai.trace.outcome import Headers
+from serai.trace.request import Way
 
 
 class Facts(Value, frozen=True):
@@ -22,6 +23,7 @@ class Facts(Value, frozen=True):
     """http or https, as x-forwarded-proto says, which Envoy adds where it is missing."""
     principal: str | None
     trust_domain: str
+    way: Way
 
     @property
     def bare_path(self) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from serai.attach.hostnames import covers
-from serai.ir.cluster import Discovery, Endpoint
+from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward
 from serai.ir.route import Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
-from serai.trace.request import TraceRequest
+from serai.trace.request import Destination, TraceRequest, Way
 from serai.trace.rewrite import rewritten, without_port
 from serai.trace.view import ProxyView
 
@@ -43,7 +43,9 @@ def sent_bytes(
     if inside is not None:
         forward = _by_server_name(inside, request, steps)
     clusters = forward.clusters
-    shares = tuple(_unread(_share(view, each, _total(clusters)), request) for each in clusters)
+    shares = tuple(
+        _unread(_share(view, each, _total(clusters), request.way), request) for each in clusters
+    )
     steps += [_step(share) for share in shares]
     if all(share.status is not None for share in shares):
         return Closed("no_endpoints", steps[-1].why)
@@ -57,18 +59,25 @@ def _total(clusters: tuple[WeightedCluster, ...]) -> int:
     return sum(each.weight for each in clusters)
 
 
-def _share(view: ProxyView, weighted: WeightedCluster, total: int) -> Share:
+def _share(view: ProxyView, weighted: WeightedCluster, total: int, way: Way) -> Share:
     share = weighted.weight / total
     cluster = view.cluster(weighted.cluster) if weighted.cluster else None
     if cluster is None:
         return Share(share, weighted.cluster, status=weighted.status)
-    if cluster.discovery is Discovery.EDS:
-        found = view.endpoints(cluster.name)
-        endpoints = found.endpoints if found else ()
-    else:
-        endpoints = cluster.dns_endpoints
+    endpoints = _endpoints(view, cluster, way)
     status = None if endpoints else _UNAVAILABLE
     return Share(share, cluster.name, cluster.origin, endpoints, status)
+
+
+def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, ...]:
+    match cluster.discovery:
+        case Discovery.EDS:
+            found = view.endpoints(cluster.name)
+            return found.endpoints if found else ()
+        case Discovery.ORIGINAL_DST:
+            return (Endpoint(way.address, cluster.port),) if isinstance(way, Destination) else ()
+        case _:
+            return cluster.dns_endpoints
 
 
 def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:
@@ -113,7 +122,7 @@ def _http_share(
     facts: Facts,
     total: int,
 ) -> Share:
-    found = _share(view, weighted, total)
+    found = _share(view, weighted, total, facts.way)
     response = route.response_headers.then(weighted.response_headers)
     path = rewritten(facts.path, forward.rewrite_path, route)
     headers = mutated(facts.headers, route.request_headers.then(weighted.request_headers))

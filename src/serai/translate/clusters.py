@@ -21,6 +21,7 @@ _DISCOVERY = {
     Resolution.KNOWN: Discovery.EDS,
     Resolution.DNS: Discovery.DNS,
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
+    Resolution.NONE: Discovery.ORIGINAL_DST,
 }
 
 
@@ -119,7 +120,8 @@ class Clusters:
         if backend is None:
             return reader.get(self._internal, name)
         discovery = _DISCOVERY[backend.resolution]
-        resolved = discovery is not Discovery.EDS
+        resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
+        passed = discovery is Discovery.ORIGINAL_DST
         return Cluster(
             name=name,
             discovery=discovery,
@@ -127,6 +129,7 @@ class Clusters:
             alt_stat_name=names.alt_stat_name(backend.key),
             http2=backend.port.protocol.is_http2,
             dns_endpoints=reader.get(self._endpoints, backend.key) or () if resolved else (),
+            port=backend.port.target_number if passed else 0,
         )
 
     def _cluster_endpoints(

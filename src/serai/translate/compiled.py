@@ -22,7 +22,9 @@ from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.httproute import CompiledRoute, compile_route
 
-SENDABLE = frozenset({Resolution.KNOWN, Resolution.DNS, Resolution.DNS_ROUND_ROBIN})
+SENDABLE = frozenset(
+    {Resolution.KNOWN, Resolution.DNS, Resolution.DNS_ROUND_ROBIN, Resolution.NONE}
+)
 """Resolutions that there is a cluster for."""
 
 
@@ -61,7 +63,7 @@ def compiled_routes(
             if name is None:
                 message = f"{found.service} has a resolution that cannot be sent to yet"
                 return Invalid("UnsupportedProtocol", message)
-            return name
+            return _misled(reader, lookup, found, attachment) or name
 
         route = reader.get(routes, key.route)
         if route is None:
@@ -77,6 +79,30 @@ def compiled_routes(
 
 def _is_mesh(attachment: Attachment) -> bool:
     return any(isinstance(target, ServiceTarget) for target in attachment.targets)
+
+
+def _misled(
+    reader: Reader, lookup: Lookup, found: BackendKey, attachment: Attachment
+) -> Invalid | None:
+    """Why a route cannot send to a service whose callers have resolved it.
+
+    Its requests go to the address that the caller was connecting to, which is the service's own
+    only where the route's parent is that service.
+    """
+    backend = reader.get(lookup.catalog.backends, found)
+    if backend is None or backend.resolution is not Resolution.NONE:
+        return None
+    parents = [
+        each.service if isinstance(each, ServiceTarget) else None for each in attachment.targets
+    ]
+    if all(parent == found.service for parent in parents):
+        return None
+    return Invalid(
+        "UnsupportedProtocol",
+        f"{found.service} has resolution NONE: it is at the address that its caller was going to,"
+        " and here a caller was going elsewhere; only a route whose parent is that ServiceEntry"
+        " can send to it. Give it resolution STATIC or DNS",
+    )
 
 
 def _reference(source: Key, ref: HTTPBackendRef, trusted: str) -> Reference:

@@ -15,14 +15,18 @@ from serai.ir.cluster import Cluster, Discovery
 from serai.ir.listener import Listener, ServerName, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
-from serai.model.service import BackendKey
+from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 
 
 def tells_by_sni(frontend: Frontend) -> bool:
-    """Whether a port's connections are for one of several hosts, and say for which."""
-    return frontend.port.protocol.is_tls and len(frontend.hosts) > 1
+    """Whether a port's connections are for one of several hosts, and say for which.
+
+    Where the caller has resolved the host, all of them go where they were going.
+    """
+    resolved = frontend.resolution is Resolution.NONE
+    return frontend.port.protocol.is_tls and len(frontend.hosts) > 1 and not resolved
 
 
 def to_host(reader: Reader, attached: Attached, frontend: Frontend, host: str) -> TcpForward:

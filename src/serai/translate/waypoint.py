@@ -24,7 +24,7 @@ from serai.ir.listener import (
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Route, RouteConfiguration, Scope
 from serai.model.addresses import is_loopback, is_range
-from serai.model.service import BackendKey
+from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
@@ -197,6 +197,8 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
         bindable = attached.settings.standalone and not is_range(key.cidr)
         if frontend is None or not bindable or not is_loopback(key.cidr):
             return
+        if frontend.resolution is Resolution.NONE:
+            return  # who connected there would be sent there again, without end
         http = frontend.port.protocol.is_http
         handling: Handling = ScopedRoutes() if http else forward(reader, attached, frontend)
         name = names.loopback_listener(key.cidr, key.port)

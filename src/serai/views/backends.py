@@ -15,6 +15,7 @@ _DISCOVERY = {
     Resolution.KNOWN: Discovery.EDS,
     Resolution.DNS: Discovery.DNS,
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
+    Resolution.NONE: Discovery.ORIGINAL_DST,
 }
 
 

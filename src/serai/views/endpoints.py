@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.ir.cluster import Locality
-from serai.model.service import Backend
+from serai.model.service import Backend, Resolution
 from serai.views.backends import order
 from serai.views.health import RESOLVED, health_of, joined
-from serai.views.members import HOST_NAME, Member, Members
+from serai.views.members import CALLER, HOST_NAME, Member, Members
 from serai.views.row import Row, object_name
 from serai.views.state import EndpointHealth, State
 
@@ -61,7 +61,8 @@ def _resolved(
         if not seen:
             status = "resolved by Envoy"
             yield _row(state, backend, member, joined(member.address, member.port), status)
-    name = Member("", 0, HOST_NAME, ready=True)
+    source = CALLER if backend.resolution is Resolution.NONE else HOST_NAME
+    name = Member("", 0, source, ready=True)
     for each in seen:
         yield _row(state, backend, name, each.address, READY if each.healthy else _words(each))
 

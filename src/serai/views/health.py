@@ -10,7 +10,7 @@ from serai.views.members import HOST_NAME, INLINE, Member
 from serai.views.row import Row
 from serai.views.state import EndpointHealth, State
 
-RESOLVED = frozenset({Resolution.DNS, Resolution.DNS_ROUND_ROBIN})
+RESOLVED = frozenset({Resolution.DNS, Resolution.DNS_ROUND_ROBIN, Resolution.NONE})
 """Resolutions whose endpoints only Envoy knows."""
 
 

@@ -16,6 +16,8 @@ from serai.views.pipeline import Pipeline
 
 INLINE = "inline"
 HOST_NAME = "DNS"
+CALLER = "caller"
+"""It is where the caller was connecting to."""
 
 
 class Member(Value, frozen=True):

@@ -13,6 +13,7 @@ from serai.xds.encode.body import EDS, resource
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
+_BY_LOCALITY: dict[str, Any] = {"locality_weighted_lb_config": {}}
 _UNLIMITED = 2**32 - 1
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -25,7 +26,6 @@ def encode_cluster(cluster: IrCluster) -> Resource:
         connect_timeout=timedelta(seconds=5),
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
-        common_lb_config={"locality_weighted_lb_config": {}},
         circuit_breakers={"thresholds": [_thresholds(level) for level in ("DEFAULT", "HIGH")]},
         **_discovery(cluster),
         **_protocol(cluster),
@@ -36,8 +36,18 @@ def encode_cluster(cluster: IrCluster) -> Resource:
 def _discovery(cluster: IrCluster) -> dict[str, Any]:
     if cluster.discovery is Discovery.INTERNAL:
         return {"type": "STATIC", "load_assignment": _internal(cluster)}
+    if cluster.discovery is Discovery.ORIGINAL_DST:
+        return {
+            "type": "ORIGINAL_DST",
+            "lb_policy": "CLUSTER_PROVIDED",
+            "original_dst_lb_config": {"upstream_port_override": {"value": cluster.port}},
+        }
     if cluster.discovery is Discovery.EDS:
-        return {"type": "EDS", "eds_cluster_config": {"eds_config": EDS}}
+        return {
+            "type": "EDS",
+            "eds_cluster_config": {"eds_config": EDS},
+            "common_lb_config": _BY_LOCALITY,
+        }
     resolved = DnsCluster(
         respect_dns_ttl=True,
         dns_refresh_rate=timedelta(seconds=30),
@@ -51,6 +61,7 @@ def _discovery(cluster: IrCluster) -> dict[str, Any]:
     return {
         "cluster_type": {"name": "envoy.clusters.dns", "typed_config": pack(resolved)},
         "load_assignment": load_assignment(cluster.name, cluster.dns_endpoints),
+        "common_lb_config": _BY_LOCALITY,
     }
 
 
