@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -26,7 +27,7 @@ from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
 from serai.envoy.logfile import Tail
 from serai.envoy.state import Instance, claim
-from serai.model.addresses import is_ip, with_port
+from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
 from serai.server.ads import AdsServer
 from serai.trace import Trace
 from serai.trace.connection import listener_of
@@ -98,7 +99,8 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
         for request in case.requests_at(stage.step):
             speaking = tls if request.url.startswith("https:") else endpoints
             speaking.update(_foreseen(stage, request))
-    async with echo(sorted(endpoints - tls, key=str)), tls_echo(tls):
+    sockets = {each for stage in case.stages() for each in _sockets(stage)}
+    async with echo(sorted(endpoints - tls, key=str)), tls_echo(tls), socket_echo(sockets):
         try:
             await server.start(f"unix:{instance.xds_socket}")
             yield LiveCase(instance, server, fleet)
@@ -161,7 +163,7 @@ def _http(found: Trace) -> HttpRequest:
 def _named(found: Trace) -> dict[str, str]:
     """By the addresses that a name on loopback resolves to: the endpoint that was foreseen."""
     names = (each.endpoint or "" for each in possible(found))
-    written = (name.rpartition(":") for name in names if name)
+    written = (name.rpartition(":") for name in names if name and not is_socket(name))
     return {
         with_port(address, int(port)): f"{host}:{port}"
         for host, _, port in written
@@ -212,6 +214,8 @@ def _endpoints(stage: Stage) -> Iterator[EchoEndpoint]:
     found = stage.world.pipeline.attached.catalog.endpoints.items()
     for _, endpoints in found:
         for each in endpoints:
+            if is_socket(each.address):
+                continue
             addresses = (each.address,) if is_ip(each.address) else LOCAL
             yield from (EchoEndpoint(address, each.port) for address in addresses)
 
@@ -220,7 +224,7 @@ def _foreseen(stage: Stage, request: Request) -> Iterator[EchoEndpoint]:
     """Endpoints that no object lists: where callers go, or names that they ask for."""
     for each in possible(follow(stage.view, request)):
         host, _, port = (each.endpoint or "").rpartition(":")
-        if host and int(port) >= UNPRIVILEGED:
+        if host and port.isdecimal() and int(port) >= UNPRIVILEGED:
             address = host.strip("[]")
             addresses = (address,) if is_ip(address) else LOCAL
             yield from (EchoEndpoint(each, int(port)) for each in addresses)
@@ -258,6 +262,39 @@ async def tls_echo(endpoints: set[EchoEndpoint]) -> AsyncIterator[None]:
                 answer, endpoint.address, endpoint.port, ssl=context
             )
             servers.callback(server.close)
+        yield
+
+
+def _sockets(stage: Stage) -> Iterator[str]:
+    found = stage.world.pipeline.attached.catalog.endpoints.items()
+    for _, endpoints in found:
+        yield from (each.address for each in endpoints if is_socket(each.address))
+
+
+@contextlib.asynccontextmanager
+async def socket_echo(addresses: set[str]) -> AsyncIterator[None]:
+    """Servers on Unix sockets that say over HTTP which of them it reached."""
+    async with contextlib.AsyncExitStack() as servers:
+        for address in addresses:
+
+            async def answer(
+                reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str = address
+            ) -> None:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                method, path, *_ = head.split()
+                host = re.search(r"(?i)^host: (\S+)", head, re.MULTILINE)
+                told = {"endpoint": address, "headers": {}, "method": method, "path": path}
+                body = msgspec.json.encode(told | {"host": host[1] if host else ""})
+                length = f"content-length: {len(body)}"
+                writer.write(f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n".encode() + body)
+                writer.close()
+
+            path = address.removeprefix(SOCKET)
+            bound = f"\0{path[1:]}" if path.startswith("@") else path
+            server = await asyncio.start_unix_server(answer, bound)
+            servers.callback(server.close)
+            if not path.startswith("@"):
+                servers.callback(Path(path).unlink, missing_ok=True)
         yield
 
 

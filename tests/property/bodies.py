@@ -12,6 +12,7 @@ NAMESPACES = ("blue", "red")
 NAMES = ("x", "y")
 HOSTS = ("one.example", "two.example", "*.wild.example", "x.blue.svc.cluster.local")
 VIPS = ("240.0.0.1", "240.0.0.2", "127.66.0.1", "fd00::1", "240.0.0.0/24")
+SOCKET = "unix://@socket"
 ADDRESSES = ("127.1.0.1", "127.1.0.2", "fd01::1")
 APPS = ("a", "b")
 PORTS = (80, 90)
@@ -91,13 +92,22 @@ services = st.fixed_dictionaries(
 )
 
 endpoints = st.fixed_dictionaries(
-    {"address": _choice(*ADDRESSES)},
+    {"address": _choice(*ADDRESSES, SOCKET)},
     optional={
         "ports": _maybe(http=_choice(8082)),
         "weight": st.integers(0, 3),
         "locality": localities,
     },
 )
+
+
+def _inline(endpoint: Raw, named: set[str]) -> Raw:
+    """Only one port takes a socket, and only ports of these names can be mapped."""
+    if endpoint["address"] == SOCKET and len(named) == 1:
+        return {**endpoint, "ports": {}}
+    address = endpoint["address"].replace(SOCKET, ADDRESSES[0])
+    kept = {k: v for k, v in endpoint.get("ports", {}).items() if k in named}
+    return {**endpoint, "address": address, "ports": kept}
 
 
 def _entry_spec(raw: tuple[Any, ...]) -> Raw:
@@ -107,10 +117,7 @@ def _entry_spec(raw: tuple[Any, ...]) -> Raw:
         told = {"tcp": "TLS", "other": "HTTPS"}
         ports = [{**port, "protocol": told.get(port["name"], "HTTP")} for port in ports]
     named = {port["name"] for port in ports}
-    inline = [
-        {**each, "ports": {k: v for k, v in each.get("ports", {}).items() if k in named}}
-        for each in inline
-    ]
+    inline = [_inline(each, named) for each in inline]
     spec: Raw = {"hosts": hosts, "ports": ports, "addresses": vips, "exportTo": export}
     match kind:
         case "inline":
@@ -144,7 +151,7 @@ workload_entries = st.fixed_dictionaries(
     {
         "labels": workload_labels,
         "annotations": _maybe(**{"proxy.istio.io/health-checks-enabled": _choice("true")}),
-        "spec": endpoints,
+        "spec": endpoints.map(lambda each: _inline(each, set())),
         "status": _maybe(
             conditions=st.just([{"type": "Healthy", "status": "True"}]),
         ),

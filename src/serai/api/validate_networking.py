@@ -29,6 +29,9 @@ BY_HOST = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web", "https",
 """Protocols whose connections tell the host that they are meant for."""
 DYNAMIC = frozenset({"http", "http2", "grpc", "tls"})
 
+LONGEST_SOCKET = 107
+"""Bytes of a Unix socket's path.  Linux: unix(7); Envoy refuses longer ones."""
+
 USE_WAYPOINT = "istio.io/use-waypoint"
 ALLOCATE = "networking.istio.io/enable-autoallocate-ip"
 
@@ -216,7 +219,10 @@ def _export_to(namespaces: tuple[str, ...]) -> Iterator[Problem]:
 def _endpoint(path: str, endpoint: WorkloadEntrySpec, entry: ServiceEntry) -> Iterator[Problem]:
     by_name = entry.spec.resolution in ("DNS", "DNS_ROUND_ROBIN")
     yield from _workload(path, endpoint, allow_hostname=by_name)
-    if endpoint.address.startswith("unix://") and len(entry.spec.ports) != 1:
+    if endpoint.address.startswith("unix://") and by_name:
+        message = f"{path} is a Unix socket, which has no name that could be looked up"
+        yield clash(f"{path}.address", message, "Use resolution STATIC.")
+    elif endpoint.address.startswith("unix://") and len(entry.spec.ports) != 1:
         message = f"{path} is a Unix socket, which takes exactly one port in spec.ports"
         yield clash(f"{path}.address", message, "Use one port.")
     names = {port.name for port in entry.spec.ports}
@@ -253,8 +259,11 @@ def _address(path: str, spec: WorkloadEntrySpec, *, allow_hostname: bool) -> Ite
             yield unwise(path, message, "Give an address unless that is meant.")
     elif address.startswith("unix://"):
         socket = address.removeprefix("unix://")
-        if not socket.startswith(("/", "@")):
+        if not socket.startswith(("/", "@")) or len(socket) == 1:
             yield wrong(path, address, "a socket", "Use unix:///path or unix://@name.")
+        if len(socket.encode()) > LONGEST_SOCKET:
+            remedy = f"Use a path of at most {LONGEST_SOCKET} bytes."
+            yield wrong(path, address, "a socket that can be opened", remedy)
         if spec.ports:
             yield clash(path, f"{path} is a Unix socket, which has no ports", "Remove ports.")
     elif not is_ip(address) and not (allow_hostname and is_hostname(address)):

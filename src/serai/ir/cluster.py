@@ -16,10 +16,11 @@ class Locality(Value, frozen=True):
 
 
 class Endpoint(Value, frozen=True):
-    """An address to send to.  In a DNS cluster the address may be a name."""
+    """An address to send to: an IP address, or in a DNS cluster a name, or a Unix socket."""
 
     address: str
     port: int
+    """0 of a Unix socket."""
     weight: int = 1
     locality: Locality = Locality()
     healthy: bool = True

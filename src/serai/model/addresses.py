@@ -28,11 +28,21 @@ def is_ip(text: str) -> bool:
     return True
 
 
+SOCKET = "unix://"
+
+
+def is_socket(text: str) -> bool:
+    """Whether an address is a Unix socket: ``unix:///path``, or ``unix://@name`` (abstract)."""
+    return text.startswith(SOCKET)
+
+
 def is_loopback(text: str) -> bool:
     """Whether a canonical address or range lies on loopback."""
     return ip_interface(text).is_loopback
 
 
 def with_port(address: str, port: int) -> str:
-    """``address:port``, with brackets around IPv6, as Envoy prints it."""
+    """``address:port``, with brackets around IPv6, as Envoy prints it; a socket has no port."""
+    if is_socket(address):
+        return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -8,7 +8,7 @@ from serai.api.core import EndpointSlice
 from serai.api.meta import Key
 from serai.incremental import Index, Node, Reader
 from serai.ir.cluster import Endpoint, Locality
-from serai.model.addresses import is_ip
+from serai.model.addresses import is_ip, is_socket
 from serai.model.from_endpointslice import endpoints_from_slice
 from serai.model.service import (
     Backend,
@@ -87,7 +87,9 @@ def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator
         yield Endpoint(backend.key.host, port.target_number)
     for endpoint in endpoints:
         named = backend.resolution is not Resolution.KNOWN
-        if endpoint.address and (named or is_ip(endpoint.address)):
+        if is_socket(endpoint.address) and not named:
+            yield Endpoint(endpoint.address, 0, endpoint.weight, endpoint.locality)
+        elif endpoint.address and (named or is_ip(endpoint.address)):
             number = dict(endpoint.ports).get(port.name) or port.target_number
             yield Endpoint(endpoint.address, number, endpoint.weight, endpoint.locality)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serai.api.networking import ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
 from serai.model import locality, protocol
-from serai.model.addresses import canonical
+from serai.model.addresses import canonical, is_socket
 from serai.model.service import (
     Address,
     Inline,
@@ -66,8 +66,9 @@ def _port(port: ServiceEntryPort) -> ServicePort:
 
 
 def _endpoint(endpoint: WorkloadEntrySpec) -> InlineEndpoint:
+    written = endpoint.address
     return InlineEndpoint(
-        address=canonical(endpoint.address) or endpoint.address.lower(),
+        address=written if is_socket(written) else canonical(written) or written.lower(),
         ports=tuple(sorted(endpoint.ports.items())),
         weight=endpoint.weight or 1,
         locality=(

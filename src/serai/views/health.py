@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from serai.model.addresses import is_socket
 from serai.model.service import Backend, Resolution
 from serai.views.members import HOST_NAME, INLINE, Member
 from serai.views.row import Row
@@ -52,6 +53,8 @@ def sources(members: Iterable[Member]) -> tuple[str, ...]:
 
 def joined(address: str, port: int) -> str:
     """``ip:port``, as Envoy writes it; only the address where there is no port."""
+    if is_socket(address):
+        return address
     shown = f"[{address}]" if ":" in address else address
     return f"{shown}:{port}" if port else shown
 

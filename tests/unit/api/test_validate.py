@@ -78,6 +78,30 @@ TCP = {"number": 5432, "name": "db", "protocol": "TCP"}
         ),
         ({"resolution": "STATIC", "endpoints": [{}]}, errors("spec.endpoints[0].address")),
         (
+            {"resolution": "DNS", "ports": [HTTP], "endpoints": [{"address": "unix:///run/a"}]},
+            errors("spec.endpoints[0].address"),
+        ),
+        (
+            {"resolution": "STATIC", "ports": [HTTP], "endpoints": [{"address": "unix://@"}]},
+            errors("spec.endpoints[0].address"),
+        ),
+        (
+            {
+                "resolution": "STATIC",
+                "ports": [HTTP],
+                "endpoints": [{"address": f"unix:///{'a' * 107}"}],
+            },
+            errors("spec.endpoints[0].address"),
+        ),
+        (
+            {
+                "resolution": "STATIC",
+                "ports": [HTTP],
+                "endpoints": [{"address": f"unix:///{'a' * 106}"}],
+            },
+            [],
+        ),
+        (
             {"resolution": "STATIC", "endpoints": [{"network": "n"}]},
             warnings("spec.endpoints[0].address"),
         ),

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from serai.ir.cluster import ClusterEndpoints, Endpoint, Locality
+from serai.model.addresses import SOCKET, is_socket
 from serai.proto.envoy import ClusterLoadAssignment
 from serai.xds.encode.body import resource
 from serai.xds.resource import Resource, ResourceType
@@ -43,16 +44,18 @@ def _locality(locality: Locality, endpoints: list[Endpoint]) -> dict[str, Any]:
         "load_balancing_weight": {"value": sum(each.weight for each in endpoints)},
         "lb_endpoints": [
             {
-                "endpoint": {
-                    "address": {
-                        "socket_address": {"address": each.address, "port_value": each.port}
-                    }
-                },
+                "endpoint": {"address": _address(each)},
                 "load_balancing_weight": {"value": each.weight},
             }
             for each in endpoints
         ],
     }
+
+
+def _address(endpoint: Endpoint) -> dict[str, Any]:
+    if is_socket(endpoint.address):
+        return {"pipe": {"path": endpoint.address.removeprefix(SOCKET)}}
+    return {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}
 
 
 def _place(locality: Locality) -> tuple[str, str, str]:
