@@ -254,7 +254,7 @@ references = st.one_of(
     _maybe(name=_choice(*NAMES), namespace=_choice(*NAMESPACES), port=_choice(*PORTS)).map(
         lambda raw: {**raw, "group": ISTIO, "kind": "ServiceEntry"}
     ),
-    _maybe(name=_choice(*HOSTS), port=_choice(*PORTS)).map(
+    _maybe(name=_choice(*HOSTS, "api.wild.example"), port=_choice(*PORTS)).map(
         lambda raw: {"name": HOSTS[0], **raw, "group": ISTIO, "kind": "Hostname"}
     ),
 ).map(lambda raw: {"name": "x", **raw})

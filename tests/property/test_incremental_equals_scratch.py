@@ -122,7 +122,10 @@ def _is_concerned(
             is_cluster = kind in {ResourceType.CLUSTER, ResourceType.ENDPOINTS}
             return kind is ResourceType.ROUTES or (is_cluster and comes_or_goes)
         case "Service" | "ServiceEntry":
-            own = gone in origins
+            # Entries of one namespace with one host have one list of endpoints.
+            alike = {(each.kind, each.namespace) for each in origins}
+            shared = kind in {ResourceType.CLUSTER, ResourceType.ENDPOINTS}
+            own = gone in origins or (shared and ("ServiceEntry", gone.namespace) in alike)
             return own or comes_or_goes or kind in {ResourceType.ROUTES, ResourceType.LISTENER}
         case _:
             return True

@@ -15,6 +15,7 @@ from serai.attach.routes import Parents, attachments
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
 from serai.check.gateways import gateway_problems
+from serai.check.hosts import host_problems
 from serai.check.problems import ProblemKey
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
@@ -168,6 +169,7 @@ def _problems(
         (
             capture_problems(graph, attached),
             binding_problems(graph, attached),
+            host_problems(graph, attached),
             gateway_problems(graph, inputs.gateways, attached),
             route_problems(graph, inputs.http_routes, attached),
             refusal_problems(graph, refusals),

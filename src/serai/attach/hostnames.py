@@ -15,6 +15,14 @@ def covers(pattern: str, name: str) -> bool:
     return pattern.startswith("*.") and name.endswith(pattern[1:]) and name != ANY
 
 
+def is_partial(pattern: str) -> bool:
+    """Whether a wildcard is only a part of its label, as in ``*-eu.example.com``.
+
+    Envoy tells no such hosts apart by SNI, and refuses a listener that asks it to.
+    """
+    return "*" in pattern.removeprefix("*.") and pattern != ANY
+
+
 def intersection(first: str, second: str) -> str | None:
     """The hosts that both stand for, as a pattern; None if there are none."""
     if covers(first, second):

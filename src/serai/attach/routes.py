@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from serai.api.core import Namespace
 from serai.api.gateway import GROUP, HTTPRoute, ParentReference
@@ -20,7 +21,7 @@ from serai.attach.selectors import admits
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader
 from serai.ir.origin import Value
-from serai.model.catalog import Catalog
+from serai.model.catalog import Catalog, HostOwners
 from serai.model.service import Service
 
 
@@ -54,6 +55,8 @@ class ServiceTarget(Value, frozen=True):
     port: int = 0
     clients: str = ""
     """A consumer route is for the clients of this namespace only.  Gateway API: GEP-1294."""
+    hostname: str = ANY
+    """Of those that a host with a wildcard covers: this one only."""
 
 
 class Attachment(Value, frozen=True):
@@ -120,20 +123,44 @@ def _attach(
 
 def _to_host(reader: Reader, parents: Parents, key: Key, parent: ParentReference) -> Attachment:
     host = parent.name.lower()
-    owners = parents.catalog.host_owners(reader, host, key.namespace)
-    reachable = [
-        owner
-        for owner in owners
-        if owner.visible_from(key.namespace) or parents.grants.permits(reader, key, owner.key)
-    ]
-    if reachable:
-        name = host if host in reachable[0].hosts else reachable[0].hosts[0]
-        return _to_service(reader, parents, key, parent, reachable[0], host=name)
-    if owners:
-        message = f"{owners[0].key} has host {host}, but is not exported to {key.namespace}"
+    if parent.namespace is not None:
+        message = f"namespace may not be set with Hostname type; remove it from that of {host}"
+        return Attachment(parent, refused("NoMatchingParent", message))
+
+    def reachable(owner: Service) -> bool:
+        if owner.key.namespace == key.namespace or owner.visible_from(key.namespace):
+            # Of a grant there is no question within a namespace, so it cannot lift exportTo there.
+            return owner.visible_from(key.namespace)
+        return parents.grants.permits(reader, key, owner.key)
+
+    owners = parents.catalog.owners(reader, host, key.namespace, reachable)
+    if owners.services:
+        return _to_owners(reader, parents, key, parent, owners)
+    if owners.hidden:
+        message = f"{owners.hidden[0].key} has host {host}, but is not exported to {key.namespace}"
         return Attachment(parent, refused("NotAllowedByListeners", message))
     message = f"no Service or ServiceEntry has host {host}"
     return Attachment(parent, refused("NoMatchingParent", message))
+
+
+def _to_owners(
+    reader: Reader, parents: Parents, key: Key, parent: ParentReference, owners: HostOwners
+) -> Attachment:
+    """To every object that has the host, where several merge; one that takes it is enough."""
+    found: list[Attachment] = []
+    for owner in owners.services:
+        name = owners.pattern if owners.pattern in owner.hosts else owner.hosts[0]
+        found.append(_to_service(reader, parents, key, parent, owner, host=name))
+    accepted = [each for each in found if each.verdict.ok]
+    narrowed = parent.name.lower() if owners.pattern.startswith(ANY) else ANY
+    hostname = ANY if narrowed == owners.pattern else narrowed
+    targets = tuple(
+        replace(target, hostname=hostname)
+        for each in accepted
+        for target in each.targets
+        if isinstance(target, ServiceTarget)
+    )
+    return replace((accepted or found)[0], targets=targets)
 
 
 def _to_service(

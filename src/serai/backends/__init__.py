@@ -25,5 +25,8 @@ def resolve(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey 
         shown = f"{reference.group}/{reference.kind}".lstrip("/")
         return Invalid("InvalidKind", f"{shown} is not a kind of backend; those are {known}")
     if reference.port is None:
-        return Invalid("BackendNotFound", f"{reference.kind} {reference.name}: port is required")
+        return Invalid(
+            "InvalidDestination",
+            f"port is required in backendRef: {reference.kind} {reference.name} has none",
+        )
     return kind.resolve(reader, lookup, reference)

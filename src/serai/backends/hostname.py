@@ -17,25 +17,46 @@ from serai.backends.kind import (
     on_port,
 )
 from serai.incremental import Reader
-from serai.model.service import BackendKey
+from serai.model.service import BackendKey, Service
 
 
 def _resolve(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | Invalid:
     if reference.namespace is not None:
         return Invalid(
             "InvalidDestination",
-            f"namespace may not be set with kind Hostname (host {reference.name}); remove it",
+            f"namespace may not be set with Hostname type; remove it from the reference to"
+            f" {reference.name}",
         )
-    host = reference.name.lower()
-    namespace = reference.source.namespace
-    owners = lookup.catalog.host_owners(reader, host, namespace)
-    for owner in owners:
-        if owner.visible_from(namespace) or may_reach(reader, lookup, reference, owner.key):
-            name = host if host in owner.hosts else owner.hosts[0]
-            return on_port(owner, name, reference.port or 0)
-    if owners:
-        return not_permitted(reference, owners[0].key)
-    return Invalid("BackendNotFound", f"no Service or ServiceEntry has host {host}")
+    host, namespace, port = reference.name.lower(), reference.source.namespace, reference.port or 0
+
+    def reachable(owner: Service) -> bool:
+        if owner.key.namespace == namespace or owner.visible_from(namespace):
+            # Of a grant there is no question within a namespace, so it cannot lift exportTo there.
+            return owner.visible_from(namespace)
+        return may_reach(reader, lookup, reference, owner.key)
+
+    owners = lookup.catalog.owners(reader, host, namespace, reachable)
+    if owners.services:
+        with_port = (each for each in owners.services if each.port(port))
+        owner = next(with_port, owners.services[0])
+        name = owners.pattern if owners.pattern in owner.hosts else owner.hosts[0]
+        return on_port(owner, name, port)
+    if owners.hidden:
+        return _hidden(reference, owners.hidden[0])
+    return Invalid(
+        "BackendNotFound", f"backend({host}) not found: no Service or ServiceEntry has this host"
+    )
+
+
+def _hidden(reference: Reference, owner: Service) -> Invalid:
+    """Who has the host keeps it from the route's namespace."""
+    if owner.rank == 0:
+        return not_permitted(reference, owner.key)
+    return Invalid(
+        "RefNotPermitted",
+        f"{owner.key} has host {reference.name} and does not export it to namespace"
+        f" {reference.source.namespace}: its exportTo is {', '.join(owner.exported_to)}",
+    )
 
 
 HOSTNAME = BackendKind(group=ISTIO, kind="Hostname", resolve=_resolve)

@@ -17,6 +17,7 @@ from serai.translate.compiled import SENDABLE
 
 _CODES = {"WaypointIsNotReady": "SER0501", "UnsupportedTrafficType": "SER0502"}
 _DENIED = "SER0507"
+_SHOWN = 3
 
 
 def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:
@@ -88,22 +89,40 @@ def _unbound(service: Service) -> Iterator[Problem]:
 
 
 def binding_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:
-    """Services whose address and port another one owns."""
+    """Services whose address and port another one owns, and those that own them."""
 
     def rows(_: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[ProblemKey, Problem]]:
         winner = binding.frontend.service
-        for loser in binding.losers:
-            yield keyed(
-                Problem(
-                    code="SER0506",
-                    severity="error",
-                    message=f"address {key.cidr} port {key.port} belongs to {winner}, which comes"
-                    " first (a Service before a ServiceEntry, then the oldest, then by name);"
-                    " traffic to it goes there",
-                    remedy="Give one of the two another address or port.",
-                    key=loser.service,
-                    path=f"{key.cidr}:{key.port}",
-                )
-            )
+        others = sorted({loser.service for loser in binding.losers} - {winner})
+        yield from (keyed(_lost(key, winner, loser)) for loser in others)
+        if others:
+            yield keyed(_kept(key, winner, others))
 
     return Derived(graph, "problems of bindings", attached.bindings, rows)
+
+
+def _lost(key: BindingKey, winner: Key, loser: Key) -> Problem:
+    return Problem(
+        code="SER0506",
+        severity="error",
+        message=f"address {key.cidr} port {key.port} belongs to {winner}, which comes first (a"
+        " Service before a ServiceEntry, then the oldest, then by name); traffic to it goes there",
+        remedy="Give one of the two another address or port.",
+        key=loser,
+        path=f"{key.cidr}:{key.port}",
+    )
+
+
+def _kept(key: BindingKey, winner: Key, others: list[Key]) -> Problem:
+    claimants = ", ".join(str(each) for each in others[:_SHOWN])
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return Problem(
+        code="SER0405",
+        severity="warning",
+        message=f"address {key.cidr} port {key.port} is claimed by {claimants}{more} too. It stays"
+        " with this one, which comes first (a Service before a ServiceEntry, then the oldest, then"
+        " by name)",
+        remedy="Give one of the two another address or port.",
+        key=winner,
+        path=f"{key.cidr}:{key.port}",
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import msgspec
 
 from serai.api.core import EndpointSlice, Pod
 from serai.api.meta import Key
-from serai.incremental import Derived, Graph, Index, Reader, Union, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Endpoint, Locality
 from serai.model import locality
 from serai.model.endpoints import EndpointLookup
@@ -15,10 +17,22 @@ from serai.model.from_pod import workload_from_pod
 from serai.model.from_service import service_from_service
 from serai.model.from_serviceentry import service_from_serviceentry
 from serai.model.from_workloadentry import workload_from_workloadentry
+from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
-from serai.model.service import Backend, BackendKey, Service, backends
+from serai.model.service import Backend, BackendKey, Service
 from serai.model.settings import Settings
 from serai.model.workload import Workload, selector_keys
+
+
+class HostOwners(msgspec.Struct, frozen=True):
+    """What a host means to somebody."""
+
+    pattern: str
+    """The host as its owners have it: by its name, or the wildcard that covers it."""
+    services: tuple[Service, ...]
+    """The owner; after it those of its namespace that merge with it."""
+    hidden: tuple[Service, ...] = ()
+    """Where nobody is reachable: who has it all the same."""
 
 
 class Catalog(msgspec.Struct, frozen=True):
@@ -31,28 +45,48 @@ class Catalog(msgspec.Struct, frozen=True):
     endpoints: Derived[BackendKey, tuple[Endpoint, ...]]
 
     def host_owners(self, reader: Reader, host: str, namespace: str) -> list[Service]:
-        """The services that have a host, the one it means to objects of a namespace first.
+        """The services that have a host by just that name, in the order of `hosts.ranked`.
 
-        A Kubernetes Service owns its name; then entries of the same namespace come before
-        others; then the oldest.  Whether they are visible from there is for the caller to ask.
+        Whether they are visible from there is for the caller to ask.
         """
+        return ranked(self._having(reader, host), namespace)
+
+    def owners(
+        self, reader: Reader, host: str, namespace: str, reachable: Callable[[Service], bool]
+    ) -> HostOwners:
+        """Which services a host means to objects of a namespace, and by which name they have it.
+
+        By its own name before by a wildcard, by a longer wildcard before by a shorter one; and
+        only those that are `reachable`.  A Kubernetes Service's name is never anybody else's.
+        """
+        hidden: tuple[Service, ...] = ()
+        for pattern in patterns(host):
+            having = self._having(reader, pattern)
+            listed = ranked(having, namespace)
+            found = [each for each in listed if reachable(each)]
+            if found:
+                return HostOwners(pattern, tuple(siblings(found[0], found)))
+            hidden = hidden or tuple(listed)
+            if is_owned(having):
+                break
+        return HostOwners(host, (), hidden)
+
+    def _having(self, reader: Reader, host: str) -> list[Service]:
         found = reader.rows(self.services_by_host, host, self.services)
-        return sorted(
-            (service for _, service in found),
-            key=lambda each: (each.rank, each.key.namespace != namespace, each.precedence),
-        )
+        return [service for _, service in found]
 
 
 def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
     """Build the collections.  Kinds are told apart here and in the from_* modules, nowhere else."""
     services = _services(graph, inputs, settings)
     localities, workloads = _workloads(graph, inputs)
-    all_backends: Derived[BackendKey, Backend] = Derived(
+    by_host: Index[str, Key] = Index(
         graph,
-        "backends",
+        "services by host",
         services,
-        lambda _, __, service: ((backend.key, backend) for backend in backends(service)),
+        lambda _, service: (*service.hosts, *service.aliases),
     )
+    all_backends = _backends(graph, services, by_host)
     lookup = EndpointLookup(
         workloads=workloads,
         by_selector=Index(graph, "workloads by selector", workloads, selector_keys),
@@ -62,12 +96,7 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
     )
     return Catalog(
         services=services,
-        services_by_host=Index(
-            graph,
-            "services by host",
-            services,
-            lambda _, service: (*service.hosts, *service.aliases),
-        ),
+        services_by_host=by_host,
         workloads=workloads,
         backends=all_backends,
         endpoints=mapped(
@@ -93,6 +122,19 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         lambda _, __, row: service_from_serviceentry(row),
     )
     return Union(graph, "services", (from_services, from_entries))
+
+
+def _backends(
+    graph: Graph, services: Node[Key, Service], by_host: Index[str, Key]
+) -> Derived[BackendKey, Backend]:
+    def rows(reader: Reader, _: Key, service: Service) -> Iterator[tuple[BackendKey, Backend]]:
+        sharing = [
+            (host, [each for _, each in reader.rows(by_host, host, services)])
+            for host in service.hosts
+        ]
+        yield from ((each.key, each) for each in merged_backends(service, sharing))
+
+    return Derived(graph, "backends", services, rows)
 
 
 def _workloads(graph: Graph, inputs: Inputs) -> tuple[Derived[str, Locality], Union[Key, Workload]]:

@@ -43,8 +43,20 @@ class EndpointLookup:
 
     def endpoints(self, reader: Reader, backend: Backend) -> tuple[Endpoint, ...]:
         """The endpoints of a backend, sorted; in a DNS cluster their addresses may be names."""
-        found = sorted(set(self._find(reader, backend)), key=_order)
+        parts = backend.parts or (backend,)
+        listed = [each for part in parts for each in self._share(reader, backend, part)]
+        if backend.resolution is Resolution.DNS_ROUND_ROBIN:
+            # Envoy's logical DNS has one name only.  Istio keeps the first too.
+            listed = listed[:1]
+        found = sorted(set(listed), key=_order)
         return tuple({(each.address, each.port): each for each in found}.values())
+
+    def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
+        """What an object adds to a backend: a name only where names are resolved."""
+        named = backend.resolution is not Resolution.KNOWN or part.resolution is Resolution.KNOWN
+        for each in self._find(reader, part):
+            if named or is_ip(each.address):
+                yield each
 
     def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
         namespace = backend.key.service.namespace

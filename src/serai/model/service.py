@@ -123,7 +123,7 @@ class Service(Value, frozen=True):
         return (
             "*" in self.exported_to
             or namespace in self.exported_to
-            or (own and "~" not in self.exported_to)
+            or (own and "." in self.exported_to)
         )
 
 
@@ -142,6 +142,11 @@ class Backend(Value, frozen=True):
     port: ServicePort
     resolution: Resolution
     members: Slices | Selected | Inline
+    parts: tuple[Backend, ...] = ()
+    """Where several objects have the host and port: each of them, this one too, the first first.
+
+    Their endpoints together are this one's.
+    """
 
 
 def backends(service: Service) -> tuple[Backend, ...]:

@@ -11,6 +11,7 @@ from serai.attach.gateways import Proxy, Role
 from serai.attach.hostnames import ANY, covers, specificity
 from serai.ir.origin import Value
 from serai.model.addresses import canonical, is_loopback, is_range
+from serai.model.hosts import patterns, ranked
 from serai.model.service import Service
 from serai.trace.arrival import owner
 from serai.trace.request import Destination, GatewayPort, TraceRequest, Way
@@ -113,13 +114,14 @@ def _way(view: View, url: _Url, principal: str | None, via: str) -> Way | Unreso
 
 
 def _services(view: View, host: str, namespace: str) -> list[Service]:
-    """The services that have a host, as `Catalog.host_owners` sorts them."""
+    """The services that have a host, by its name or by the longest wildcard, the owner first."""
     catalog = view.attached.catalog
-    keys = catalog.services_by_host.row(host) or ()
-    found = [service for key in keys if (service := catalog.services.row(key))]
-    return sorted(
-        found, key=lambda each: (each.rank, each.key.namespace != namespace, each.precedence)
-    )
+    for pattern in patterns(host):
+        keys = catalog.services_by_host.row(pattern) or ()
+        found = [service for key in keys if (service := catalog.services.row(key))]
+        if found:
+            return ranked(found, namespace)
+    return []
 
 
 def _to_service(view: View, url: _Url, service: Service, *, direct: bool) -> Way | Unresolved:
@@ -145,7 +147,8 @@ def _to_service(view: View, url: _Url, service: Service, *, direct: bool) -> Way
 def _vip(
     view: View, url: _Url, service: Service, waypoint: Key, *, direct: bool
 ) -> Way | Unresolved:
-    host = url.host if url.host in service.hosts else service.hosts[0]
+    named = (pattern for pattern in patterns(url.host) if pattern in service.hosts)
+    host = next(named, service.hosts[0])
     vips = [each.cidr for each in service.addresses if each.host in {"", host}]
     usable = [vip for vip in vips if not direct or is_loopback(vip)]
     ways = [

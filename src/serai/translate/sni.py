@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.attach.frontends import Frontend, FrontendKey
+from serai.attach.hostnames import is_partial
 from serai.incremental import Derived, Graph, Node, Reader
 from serai.ir.cluster import Cluster, Discovery
 from serai.ir.listener import Listener, ServerName, TcpForward
@@ -53,7 +54,9 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
                 port=0,
                 default=forwards[frontend.hosts[0]],
                 origin=Origin(key.service),
-                server_names=tuple(ServerName(host, to) for host, to in forwards.items()),
+                server_names=tuple(
+                    ServerName(host, to) for host, to in forwards.items() if not is_partial(host)
+                ),
             ),
         )
 

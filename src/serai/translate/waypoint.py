@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
 from serai.attach.gateways import PROXY, Proxy, Role
-from serai.attach.hostnames import ANY, intersection
+from serai.attach.hostnames import ANY, covers, intersection, is_partial
 from serai.attach.routes import (
     Attachment,
     AttachmentKey,
@@ -61,12 +61,30 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
 
 
 def _groups(reader: Reader, attached: Attached, frontend: Frontend) -> Iterator[HostGroup]:
-    """One group for each host; what names no host of the service is taken for its first."""
+    """One group for each host; what names no host of the service is taken for its first.
+
+    A route for one of the names that a wildcard covers makes a group of that name.
+    """
     applied = list(_applied(reader, attached, frontend.key))
     several = len(frontend.hosts) > 1
     for host in frontend.hosts if several else ():
-        yield _group(reader, attached, frontend, host, host, applied)
+        if not is_partial(host):
+            yield _group(reader, attached, frontend, host, host, applied)
+    for name, host in _narrowed(frontend, applied):
+        yield _group(reader, attached, frontend, name, host, applied)
     yield _group(reader, attached, frontend, ANY, frontend.hosts[0], applied)
+
+
+def _narrowed(frontend: Frontend, applied: list[_Applied]) -> Iterator[tuple[str, str]]:
+    """The names that a consumer's routes are for and that no host of the service is."""
+    found = {
+        hostname: each.host
+        for each in applied
+        if each.clients
+        for hostname in each.hostnames
+        if hostname not in {ANY, *frontend.hosts} and each.host in frontend.hosts
+    }
+    yield from sorted(found.items())
 
 
 def _applied(reader: Reader, attached: Attached, key: FrontendKey) -> Iterator[_Applied]:
@@ -86,10 +104,10 @@ def _targets(
     for target in attachment.targets:
         compiled = reader.get(attached.compiled, attachment_key)
         match target:
-            case ServiceTarget(service, host, port, clients) if (
+            case ServiceTarget(service, host, port, clients, hostname) if (
                 compiled and service == key.service and port in {0, key.port}
             ):
-                yield _Applied(host, (ANY,), clients, compiled)
+                yield _Applied(host, (hostname,), clients, compiled)
             case WaypointTarget(waypoint, hostnames) if compiled and waypoint == key.waypoint:
                 yield _Applied("", hostnames, "", compiled)
             case _:
@@ -105,7 +123,9 @@ def _group(
     applied: list[_Applied],
 ) -> HostGroup:
     mine = [each for each in applied if each.host in {"", host}]
-    consumers = sorted({each.clients for each in mine if each.clients})
+    for_clients = [
+        each for each in mine if each.clients and any(covers(h, pattern) for h in each.hostnames)
+    ]
     for_all = [each for each in mine if not each.clients]
     entries = [_entry(pattern, each) for each in for_all]
     key = frontend.key
@@ -114,16 +134,14 @@ def _group(
         hostname=pattern,
         entries=tuple(entry for entry in entries if entry.hostnames),
         otherwise=default_route(key.service, reader.get(attached.cluster_names, backend)),
-        first=_for_consumers(mine, consumers, Origin(key.service)),
+        first=_for_consumers(for_clients, Origin(key.service)),
     )
 
 
-def _for_consumers(
-    applied: list[_Applied], consumers: list[str], origin: Origin
-) -> tuple[Route, ...]:
+def _for_consumers(applied: list[_Applied], origin: Origin) -> tuple[Route, ...]:
     """The routes of consumers, which replace all others for their own clients."""
     routes: list[Route] = []
-    for namespace in consumers:
+    for namespace in sorted({each.clients for each in applied}):
         ranked: list[RankedRoute] = [
             route for each in applied if each.clients == namespace for route in each.compiled.routes
         ]

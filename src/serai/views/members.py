@@ -56,6 +56,28 @@ class Members:
     def of(self, backend: Backend) -> list[Member]:
         """The endpoints of a backend, then who is none."""
         used = self._endpoints.row(backend.key) or ()
+        if not backend.parts:
+            return self._of(backend, used)
+        left = dict.fromkeys(used)
+        found: list[Member] = []
+        for part in backend.parts:
+            mine = tuple(each for each in left if self._gave(part, each))
+            found += self._of(part, mine)
+            for each in mine:
+                del left[each]
+        return found
+
+    def _gave(self, part: Backend, endpoint: Endpoint) -> bool:
+        """Whether one of several objects with a host is where an endpoint comes from."""
+        match part.members:
+            case Inline(endpoints):
+                listed = {each.address for each in endpoints} or {part.key.host}
+                return endpoint.address in listed
+            case Slices(selector) | Selected(selector):
+                workloads = self._select(part.key.service.namespace, selector)
+                return any(endpoint.address in each.addresses for each in workloads)
+
+    def _of(self, backend: Backend, used: tuple[Endpoint, ...]) -> list[Member]:
         match backend.members:
             case Inline():
                 dns = backend.resolution is not Resolution.KNOWN
