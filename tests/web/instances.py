@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from serai.app.offline import Folder
 from serai.model.settings import Settings
@@ -16,6 +18,8 @@ from serai.views.state import (
 )
 from serai.web.instance import Changes
 from serai.xds.resource import ResourceType
+
+Found = TypeVar("Found")
 
 WORLDS = Path(__file__).parents[1] / "cli" / "worlds"
 
@@ -57,6 +61,8 @@ class FolderInstance:
     def __init__(self, *paths: Path, facts: Facts = FACTS) -> None:
         self.changes = Changes()
         self.waiting = ""
+        self.asked: list[bool] = []
+        """For each question, whether it needs the Envoys' answers."""
         self.facts = facts
         self._folder = Folder(paths, Settings())
         self._found = self._folder.read()
@@ -64,6 +70,10 @@ class FolderInstance:
     def state(self) -> State:
         found = self._found
         return State(found.pipeline, found.problems, found.places, self.facts)
+
+    async def read(self, question: Callable[[State], Found], *, health: bool = False) -> Found:
+        self.asked.append(health)
+        return question(self.state())
 
     def waiting_for(self) -> str:
         return self.waiting

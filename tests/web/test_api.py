@@ -68,6 +68,24 @@ def test_what_runs_is_seen_in_the_rows(client: TestClient) -> None:
     }
 
 
+def test_envoys_are_asked_only_by_who_shows_what_they_say(
+    client: TestClient, instance: FolderInstance
+) -> None:
+    def asks(path: str) -> bool:
+        instance.asked.clear()
+        client.get(path)
+        (health,) = instance.asked
+        return health
+
+    assert [each.name for each in LISTINGS if asks(f"/api/v1/{each.name}")] == [
+        "services",
+        "backends",
+        "endpoints",
+    ]
+    assert asks("/api/v1/explain?what=payments.example.com") and asks("/")
+    assert not asks("/api/v1/translate") and not asks("/metrics")
+
+
 def test_what_there_is_no_listing_of_is_told(client: TestClient) -> None:
     message = get(client, "/api/v1/pods", 404)["message"]
 
@@ -116,9 +134,22 @@ def test_a_trace(client: TestClient) -> None:
     ],
 )
 def test_a_question_that_is_none(client: TestClient, body: bytes, kind: str, status: int) -> None:
-    answer = client.post("/api/v1/trace", content=body, headers={"Content-Type": kind})
+    for path in ("/api/v1/trace", "/api/v1/enter"):
+        answer = client.post(path, content=body, headers={"Content-Type": kind})
 
-    assert answer.status_code == status and answer.json()["kind"] == "Error"
+        assert answer.status_code == status and answer.json()["kind"] == "Error"
+
+
+def test_one_question_leads_to_a_trace_and_to_the_way_in(client: TestClient) -> None:
+    question = {"url": "http://reviews.shop:9080/", "as": "shop/me", "headers": [["a", "b"]]}
+
+    traced = client.post("/api/v1/trace", json=question).json()
+    entered = client.post("/api/v1/enter", json=question).json()
+    nowhere = client.post("/api/v1/enter", json={"url": "http://nothing.example/"})
+
+    assert traced["reachesABackend"] and traced["kind"] == entered["kind"] == "Trace"
+    assert entered["connect"] == ["127.0.0.1", 15088]
+    assert nowhere.status_code == 404 and nowhere.json()["reason"]
 
 
 def test_health_and_readiness(client: TestClient, instance: FolderInstance) -> None:

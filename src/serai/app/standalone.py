@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -13,12 +14,14 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
+from serai.app.health import EnvoyHealth, Heard
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
 from serai.attach.gateways import Proxy
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
+from serai.envoy.event import FleetEvent
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
 from serai.envoy.state import Instance, claim, write_atomically
@@ -44,6 +47,8 @@ PORT_SECONDS = 1.0
 
 
 _Addresses = dict[str, tuple[str, ...]]
+
+Found = TypeVar("Found")
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -111,17 +116,25 @@ class Standalone:
         """``host:port`` of the console and the admin API; empty until it serves."""
         self.changes = Changes()
         self.on_change: Callable[[Change], None] = lambda _: None
+        self.on_event: Callable[[FleetEvent], None] = lambda _: None
+        """Told what happens to the Envoys."""
         self._gate = PortGate(self._own_pids)
-        self._counts = Counts()
+        self._commits = 0
+        self._health = EnvoyHealth()
         binary = fleet.binary if fleet is not None else None
-        self._refused = Refused(binary, self._resource, self._tell_refusals)
+        self._refused = Refused(binary, self._resource, self._settle_soon)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
+        """Held while the pipeline is changed, or read beside the event loop."""
+        self._under_way: set[asyncio.Task[None]] = set()
         self._kept: _Addresses = {}
         self._addresses_file = instance.folder / "addresses"
         self._web: WebServer | None = None
         self._waiting_for = "the files to be read"
         server.on_rejections = self._on_rejections
+        server.on_clients = self.changes.tell
+        if fleet is not None:
+            fleet.on_event = self._on_event
 
     async def start(self, web: WebServer | None = None) -> None:
         """Read everything once, and only then answer Envoys and start them.
@@ -153,6 +166,7 @@ class Standalone:
         self.changes.close()
         if self._web is not None:
             await self._web.stop()
+        await self._health.close()
         if self.fleet is not None:
             await self.fleet.stop(drain=drain)
         await self.server.stop()
@@ -161,16 +175,42 @@ class Standalone:
 
     def problems(self) -> tuple[Problem, ...]:
         """Everything a person should know now: of files, of objects, of ports."""
-        of_objects = located(found_by(self.core.pipeline), self.batch.places)
-        return in_order([*self.batch.problems, *of_objects])
+        return self._problems(self.batch)
 
     def state(self) -> State:
-        """Everything there is to see now."""
+        """Everything there is to see now, but for what Envoys would have to be asked."""
+        return self._state(self._facts(Heard()), self.batch)
+
+    async def read(self, question: Callable[[State], Found], *, health: bool = False) -> Found:
+        """What `question` finds in the state, computed beside the event loop.
+
+        With `health` each Envoy is asked what it thinks of its endpoints.  The pipeline does not
+        change meanwhile: changes of files wait for it, and it for them.
+        """
+        envoys = self.fleet.statuses() if self.fleet is not None and health else ()
+        heard = await self._health.of(envoys)
+        # Who asks may lose patience: the thread goes on reading, so the lock is held to its end.
+        return await asyncio.shield(self._read(question, heard))
+
+    async def _read(self, question: Callable[[State], Found], heard: Heard) -> Found:
+        async with self._lock:
+            facts, batch = self._facts(heard), self.batch
+            return await asyncio.to_thread(lambda: question(self._state(facts, batch)))
+
+    def _state(self, facts: Facts, batch: Batch) -> State:
+        return State(self.core.pipeline, self._problems(batch), batch.places, facts)
+
+    def _problems(self, batch: Batch) -> tuple[Problem, ...]:
+        of_objects = located(found_by(self.core.pipeline), batch.places)
+        return in_order([*batch.problems, *of_objects])
+
+    def _facts(self, heard: Heard) -> Facts:
         envoys = self.fleet.statuses() if self.fleet is not None else ()
-        facts = Facts(
+        sent = self.server.counts
+        return Facts(
             live=True,
             clients=client_states(self.server.clients(), self._refused.all()),
-            counts=self._counts,
+            counts=Counts(self._commits, sent.pushed, sent.acknowledged, sent.rejected),
             envoys=tuple(
                 EnvoyState(
                     gateway=each.gateway,
@@ -182,8 +222,9 @@ class Standalone:
                 )
                 for each in envoys
             ),
+            health=heard.health,
+            answered=heard.answered,
         )
-        return State(self.core.pipeline, self.problems(), self.batch.places, facts)
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""
@@ -191,7 +232,6 @@ class Standalone:
 
     async def _follow_files(self) -> None:
         async for batch in self.source.changes():
-            self.batch = batch
             await self._apply(batch)
             await self._ensure_envoys()
 
@@ -207,9 +247,10 @@ class Standalone:
 
     async def _apply(self, batch: Batch, *, first: bool = False) -> None:
         async with self._lock:
+            self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
             await self._publish(committed)
-        self._count(committed)
+        self._commits += 1
         self._keep_addresses()
         self.changes.tell()
         self.on_change(Change(batch, committed, first))
@@ -222,12 +263,6 @@ class Standalone:
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing)
-
-    def _count(self, committed: Committed) -> None:
-        pushed = sum(len(changes) for changes in committed.resources.values())
-        self._counts = msgspec.structs.replace(
-            self._counts, commits=self._counts.commits + 1, pushed=self._counts.pushed + pushed
-        )
 
     def _remember_addresses(self) -> None:
         """Where the Gateways listened in the run before, so that what runs on can be adopted."""
@@ -253,6 +288,20 @@ class Standalone:
 
     def _resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
         return self.core.pipeline.snapshot.row(SnapshotKey(proxy, key))
+
+    def _settle_soon(self, proxy: Key) -> None:
+        """Put on the objects what is refused now, once nobody reads them."""
+        task = asyncio.get_running_loop().create_task(self._settle(proxy))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _settle(self, proxy: Key) -> None:
+        async with self._lock:
+            self._tell_refusals(proxy)
+
+    def _on_event(self, event: FleetEvent) -> None:
+        self.changes.tell()
+        self.on_event(event)
 
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 import msgspec
+
+from serai.envoy.cluster_state import ClusterState, read_clusters
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,30 +20,6 @@ DUMP_SECONDS = 60.0
 
 class AdminError(Exception):
     """Envoy's admin interface gave no usable answer.  The text says which one, and why."""
-
-
-class EndpointState(msgspec.Struct, frozen=True):
-    """One endpoint as Envoy sees it (admin.v3.HostStatus)."""
-
-    address: str
-    """``ip:port``, or the path of a unix socket."""
-    healthy: bool
-    """Whether Envoy would send it requests, as far as health goes."""
-    eds_health: str
-    """What the control plane said, such as ``HEALTHY``."""
-    failed: tuple[str, ...] = ()
-    """The reasons against it, such as ``failed_active_health_check``."""
-    requests: int = 0
-    errors: int = 0
-    active: int = 0
-
-
-class ClusterState(msgspec.Struct, frozen=True):
-    """One cluster as Envoy sees it (admin.v3.ClusterStatus)."""
-
-    name: str
-    endpoints: tuple[EndpointState, ...]
-    added_via_api: bool
 
 
 class Admin:
@@ -84,9 +63,12 @@ class Admin:
 
     async def clusters(self) -> tuple[ClusterState, ...]:
         """Every cluster and its endpoints, by name."""
-        answer = await self._json("/clusters?format=json", timeout_seconds=DUMP_SECONDS)
-        found = (_cluster(each) for each in answer.get("cluster_statuses", ()))
-        return tuple(sorted(found, key=lambda cluster: cluster.name))
+        path = "/clusters?format=json"
+        body = await self._send("GET", path, timeout_seconds=DUMP_SECONDS)
+        try:
+            return await asyncio.to_thread(read_clusters, body)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise self._unusable(path, error) from error
 
     async def config_dump(self) -> dict[str, Any]:
         """All of the configuration, endpoints included (admin.v3.ConfigDump)."""
@@ -123,7 +105,10 @@ class Admin:
         try:
             return msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.DecodeError as error:
-            raise AdminError(f"Envoy's admin at {self.address}: {path}: {error}") from error
+            raise self._unusable(path, error) from error
+
+    def _unusable(self, path: str, error: Exception) -> AdminError:
+        return AdminError(f"Envoy's admin at {self.address}: {path}: {error}")
 
     async def _send(
         self,
@@ -140,39 +125,11 @@ class Admin:
             text = f"Envoy's admin at {self.address} did not answer {path} in time"
             raise AdminError(text) from error
         except httpx2.HTTPError as error:
-            raise AdminError(f"Envoy's admin at {self.address}: {path}: {error}") from error
+            raise self._unusable(path, error) from error
         if answer.status_code not in accept:
             text = f"Envoy's admin at {self.address} answered {path} with {answer.status_code}"
             raise AdminError(text)
         return answer.content
-
-
-def _cluster(status: dict[str, Any]) -> ClusterState:
-    endpoints = tuple(_endpoint(each) for each in status.get("host_statuses", ()))
-    return ClusterState(status["name"], endpoints, bool(status.get("added_via_api")))
-
-
-def _endpoint(status: dict[str, Any]) -> EndpointState:
-    health = dict(status.get("health_status", {}))
-    eds_health = str(health.pop("eds_health_status", "UNKNOWN"))
-    failed = tuple(sorted(name for name, value in health.items() if value is True))
-    counted = {each["name"]: int(each.get("value", 0)) for each in status.get("stats", ())}
-    return EndpointState(
-        address=_address(status.get("address", {})),
-        healthy=not failed and eds_health in {"HEALTHY", "UNKNOWN", "DEGRADED"},
-        eds_health=eds_health,
-        failed=failed,
-        requests=counted.get("rq_total", 0),
-        errors=counted.get("rq_error", 0),
-        active=counted.get("rq_active", 0),
-    )
-
-
-def _address(address: dict[str, Any]) -> str:
-    if found := address.get("socket_address"):
-        host, port = str(found.get("address", "")), found.get("port_value", 0)
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return str(address.get("pipe", {}).get("path", ""))
 
 
 def _busy(stats: dict[str, int]) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from serai.envoy.binary import EnvoyBinary
-    from serai.envoy.event import Emit, EnvoyStatus, FleetEvent
+    from serai.envoy.event import Emit, EnvoyStatus, EventKind, FleetEvent
     from serai.envoy.state import Instance
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,9 @@ class Fleet:
         self._instance = instance
         self._bound = binding(bind_life=bind_life)
         self._policy = policy or RestartPolicy()
-        self._on_event = on_event
+        self.on_event = on_event
+        self.told_elsewhere: frozenset[EventKind] = frozenset()
+        """What whoever listens tells a person: in the log it is no warning then."""
         self._keepers: dict[str, Keeper] = {}
         self._leaving: dict[asyncio.Task[None], Keeper] = {}
         self._has_looked = False
@@ -132,11 +134,12 @@ class Fleet:
 
     def _emit(self, event: FleetEvent) -> None:
         self.had_deaths |= event.kind in {"died", "not-started"}
-        write = getattr(log, _LEVELS.get(event.kind, "info"))
+        told = event.kind in self.told_elsewhere
+        write = getattr(log, "info" if told else _LEVELS.get(event.kind, "info"))
         write(f"envoy.{event.kind}", gateway=event.gateway, pid=event.pid, message=event.message)
-        if self._on_event is not None:
+        if self.on_event is not None:
             try:
-                self._on_event(event)
+                self.on_event(event)
             except Exception:
                 # Whatever is wrong with who listens, the Envoys must be kept.
                 log.exception("envoy.event_callback_failed", kind=event.kind)

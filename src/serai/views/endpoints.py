@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from serai.ir.cluster import Locality
 from serai.model.service import Backend, Resolution
 from serai.views.backends import order
-from serai.views.health import RESOLVED, health_of, joined
+from serai.views.health import RESOLVED, Heard, Opinion, joined
 from serai.views.members import CALLER, HOST_NAME, Member, Members
 from serai.views.row import Row, object_name
-from serai.views.state import EndpointHealth, State
+from serai.views.state import State
 
 READY = "ready"
 
@@ -31,6 +31,8 @@ class EndpointRow(Row, frozen=True):
     ready: bool
     status: str
     """``ready``, or why it is not used."""
+    envoys: tuple[Opinion, ...] = ()
+    """What the Envoy of each Gateway that sends to it says; empty where nothing runs."""
 
 
 def endpoint_rows(state: State) -> list[EndpointRow]:
@@ -42,32 +44,40 @@ def endpoint_rows(state: State) -> list[EndpointRow]:
 
 def rows_of_backend(state: State, members: Members, backend: Backend) -> Iterator[EndpointRow]:
     """The endpoints of one backend."""
-    seen = health_of(state, backend)
+    heard = Heard(state, backend)
     if backend.resolution in RESOLVED:
-        yield from _resolved(state, members, backend, seen)
+        yield from _resolved(state, members, backend, heard)
         return
-    sick = {each.address: each for each in seen if not each.healthy}
     for member in members.of(backend):
         address = joined(member.address, member.port)
-        status = member.why or (_words(sick[address]) if address in sick else READY)
-        yield _row(state, backend, member, address, status)
+        status = member.why or _status(heard, address)
+        opinions = () if member.why else heard.opinions(address)
+        yield _row(state, backend, member, address, status, opinions)
 
 
 def _resolved(
-    state: State, members: Members, backend: Backend, seen: tuple[EndpointHealth, ...]
+    state: State, members: Members, backend: Backend, heard: Heard
 ) -> Iterator[EndpointRow]:
     """The names of a backend; where an Envoy resolves them, what they came to."""
-    for member in members.of(backend):
-        if not seen:
-            status = "resolved by Envoy"
-            yield _row(state, backend, member, joined(member.address, member.port), status)
+    for member in () if heard.by_address else members.of(backend):
+        address = joined(member.address, member.port)
+        status = "no address found" if heard.anything else "resolved by Envoy"
+        yield _row(state, backend, member, address, status, heard.opinions(address))
     source = CALLER if backend.resolution is Resolution.NONE else HOST_NAME
     name = Member("", 0, source, ready=True)
-    for each in seen:
-        yield _row(state, backend, name, each.address, READY if each.healthy else _words(each))
+    for address in heard.by_address:
+        status = _status(heard, address)
+        yield _row(state, backend, name, address, status, heard.opinions(address))
 
 
-def _row(state: State, backend: Backend, member: Member, address: str, status: str) -> EndpointRow:
+def _row(
+    state: State,
+    backend: Backend,
+    member: Member,
+    address: str,
+    status: str,
+    opinions: tuple[Opinion, ...],
+) -> EndpointRow:
     service = object_name(backend.key.service)
     cluster = state.pipeline.attached.cluster_names.row(backend.key)
     return EndpointRow(
@@ -80,11 +90,23 @@ def _row(state: State, backend: Backend, member: Member, address: str, status: s
         weight=member.weight,
         ready=status == READY,
         status=status,
+        envoys=opinions,
     )
 
 
-def _words(health: EndpointHealth) -> str:
-    return f"unhealthy: {health.why}" if health.why else "unhealthy"
+def _status(heard: Heard, address: str) -> str:
+    sick = heard.sick(address)
+    if sick is None:
+        return READY
+    return f"unhealthy: {sick.why}" if sick.why else "unhealthy"
+
+
+def opinions_in_words(opinions: tuple[Opinion, ...]) -> str:
+    """What Envoys say, once if they agree; ``-`` where none was asked that sends to it."""
+    said = {each.words for each in opinions}
+    if len(said) == 1:
+        return said.pop()
+    return ", ".join(f"{each.gateway} {each.words}" for each in opinions) or "-"
 
 
 def locality_name(locality: Locality) -> str:

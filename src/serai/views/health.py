@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from serai.api.meta import Key
 from serai.model.addresses import is_socket
 from serai.model.service import Backend, Resolution
+from serai.translate.clusters import Proxied
 from serai.views.members import HOST_NAME, INLINE, Member
 from serai.views.row import Row
 from serai.views.state import EndpointHealth, State
@@ -26,23 +28,86 @@ class Endpoints(Row, frozen=True):
         return "-" if self.ready is None else f"{self.ready}/{self.total}"
 
 
+class Opinion(Row, frozen=True):
+    """What the Envoy of one Gateway thinks of an endpoint."""
+
+    gateway: str
+    """``namespace/name``."""
+    state: str
+    """``healthy``, ``unhealthy``, ``absent`` (it does not know of it) or ``unknown``."""
+    why: str = ""
+    """Envoy's own word, such as ``failed_active_health_check``."""
+
+    @property
+    def words(self) -> str:
+        """The state, and why."""
+        return f"{self.state} ({self.why})" if self.why else self.state
+
+
+class Heard:
+    """What the Envoys that send to a backend say of its endpoints."""
+
+    def __init__(self, state: State, backend: Backend) -> None:
+        cluster = state.pipeline.attached.cluster_names.row(backend.key) or ""
+        self._asked = {
+            gateway: answered
+            for gateway, answered in state.facts.answered.items()
+            if state.pipeline.translated.demand.row(_proxied(gateway, cluster))
+            # Where the caller was going Envoy knows once somebody has called: no news before.
+            and not (answered and backend.resolution is Resolution.NONE)
+        }
+        self.by_address: dict[str, list[EndpointHealth]] = {}
+        for each in state.facts.health.get(cluster, ()):
+            self.by_address.setdefault(each.address, []).append(each)
+
+    @property
+    def anything(self) -> bool:
+        """Whether any of them has answered."""
+        return bool(self.by_address) or any(self._asked.values())
+
+    def sick(self, address: str) -> EndpointHealth | None:
+        """The first word against an endpoint."""
+        said = self.by_address.get(address, ())
+        return next((each for each in said if not each.healthy), None)
+
+    def opinions(self, address: str) -> tuple[Opinion, ...]:
+        """What each says of an endpoint, by Gateway."""
+        silent = {
+            gateway: Opinion(gateway, "absent" if answered else "unknown")
+            for gateway, answered in self._asked.items()
+        }
+        said = {each.gateway: _opinion(each) for each in self.by_address.get(address, ())}
+        return tuple(sorted({**silent, **said}.values(), key=lambda each: each.gateway))
+
+
 def count(state: State, backend: Backend, members: Iterable[Member]) -> Endpoints:
-    """The endpoints of a backend; where Envoys send to it, those that they hold healthy."""
-    seen = health_of(state, backend)
+    """The endpoints of a backend; where Envoys send to it, those that all of them hold healthy."""
+    heard = Heard(state, backend)
     if backend.resolution in RESOLVED:
-        if not seen:
+        if not heard.anything:
             return Endpoints(None, None)
-        return Endpoints(sum(each.healthy for each in seen), len(seen))
+        found = heard.by_address
+        return Endpoints(sum(heard.sick(each) is None for each in found), len(found))
     listed = list(members)
-    sick = {each.address for each in seen if not each.healthy}
-    usable = [each for each in listed if each.ready and joined(each.address, each.port) not in sick]
+    usable = [
+        each for each in listed if each.ready and not heard.sick(joined(each.address, each.port))
+    ]
     return Endpoints(len(usable), len(listed))
 
 
-def health_of(state: State, backend: Backend) -> tuple[EndpointHealth, ...]:
-    """What Envoys think of a backend's endpoints."""
-    cluster = state.pipeline.attached.cluster_names.row(backend.key)
-    return state.facts.health.get(cluster or "", ())
+def silent(state: State, backend: Backend) -> tuple[str, ...]:
+    """The Gateways that send to a backend, but whose Envoy did not answer, by name."""
+    heard = Heard(state, backend)
+    return tuple(each.gateway for each in heard.opinions("") if each.state == "unknown")
+
+
+def _proxied(gateway: str, cluster: str) -> Proxied:
+    namespace, _, name = gateway.partition("/")
+    return Proxied(Key("Gateway", namespace, name), cluster)
+
+
+def _opinion(health: EndpointHealth) -> Opinion:
+    return Opinion(health.gateway, "healthy" if health.healthy else "unhealthy", health.why)
 
 
 def sources(members: Iterable[Member]) -> tuple[str, ...]:

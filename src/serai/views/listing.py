@@ -42,6 +42,8 @@ class Listing(msgspec.Struct, frozen=True):
     names: Callable[[Any], tuple[str, ...]]
     """By which a row can be asked for; the first goes with `kind` as its name in scripts."""
     aliases: tuple[str, ...] = ()
+    asks_envoys: bool = False
+    """Whether its rows tell what Envoys think of endpoints, for which each has to be asked."""
     nothing: str = ""
     """What to say when there are none."""
 

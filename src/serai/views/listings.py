@@ -8,7 +8,7 @@ from typing import Any
 from serai.api.fields_check import nearest_name
 from serai.views.backends import BackendRow, backend_rows
 from serai.views.clients import IN_STEP, TYPES, ClientRow, client_rows
-from serai.views.endpoints import EndpointRow, endpoint_rows
+from serai.views.endpoints import EndpointRow, endpoint_rows, opinions_in_words
 from serai.views.gateways import GatewayRow, gateway_rows
 from serai.views.health import Endpoints
 from serai.views.listing import Column, Listing, Tone
@@ -67,6 +67,7 @@ SERVICES = Listing(
     rows=service_rows,
     names=lambda row: (*_object(row), *row.hosts),
     aliases=("service", "svc"),
+    asks_envoys=True,
     nothing="no services: there is no Service and no ServiceEntry",
     columns=(
         Column("NAMESPACE", lambda row: row.namespace),
@@ -153,6 +154,7 @@ BACKENDS = Listing(
     rows=backend_rows,
     names=lambda row: (row.cluster, row.service, row.host),
     aliases=("backend", "clusters", "cluster"),
+    asks_envoys=True,
     nothing="no backends: there is no Service and no ServiceEntry",
     columns=(
         Column("CLUSTER", lambda row: row.cluster),
@@ -177,6 +179,7 @@ ENDPOINTS = Listing(
     rows=endpoint_rows,
     names=lambda row: (row.address, row.backend, row.service),
     aliases=("endpoint", "ep"),
+    asks_envoys=True,
     nothing="no endpoints: there is no backend that has one",
     columns=(
         Column("ADDRESS", lambda row: row.address),
@@ -185,6 +188,7 @@ ENDPOINTS = Listing(
         Column("LOCALITY", lambda row: row.locality),
         Column("WEIGHT", lambda row: str(row.weight), number=True),
         Column("STATUS", lambda row: row.status, tone=lambda row: _good(good=row.ready)),
+        Column("ENVOYS", lambda row: opinions_in_words(row.envoys)),
         Column("SERVICE", lambda row: row.service.replace("/", " ", 1), wide=True),
     ),
 )

@@ -15,13 +15,15 @@ from serai.xds.resource import ResourceType
 
 
 class EndpointHealth(Value, frozen=True):
-    """What the Envoys that send to an endpoint think of it."""
+    """What an Envoy that sends to an endpoint thinks of it."""
 
     address: str
     """``ip:port``."""
     healthy: bool
     why: str = ""
-    """Such as ``failed_active_hc``."""
+    """Envoy's own word, such as ``failed_active_health_check``."""
+    gateway: str = ""
+    """Whose Envoy it is, ``namespace/name``."""
 
 
 class EnvoyState(Value, frozen=True):
@@ -79,7 +81,9 @@ class Facts(Value, frozen=True):
     envoys: tuple[EnvoyState, ...] = ()
     clients: tuple[ClientState, ...] = ()
     health: Mapping[str, tuple[EndpointHealth, ...]] = {}
-    """By cluster name."""
+    """By cluster name; empty where nobody has asked."""
+    answered: Mapping[str, bool] = {}
+    """Whose Envoys were asked for that (``namespace/name``), and whether they answered."""
     counts: Counts = Counts()
 
 

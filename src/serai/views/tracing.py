@@ -15,6 +15,7 @@ from serai.trace import (
     Share,
     Step,
     Trace,
+    TraceRequest,
     Unresolved,
     View,
     lines,
@@ -25,7 +26,7 @@ from serai.views.row import Row, object_name
 from serai.views.state import State
 
 
-class TraceQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TraceQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A request that somebody might send."""
 
     url: str
@@ -106,10 +107,9 @@ class Traced(Row, frozen=True):
     text: tuple[str, ...]
 
 
-def traced(state: State, question: TraceQuestion) -> Traced:
-    """Follow a request from its URL to where it ends."""
-    view = View(state.pipeline.attached, state.pipeline.translated)
-    request = resolve(
+def resolved(view: View, question: TraceQuestion) -> TraceRequest | Unresolved:
+    """The request, with its way into the mesh."""
+    return resolve(
         view,
         question.url,
         method=question.method,
@@ -117,6 +117,12 @@ def traced(state: State, question: TraceQuestion) -> Traced:
         as_=question.as_,
         via=question.via,
     )
+
+
+def traced(state: State, question: TraceQuestion) -> Traced:
+    """Follow a request from its URL to where it ends."""
+    view = View(state.pipeline.attached, state.pipeline.translated)
+    request = resolved(view, question)
     if isinstance(request, Unresolved):
         return _unresolved(request)
     found = trace(view, request)

@@ -52,5 +52,5 @@ async def _ready(instance: Instance, _: Request) -> Response:
 
 
 async def _metrics(instance: Instance, _: Request) -> Response:
-    text, media_type = exposition(instance.state())
+    text, media_type = await instance.read(exposition)
     return Response(text, media_type=media_type)

@@ -11,7 +11,7 @@ import msgspec
 from serai.views.explain import Explained
 from serai.views.listing import Listing
 from serai.views.tracing import Traced, TraceQuestion
-from serai.web.enter import Question, WayIn
+from serai.web.enter import WayIn
 from serai.web.errors import RefusedError, UnreachableError
 
 SECONDS = 30.0
@@ -44,13 +44,11 @@ class AdminClient:
 
     def trace(self, question: TraceQuestion) -> Traced:
         """What would become of a request."""
-        body = msgspec.to_builtins(question)
-        return msgspec.convert(self._ask("POST", "/api/v1/trace", json=body), Traced)
+        return msgspec.convert(self._post("/api/v1/trace", question), Traced)
 
-    def way_in(self, question: Question) -> WayIn:
+    def way_in(self, question: TraceQuestion) -> WayIn:
         """Where a request would enter, and what would become of it."""
-        plain = self._ask("POST", "/api/v1/enter", content=msgspec.json.encode(question))
-        return msgspec.convert(plain, WayIn)
+        return msgspec.convert(self._post("/api/v1/enter", question), WayIn)
 
     async def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
@@ -69,6 +67,9 @@ class AdminClient:
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         return self._ask("GET", path, params=parameters)
+
+    def _post(self, path: str, question: TraceQuestion) -> dict[str, Any]:
+        return self._ask("POST", path, json=msgspec.to_builtins(question))
 
     def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
         try:

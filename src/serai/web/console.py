@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from serai.views.listing import Listing
 from serai.views.listings import CLIENTS, GATEWAYS, PROBLEMS, SERVICES
 from serai.views.problems import counted
+from serai.views.state import State
 from serai.web.instance import Instance
 
 SHOWN = (PROBLEMS, GATEWAYS, SERVICES, CLIENTS)
@@ -24,13 +25,16 @@ _STATIC = {"js": "text/javascript", "css": "text/css"}
 
 async def page(instance: Instance, _: Request) -> Response:
     """Everything there is to see now, as HTML."""
-    state = instance.state()
     waiting = instance.waiting_for()
     said = f"waiting for {waiting}" if waiting else "serving"
+    return HTMLResponse(await instance.read(lambda state: _page(state, said), health=True))
+
+
+def _page(state: State, said: str) -> str:
     objects = sum(number for _, number in state.objects())
     summary = f"{counted(objects, 'object')}, {said}"
     body = "".join(_section(listing, listing.rows(state)) for listing in SHOWN)
-    return HTMLResponse(_PAGE.format(summary=escape(summary), body=body))
+    return _PAGE.format(summary=escape(summary), body=body)
 
 
 async def static(request: Request) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -13,20 +12,13 @@ from starlette.responses import Response
 from serai.trace import trace
 from serai.trace.connection import listener_of
 from serai.trace.outcome import Trace
-from serai.trace.resolve import Unresolved, resolve
+from serai.trace.resolve import Unresolved
 from serai.trace.view import View
-from serai.views.row import API_VERSION
+from serai.views.state import State
+from serai.views.tracing import TraceQuestion, resolved
+from serai.web.answers import answered, refused
 from serai.web.instance import Instance
-
-
-class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request, as serai.trace.resolve takes it."""
-
-    url: str
-    method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = ()
-    as_: str = msgspec.field(name="as", default="")
-    via: str = ""
+from serai.web.question import question
 
 
 class WayIn(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,19 +43,12 @@ class WayIn(msgspec.Struct, frozen=True, rename="camel"):
         return next((str(origin.key) for origin in captured if origin), "")
 
 
-def way_in(view: View, question: Question, access_logs: Mapping[str, str]) -> WayIn | Unresolved:
-    """Where a request enters, among the proxies that `view` shows.
+def way_in(view: View, asked: TraceQuestion, access_logs: Mapping[str, str]) -> WayIn | Unresolved:
+    """Where a request enters, among the proxies that `view` shows; `asked` is of the request.
 
     `access_logs` has the path of each Gateway's, by ``namespace/name``.
     """
-    request = resolve(
-        view,
-        question.url,
-        method=question.method,
-        headers=question.headers,
-        as_=question.as_,
-        via=question.via,
-    )
+    request = resolved(view, asked)
     if isinstance(request, Unresolved):
         return request
     proxy = view.proxy(request.way.proxy)
@@ -76,24 +61,16 @@ def way_in(view: View, question: Question, access_logs: Mapping[str, str]) -> Wa
 
 async def entered(instance: Instance, request: Request) -> Response:
     """A Trace with its way in, or 404 with the reason why the URL leads to no proxy."""
-    try:
-        question = msgspec.json.decode(await request.body(), type=Question)
-    except msgspec.DecodeError as error:
-        return _error(HTTPStatus.BAD_REQUEST, "BadQuestion", str(error))
-    state = instance.state()
-    view = View(state.pipeline.attached, state.pipeline.translated)
-    logs = {envoy.gateway: envoy.access_log for envoy in state.facts.envoys}
-    found = way_in(view, question, logs)
+    asked = await question(request)
+    if isinstance(asked, Response):
+        return asked
+    found = await instance.read(lambda state: _way_in(state, asked))
     if isinstance(found, Unresolved):
-        return _error(HTTPStatus.NOT_FOUND, found.reason, found.message, found.remedy)
-    return _json(HTTPStatus.OK, {"kind": "Trace", **msgspec.to_builtins(found)})
+        status = HTTPStatus.NOT_FOUND
+        return refused(status, found.message, reason=found.reason, remedy=found.remedy)
+    return answered("Trace", msgspec.to_builtins(found))
 
 
-def _error(status: HTTPStatus, reason: str, message: str, remedy: str = "") -> Response:
-    content = {"kind": "Error", "reason": reason, "message": message, "remedy": remedy}
-    return _json(status, content)
-
-
-def _json(status: HTTPStatus, content: dict[str, Any]) -> Response:
-    body = msgspec.json.encode({"apiVersion": API_VERSION, **content})
-    return Response(body, status, media_type="application/json")
+def _way_in(state: State, asked: TraceQuestion) -> WayIn | Unresolved:
+    logs = {envoy.gateway: envoy.access_log for envoy in state.facts.envoys}
+    return way_in(View(state.pipeline.attached, state.pipeline.translated), asked, logs)

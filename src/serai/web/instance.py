@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol, TypeVar
 
 from serai.views.state import State
+
+Found = TypeVar("Found")
 
 
 class Changes:
@@ -48,10 +50,14 @@ class Instance(Protocol):
 
     @property
     def changes(self) -> Changes:
-        """Told after each commit, and when an Envoy comes, goes or changes its state."""
+        """Told after each commit, when an Envoy changes its state, and when a client does."""
 
-    def state(self) -> State:
-        """Everything there is to see now."""
+    async def read(self, question: Callable[[State], Found], *, health: bool = False) -> Found:
+        """What `question` finds in everything there is to see now.
+
+        It runs in a thread, so that long lists hold up nobody; nothing changes while it reads.
+        With `health` each Envoy was asked what it thinks of its endpoints.
+        """
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from typing import Any
 
 import pytest
 
-from serai.envoy.admin import Admin, AdminError, EndpointState, _busy, _endpoint
+from serai.envoy.admin import Admin, AdminError, _busy
+from serai.envoy.cluster_state import EndpointState, read_clusters
 
 
 async def answer(reply: bytes, path: str) -> str:
@@ -75,6 +77,9 @@ async def test_no_one_there_is_an_admin_error(address: str) -> None:
             False,
             ("failed_active_health_check",),
         ),
+        ({"eds_health_status": "HEALTHY", "pending_dynamic_removal": True}, True, ()),
+        ({"failed_outlier_check": True}, False, ("failed_outlier_check",)),
+        ({"a_mark_of_a_later_envoy": True}, False, ("a_mark_of_a_later_envoy",)),
     ],
 )
 def test_an_endpoint_is_healthy_if_nothing_speaks_against_it(
@@ -84,7 +89,11 @@ def test_an_endpoint_is_healthy_if_nothing_speaks_against_it(
 ) -> None:
     address = {"socket_address": {"address": "::1", "port_value": 80}}
     stats = [{"name": "rq_total", "value": "7"}, {"name": "rq_active"}]
-    found = _endpoint({"address": address, "health_status": health, "stats": stats})
+    host = {"address": address, "health_status": health, "stats": stats}
+    answer = {"cluster_statuses": [{"name": "b", "host_statuses": [host]}, {"name": "a"}]}
+    empty, cluster = read_clusters(json.dumps(answer).encode())
+    assert (empty.name, empty.endpoints, cluster.name) == ("a", (), "b")
+    (found,) = cluster.endpoints
     assert found == EndpointState(
         address="[::1]:80",
         healthy=healthy,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serai.views.endpoints import EndpointRow, endpoint_rows
+from serai.views.endpoints import EndpointRow, endpoint_rows, opinions_in_words
+from serai.views.explain import explain, text
 from serai.views.services import service_rows
 from serai.views.state import EndpointHealth, Facts
 from unit.views.worlds import SHOP, state_of, written
@@ -130,3 +131,82 @@ def test_names_are_resolved_by_envoy_alone() -> None:
     counts = {row.name: str(row.endpoints) for row in service_rows(offline)}
     assert counts["payments"] == "-"
     assert {row.name: str(row.endpoints) for row in service_rows(live)}["payments"] == "1/1"
+
+
+LEGACY = "istio-se_shop_legacy_legacy.shop.internal_8080"
+PAYMENTS = "istio-se_shop_payments_payments.example.com_80"
+WAYPOINT = "infra/waypoint"
+
+
+def seen(cluster: str, facts: Facts) -> list[tuple[str, str, str]]:
+    rows = (row for row in endpoint_rows(state_of(SHOP, facts=facts)) if row.backend == cluster)
+    return [(row.address, row.status, opinions_in_words(row.envoys)) for row in rows]
+
+
+def test_what_each_envoy_thinks_stands_beside_what_we_do() -> None:
+    sick = EndpointHealth("127.0.0.21:18080", False, "failed_outlier_check", WAYPOINT)
+    well = EndpointHealth("127.0.0.21:18080", True, "", WAYPOINT)
+
+    def told(health: tuple[EndpointHealth, ...], *, answered: bool = True) -> tuple[str, str]:
+        # The edge does not send to it, and has nothing to say.
+        facts = Facts(
+            live=True, answered={WAYPOINT: answered, "infra/edge": True}, health={LEGACY: health}
+        )
+        ((_, status, envoys),) = seen(LEGACY, facts)
+        return status, envoys
+
+    assert told((well,)) == ("ready", "healthy")
+    assert told((sick,)) == (
+        "unhealthy: failed_outlier_check",
+        "unhealthy (failed_outlier_check)",
+    )
+    assert told(()) == ("ready", "absent")
+    assert told((), answered=False) == ("ready", "unknown")
+
+
+def test_envoys_that_differ_are_named() -> None:
+    address = "127.0.0.21:18080"
+    health = (
+        EndpointHealth(address, True, "", WAYPOINT),
+        EndpointHealth(address, False, "x", "infra/edge"),
+    )
+
+    ((_, status, envoys),) = seen(LEGACY, Facts(live=True, health={LEGACY: health}))
+
+    assert (status, envoys) == (
+        "unhealthy: x",
+        "infra/edge unhealthy (x), infra/waypoint healthy",
+    )
+
+
+def test_a_name_of_which_envoy_found_nothing_has_no_endpoint() -> None:
+    found = Facts(live=True, answered={WAYPOINT: True})
+    silent = Facts(live=True, answered={WAYPOINT: False})
+
+    def payments(facts: Facts) -> str:
+        rows = service_rows(state_of(SHOP, facts=facts))
+        return next(str(row.endpoints) for row in rows if row.name == "payments")
+
+    assert seen(PAYMENTS, found) == [("payments.example.com:80", "no address found", "absent")]
+    assert seen(PAYMENTS, silent) == [("payments.example.com:80", "resolved by Envoy", "unknown")]
+    assert (payments(found), payments(silent)) == ("0/0", "-")
+
+
+def test_an_address_that_two_envoys_resolve_is_one_endpoint() -> None:
+    both = tuple(
+        EndpointHealth("127.0.0.41:80", gateway != "infra/edge", "", gateway)
+        for gateway in ("infra/edge", WAYPOINT)
+    )
+    facts = Facts(live=True, health={PAYMENTS: both})
+
+    assert len(seen(PAYMENTS, facts)) == 1
+    rows = service_rows(state_of(SHOP, facts=facts))
+    assert next(str(row.endpoints) for row in rows if row.name == "payments") == "0/1"
+
+
+def test_an_explanation_says_whose_envoy_does_not_answer() -> None:
+    silent = Facts(live=True, answered={WAYPOINT: False})
+
+    said = text(explain(state_of(SHOP, facts=silent), "legacy.shop.internal", ""))
+
+    assert "1 endpoint, 1 healthy; the Envoy of infra/waypoint does not answer" in said

@@ -15,7 +15,8 @@ from serai.api.problem import Problem
 from serai.app.client.access_log import AccessLine, AccessLog
 from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send, shown
 from serai.trace.request import Destination
-from serai.web.enter import Question, WayIn
+from serai.views.tracing import TraceQuestion
+from serai.web.enter import WayIn
 
 REQUEST_ID = "x-request-id"
 DEFAULT, UNMATCHED = "default", "unmatched/"
@@ -42,9 +43,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     max_seconds: float | None = None
 
     @property
-    def question(self) -> Question:
+    def question(self) -> TraceQuestion:
         """What has to be asked for its way in."""
-        return Question(
+        return TraceQuestion(
             url=self.url, method=self.method, headers=self.headers, as_=self.as_, via=self.via
         )
 

@@ -8,13 +8,13 @@ from serai.api.gateway import ParentReference
 from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.attach.frontends import BindingKey, FrontendKey
-from serai.model.service import BackendKey, Service, ServicePort
+from serai.model.service import Backend, BackendKey, Service, ServicePort
 from serai.translate import names
 from serai.translate.collections import Named
 from serai.views.explain import words
 from serai.views.explain.explanation import Explanation, Line
 from serai.views.explain.subject import Subject
-from serai.views.health import count
+from serai.views.health import count, silent
 from serai.views.problems import counted
 from serai.views.routes import parent_name
 from serai.views.services import port_row, resolution_name, waypoint_of
@@ -112,9 +112,14 @@ def _backend(subject: Subject, key: BackendKey) -> Iterator[Line]:
     if cluster is None:
         yield Line("backend", f"port {key.port}: cannot be sent to, by its resolution")
         return
+    yield Line("backend", f"{cluster}   {_endpoints(subject, backend)}")
+
+
+def _endpoints(subject: Subject, backend: Backend) -> str:
     found = count(subject.state, backend, subject.members.of(backend))
     if found.ready is None:
-        words_ = "its endpoints are found by Envoy, which resolves the name"
+        said = "its endpoints are found by Envoy, which resolves the name"
     else:
-        words_ = f"{counted(found.total or 0, 'endpoint')}, {found.ready} healthy"
-    yield Line("backend", f"{cluster}   {words_}")
+        said = f"{counted(found.total or 0, 'endpoint')}, {found.ready} healthy"
+    unheard = silent(subject.state, backend)
+    return f"{said}; the Envoy of {' and '.join(unheard)} does not answer" if unheard else said
