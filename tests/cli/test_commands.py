@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.transcripts import WORLDS
+from serai.api.kinds import KINDS
 from serai.cli.main import COMMANDS, app
 
 SERAI = Path(sys.executable).with_name("serai")
@@ -147,4 +149,37 @@ def test_version_names_what_is_installed() -> None:
     assert found["envoy"].startswith("1.40.")
     assert found["python"] == sys.version.split()[0]
     assert "ServiceEntry" in found["apis"]["networking.istio.io/v1"]
-    assert serai("version").stdout.startswith(f"serai   {found['serai']}\n")
+    said = serai("version").stdout
+    assert said.startswith(f"serai   {found['serai']}\n")
+    for name in ("envoy", "python"):
+        assert f"{name:<8}{found[name]}\n" in said
+    read = {kind for kinds in found["apis"].values() for kind in kinds}
+    assert read == {kind.name for kind in KINDS}
+    assert all(f"{version}: {', '.join(kinds)}" in said for version, kinds in found["apis"].items())
+
+
+@pytest.mark.parametrize("spelling", ["--direct", "--via=loopback", "--direct --via=loopback"])
+def test_the_way_to_a_vip_has_two_spellings(spelling: str) -> None:
+    url = "http://reviews.shop:9080/"
+    mesh = serai("trace", "GET", url, "-f", "shop")
+    found = serai("trace", "GET", url, "-f", "shop", *spelling.split())
+    asked = serai("request", url, "--admin", "127.0.0.1:1", *spelling.split())
+
+    assert mesh.returncode == found.returncode == 0 and mesh.stdout != found.stdout
+    assert "without an identity" in found.stdout
+    assert asked.returncode == 3, "it is no wrong use"
+
+
+@pytest.mark.parametrize("command", ["trace GET http://a.example/ -f shop", "request http://a"])
+def test_a_way_through_a_gateway_and_to_the_vip_exclude_each_other(command: str) -> None:
+    done = serai(*command.split(), "--direct", "--via", "infra/edge")
+
+    assert done.returncode == 2 and "--via and --direct exclude each other" in done.stderr
+
+
+def test_help_lists_commands_as_a_person_comes_to_need_them() -> None:
+    listed = serai("--help").stdout.partition("Commands:")[2].splitlines()
+    names = [line.split()[0] for line in listed if re.match(r"  \w", line)]
+
+    assert names == [*COMMANDS]
+    assert names[:2] == ["demo", "run"] and names[-1] == "version"

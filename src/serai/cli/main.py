@@ -12,17 +12,17 @@ COMMANDS = {
     "demo": "Play an example: real Envoys, servers in place of the workloads, each step checked.",
     "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
     "echo": "Stand in for the workloads of some manifests, so that requests are answered.",
-    "stop": "End the Envoys left by instances that died.",
-    "explain": "Say why something is captured or not, and where its traffic goes.",
-    "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
     "request": "Send a request as a client of the mesh would, and say who answered.",
+    "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
+    "explain": "Say why something is captured or not, and where its traffic goes.",
     "trace": "Follow one request through the configuration, step by step, without sending it.",
-    "translate": "Turn manifests into Envoy's configuration and statuses.",
     "validate": "List every problem of some manifests, with its place and remedy.",
+    "translate": "Turn manifests into Envoy's configuration and statuses.",
+    "stop": "End the Envoys left by instances that died.",
     "version": "Print the versions of Serai and of what it stands on.",
 }
 """Each command is a function of its own name in a module of its own name, and a line here: the
-first sentence of its docstring."""
+first sentence of its docstring.  In the order in which a person comes to need them."""
 
 _PLAIN: dict[str, Any] = {
     "add_completion": False,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from serai.cli.output import usage
 from serai.model.settings import Settings
 
 ADMIN = "127.0.0.1:9095"
@@ -56,6 +57,31 @@ AllNamespaces = Annotated[
     bool,
     typer.Option("--all-namespaces", "-A", help="Of every namespace, which goes without saying."),
 ]
+
+Via = Annotated[
+    str,
+    typer.Option(
+        "--via",
+        metavar="NS/NAME",
+        help="Through this Gateway, as a client outside would; loopback: as --direct.",
+    ),
+]
+
+Direct = Annotated[
+    bool,
+    typer.Option("--direct", help="Connect to the VIP itself, if it is on loopback."),
+]
+
+_DIRECTLY = "loopback"
+"""As serai.trace.resolve names that way, which the command line need not load to say it."""
+
+
+def way(via: str, *, direct: bool) -> str:
+    """The way that a request is to take, as a question has it; both at once is a wrong use."""
+    if direct and via not in {"", _DIRECTLY}:
+        usage("--via and --direct exclude each other")
+    return _DIRECTLY if direct else via
+
 
 _DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from serai.cli.options import ADMIN, Admin
+from serai.cli.options import ADMIN, Admin, Direct, Via, way
 from serai.cli.output import Exit, Format, structured, talk, usage
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _HTTP_ERROR = 400
 _FAILED_BY_STATUS = 22
 """As curl's own exit code for --fail."""
-_DIRECT = "loopback"
 
 
 Url = Annotated[str, typer.Argument(help="Such as http://payments.example/v1/charge.")]
@@ -29,12 +28,6 @@ As = Annotated[
     typer.Option(
         "--as", metavar="IDENTITY", help="The caller: spiffe://..., or NAMESPACE/SERVICEACCOUNT."
     ),
-]
-Via = Annotated[
-    str, typer.Option(metavar="NS/NAME", help="Go to this Gateway, as a client outside would.")
-]
-Direct = Annotated[
-    bool, typer.Option("--direct", help="Connect to the VIP itself, if it is on loopback.")
 ]
 Method = Annotated[
     str, typer.Option("--request", "-X", metavar="METHOD", help="GET, or POST with -d.")
@@ -80,9 +73,7 @@ def request(
     to the waypoint that captured it.  The body is printed to standard output, the rest to
     standard error.  An answer with an error status is an answer: see --fail.
     """
-    if via and direct:
-        usage("--via and --direct exclude each other")
-    asked = _asked(url, method, header or [], data or [], as_, _DIRECT if direct else via)
+    asked = _asked(url, method, header or [], data or [], as_, way(via, direct=direct))
     asked = msgspec.structs.replace(asked, verify=not insecure, max_seconds=max_time)
     outcome = _sent(asked, _way_in(asked, admin), verbose=verbose)
     if output:

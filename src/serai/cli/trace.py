@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from serai.cli.answers import answers
-from serai.cli.options import ADMIN, Admin, Files, with_settings
+from serai.cli.options import ADMIN, Admin, Direct, Files, Via, way, with_settings
 from serai.cli.output import Exit, Format, data, structured, unreachable, usage
 from serai.model.settings import Settings
 from serai.views.row import API_VERSION
@@ -33,10 +33,8 @@ def trace(
         typer.Option("--as", metavar="WHO", help="The caller: spiffe://..., or ns/serviceaccount."),
     ] = "",
     header: Headers = None,
-    via: Annotated[
-        str,
-        typer.Option(metavar="NS/NAME", help="Through this Gateway, or loopback: at the VIP."),
-    ] = "",
+    via: Via = "",
+    direct: Direct = False,
     files: Files = None,
     output: Annotated[
         Format | None, typer.Option("--output", "-o", help="The form of output, if not text.")
@@ -49,6 +47,7 @@ def trace(
     would answer.
     """
     headers = tuple(_header(each) for each in header or ())
+    via = way(via, direct=direct)
     question = TraceQuestion(url=url, method=method, headers=headers, as_=as_, via=via)
     with unreachable():
         found = answers(files or [], admin, settings).trace(question)
