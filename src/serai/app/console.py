@@ -8,10 +8,16 @@ from collections.abc import Callable
 
 from serai.api.problem import Problem
 from serai.app.standalone import Change, Standalone
+from serai.envoy.event import EventKind, FleetEvent
+from serai.envoy.listening import PORT_IN_USE
+from serai.views.health import joined
 from serai.views.listing import aligned
 from serai.views.listings import GATEWAYS
 from serai.views.problems import counted
 from serai.web.server import WebServer
+
+TOLD: frozenset[EventKind] = frozenset({"died", "not-started", "crash-looping", "port-taken"})
+"""What is told of Envoys as it happens; and that they are ready again, after any of it."""
 
 READY_SECONDS = 20.0
 """After this long, Envoys that are not ready are shown as they are."""
@@ -24,7 +30,14 @@ class Console:
         self._instance = instance
         self._say = say
         self._shown: set[Problem] = set()
+        self._down: set[str] = set()
+        """Gateways of which it was told that their Envoy is not there."""
+        self._looping: set[str] = set()
+        """Those of which nothing more is told before their Envoy is ready."""
         instance.on_change = self._changed
+        instance.on_event = self._happened
+        if instance.fleet is not None:
+            instance.fleet.told_elsewhere = TOLD
 
     async def run(self, stopping: asyncio.Event, web: WebServer | None) -> int:
         """Serve until `stopping` is set; then drain, until it is set once more."""
@@ -82,7 +95,10 @@ class Console:
         paths = ", ".join(str(path) for path in self._instance.source.paths)
         console = f"   console http://{self._instance.admin}" if self._instance.admin else ""
         self._say(f"watching {paths} ({counted(batch.objects, 'object')}){console}")
-        self._say(f"ready in {seconds:.1f} s")
+        late = [each for each in state.facts.envoys if each.state != "ready"]
+        names = ", ".join(f"{each.gateway} (Envoy {each.state})" for each in late)
+        said = f"not ready after {seconds:.1f} s: {names}" if late else f"ready in {seconds:.1f} s"
+        self._say(said)
 
     def _changed(self, change: Change) -> None:
         if change.first:
@@ -99,6 +115,35 @@ class Console:
             proxies = counted(len(change.committed.resources), "Gateway")
             self._say(f"{clock} pushed {counted(resources, 'resource')} to {proxies}")
         self._problems()
+
+    def _happened(self, event: FleetEvent) -> None:
+        """Tell of an Envoy that died once, of a crash loop once, and of its end."""
+        gateway = event.gateway
+        match event.kind:
+            case "ready":
+                worth = gateway in self._down
+                self._down.discard(gateway)
+                self._looping.discard(gateway)
+            case "died" | "not-started":
+                worth = gateway not in self._looping
+                self._down.add(gateway)
+            case "crash-looping":
+                worth = gateway not in self._looping
+                self._looping.add(gateway)
+            case "port-taken":
+                worth = not self._is_shown(event)
+            case _:
+                worth = False
+        if worth:
+            words = " ".join(f"{event.message.rstrip('.')}. {event.remedy}".split())
+            self._say(f"{time.strftime('%H:%M:%S')} {words}")
+
+    def _is_shown(self, event: FleetEvent) -> bool:
+        """Whether a port that is taken is told as a problem, as it is where we saw it first."""
+        details = event.details
+        where = joined(str(details.get("address", "")), int(details.get("port", 0)))
+        taken = [each.message for each in self._shown if each.code == PORT_IN_USE]
+        return any(f" {where} " in message for message in taken)
 
     def _problems(self) -> None:
         problems = self._instance.problems()

@@ -9,6 +9,9 @@ import psutil
 
 from serai.api.problem import Problem
 
+PORT_IN_USE = "SER0904"
+"""The code of that problem."""
+
 COMMAND_LENGTH = 120
 """Characters of a command line that are shown."""
 
@@ -66,7 +69,7 @@ def port_in_use(
         remedy = f"Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or use another port."
     else:
         remedy = f"Stop it (`kill {holder.pid}`), or use another port."
-    return Problem("SER0904", "error", message, remedy)
+    return Problem(PORT_IN_USE, "error", message, remedy)
 
 
 def _overlap(held: str, wanted: str) -> bool:

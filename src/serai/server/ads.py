@@ -225,7 +225,9 @@ class AdsServer:
                     self._count(acknowledged=sum(1 for _, version in versions if version))
                 case Rejected(key, rejection):
                     self._count(rejected=1)
-                    log.warning(
+                    # A person is told of it on the objects that it came from, if there are any.
+                    write = log.info if rejection.origins else log.warning
+                    write(
                         "xds.rejected",
                         proxy=node.cluster,
                         node=node.id,

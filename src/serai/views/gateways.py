@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from serai.api.meta import Condition, Key
+from serai.api.problem import Problem
 from serai.attach.gateways import Proxy, Role
 from serai.attach.routes import ListenerTarget, ServiceTarget, WaypointTarget
 from serai.status.values import GatewayStatus
@@ -14,6 +15,9 @@ from serai.views.health import joined
 from serai.views.pipeline import Pipeline
 from serai.views.row import Row
 from serai.views.state import EnvoyState, State
+
+_NO_PORT = {"SER0904": "Port taken", "SER0907": "Port not allowed"}
+"""What keeps a Gateway from listening on this machine, by the problem's code."""
 
 
 class GatewayRow(Row, frozen=True):
@@ -47,13 +51,14 @@ def gateway_rows(state: State) -> list[GatewayRow]:
     services, routes = _captured(pipeline), _attached(pipeline)
     envoys = {envoy.gateway: envoy for envoy in state.facts.envoys}
     addresses = _addresses(pipeline)
+    ports = {each.key: each for each in state.problems if each.code in _NO_PORT}
     return [
         _row(
             proxy,
             addresses=tuple(sorted(addresses[key])),
             services=len(services[key]) if proxy.role is Role.WAYPOINT else None,
             routes=len(routes[key]),
-            status=_status(pipeline, key, envoys.get(proxy.name)),
+            status=_status(pipeline, key, envoys.get(proxy.name), ports.get(key)),
         )
         for key, proxy in proxies
     ]
@@ -114,7 +119,11 @@ def _addresses(pipeline: Pipeline) -> Mapping[Key, set[str]]:
     return found
 
 
-def _status(pipeline: Pipeline, key: Key, envoy: EnvoyState | None) -> tuple[str, str]:
+def _status(
+    pipeline: Pipeline, key: Key, envoy: EnvoyState | None, port: Problem | None
+) -> tuple[str, str]:
+    if port is not None:
+        return _NO_PORT[port.code], port.message
     status = pipeline.statuses.row(key)
     conditions = status.conditions if isinstance(status, GatewayStatus) else ()
     wrong = _first_wrong(conditions)

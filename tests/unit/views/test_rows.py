@@ -9,7 +9,8 @@ import pytest
 
 from serai.api.gateway import Gateway
 from serai.api.kinds import Api, Kind
-from serai.api.meta import Object, Struct
+from serai.api.meta import Key, Object, Struct
+from serai.api.problem import Problem
 from serai.views.gateways import gateway_rows
 from serai.views.listing import Table, aligned
 from serai.views.listings import GATEWAYS, LISTINGS, SERVICES, by_word, nearest_word
@@ -58,6 +59,19 @@ def test_a_gateway_that_serves_nothing_says_why(tmp_path: Path) -> None:
     (row,) = gateway_rows(written(tmp_path, ROUTES))
 
     assert row.name == "ours" and row.status != "Programmed" and row.message
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("SER0904", "Port taken"), ("SER0907", "Port not allowed")]
+)
+def test_a_port_that_cannot_be_had_is_the_state_of_its_gateway(code: str, status: str) -> None:
+    problem = Problem(code, "error", "Port 1 is not for us.", "", Key("Gateway", "infra", "edge"))
+    state = msgspec.structs.replace(state_of(SHOP), problems=(problem,))
+
+    rows = {row.name: row for row in gateway_rows(state)}
+
+    assert (rows["edge"].status, rows["edge"].message) == (status, "Port 1 is not for us.")
+    assert rows["waypoint"].status == "Programmed"
 
 
 def test_the_state_of_an_envoy_is_the_state_of_its_gateway() -> None:
