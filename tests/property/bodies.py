@@ -126,6 +126,10 @@ def _entry_spec(raw: tuple[Any, ...]) -> Raw:
             return {**spec, "resolution": "STATIC", "workloadSelector": {"labels": selector}}
         case "NONE":
             return {**spec, "resolution": "NONE"}
+        case "DYNAMIC_DNS":
+            wild = [host for host in hosts if "*" in host] or ["*"]
+            http = [{**port, "protocol": "HTTP"} for port in ports]
+            return {**spec, "hosts": wild, "addresses": [], "ports": http, "resolution": kind}
         case _:
             plain = [host for host in hosts if "*" not in host] or ["plain.example"]
             vips = [vip for vip in vips if "/" not in vip]
@@ -139,11 +143,12 @@ service_entries = st.fixed_dictionaries(
             st.lists(_choice(*HOSTS), min_size=1, max_size=2, unique=True),
             _ports("number", _choice(8080)),
             st.lists(_choice(*VIPS), max_size=2, unique=True),
-            _choice("inline", "selector", "DNS", "DNS_ROUND_ROBIN", "NONE"),
+            _choice("inline", "selector", "DNS", "DNS_ROUND_ROBIN", "NONE", "DYNAMIC_DNS"),
             _few(endpoints),
             st.fixed_dictionaries({"app": _choice(*APPS)}),
             _choice([], ["."], ["red"], ["*"]),
         ).map(_entry_spec),
+        "status": _maybe(addresses=st.just([{"value": "240.240.0.9"}])),
     }
 )
 

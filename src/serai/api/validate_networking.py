@@ -63,9 +63,9 @@ def _hosts(entry: ServiceEntry) -> Iterator[Problem]:
         yield clash("spec.hosts", "spec.hosts is empty", "Name at least one host.")
     for index, host in enumerate(hosts):
         path = f"spec.hosts[{index}]"
-        if host == "*":
+        if host == "*" and entry.spec.resolution != "DYNAMIC_DNS":
             yield wrong(path, host, "allowed", "Name the hosts; * would take all traffic.")
-        elif not _is_host(host):
+        elif host != "*" and not _is_host(host):
             yield wrong(path, host, "a host name", "Use a host name; * only as the first label.")
         elif "*" in host and not host.startswith("*.") and entry.spec.resolution != "DYNAMIC_DNS":
             message = f"{path} {host} has a partial wildcard, which proxies do not match as such"

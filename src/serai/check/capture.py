@@ -13,7 +13,7 @@ from serai.incremental import Derived, Graph, Reader
 from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution, Service
 from serai.translate.collections import Attached
-from serai.translate.compiled import SENDABLE
+from serai.translate.compiled import is_sendable
 
 _CODES = {"WaypointIsNotReady": "SER0501", "UnsupportedTrafficType": "SER0502"}
 _DENIED = "SER0507"
@@ -58,16 +58,17 @@ def _in_vain(service: Service, *, standalone: bool) -> Iterator[Problem]:
             " On one machine, one of 127.0.0.0/8 is captured without a mesh.",
             key=service.key,
         )
-    if service.resolution not in SENDABLE:
-        yield Problem(
-            code="SER0508",
-            severity="warning",
-            message=f"resolution {service.resolution} is not implemented yet; requests for it are"
-            " answered 503",
-            remedy=f"Use {Resolution.DNS} or STATIC.",
-            key=service.key,
-            path="spec.resolution",
-        )
+    for port in service.ports:
+        if not is_sendable(service.resolution, port):
+            yield Problem(
+                code="SER0508",
+                severity="warning",
+                message=f"port {port.number} is {port.protocol}, for which resolution"
+                f" {service.resolution} is not implemented yet; its connections are closed",
+                remedy="Use DNS with the hosts' own names.",
+                key=service.key,
+                path=f"spec.ports {port.number}",
+            )
     if service.resolution is Resolution.NONE and standalone:
         yield from _unbound(service)
 

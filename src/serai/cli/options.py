@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,9 +99,32 @@ def _address(value: str) -> str:
         raise typer.BadParameter(f"{value!r} is not an IP address such as 127.0.0.1") from None
 
 
+def _ranges(values: list[str] | None) -> list[str]:
+    try:
+        return [str(ip_network(each, strict=False)) for each in values or ()]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write a range such as 10.1.0.0/16") from None
+
+
 def _option(name: str, help_: str, **more: Any) -> Any:
     env = "SERAI_" + name.upper().replace("-", "_")
     return typer.Option(f"--{name}", envvar=env, help=help_, **more)
+
+
+_Family = Annotated[
+    Literal["V4_PREFERRED", "V4_ONLY", "V6_ONLY", "ALL", "AUTO"],
+    _option("dns-lookup-family", "Which addresses Envoy takes of a name it looks up."),
+]
+
+_Resolved = Annotated[
+    list[str] | None,
+    _option(
+        "allow-resolved",
+        "A range that hosts under a wildcard may resolve to though it is not public; repeatable.",
+        metavar="CIDR",
+        callback=_ranges,
+    ),
+]
 
 
 def settings(
@@ -129,6 +152,8 @@ def settings(
         str,
         _option("bind", "The address on which gateways listen.", metavar="IP", callback=_address),
     ] = "127.0.0.1",
+    dns_lookup_family: _Family = "V4_PREFERRED",
+    allow_resolved: _Resolved = None,
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     return Settings(
@@ -136,6 +161,8 @@ def settings(
         trust_domain=trust_domain,
         cluster_names=cluster_names,
         bind=bind,
+        dns_lookup_family=dns_lookup_family,
+        allow_resolved=tuple(allow_resolved or ()),
     )
 
 

@@ -36,6 +36,8 @@ class Discovery(StrEnum):
     """Resolved by Envoy; a new connection goes to the address of the moment."""
     ORIGINAL_DST = "ORIGINAL_DST"
     """Where the caller's connection was going: the restored destination's address."""
+    DYNAMIC_DNS = "DYNAMIC_DNS"
+    """Where each request's own host resolves to."""
     INTERNAL = "INTERNAL"
     """A listener inside the proxy itself."""
 
@@ -53,7 +55,7 @@ class Cluster(Value, frozen=True):
     internal_listener: str = ""
     """Of an INTERNAL cluster."""
     port: int = 0
-    """Of an ORIGINAL_DST cluster, which keeps the address only."""
+    """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names."""
 
 
 class ClusterEndpoints(Value, frozen=True):

@@ -26,6 +26,13 @@ class HeaderMutations(Value, frozen=True):
 NO_MUTATIONS = HeaderMutations()
 
 
+class LookUp(Value, frozen=True):
+    """Look up the host that is asked for, if the pattern covers it, and send to this port."""
+
+    hosts: str
+    port: int
+
+
 class WeightedCluster(Value, frozen=True):
     """A share of a route's requests.  No cluster: the share is answered with `status`."""
 
@@ -34,6 +41,8 @@ class WeightedCluster(Value, frozen=True):
     status: int = 500
     request_headers: HeaderMutations = NO_MUTATIONS
     response_headers: HeaderMutations = NO_MUTATIONS
+    look_up: LookUp | None = None
+    """Of a DYNAMIC_DNS cluster."""
 
 
 class PathRewrite(Value, frozen=True):

@@ -15,6 +15,10 @@ class Settings(Value, frozen=True):
     cluster_domain: str = "cluster.local"
     trust_domain: str = "cluster.local"
     cluster_names: Literal["serai", "istio"] = "serai"
+    dns_lookup_family: Literal["V4_PREFERRED", "V4_ONLY", "V6_ONLY", "ALL", "AUTO"] = "V4_PREFERRED"
+    """Which addresses Envoy takes of a name that it looks up.  Envoy: DnsLookupFamily."""
+    allow_resolved: tuple[str, ...] = ()
+    """Ranges that hosts under a wildcard may resolve to though they are not public."""
     bind: str = "127.0.0.1"
     """Where standalone gateways listen."""
     proxy_port: int = 15088

@@ -108,6 +108,8 @@ _PACKAGES = {
     "envoy.extensions.filters.http.router.v3": ["Router"],
     # Upstreams
     "envoy.extensions.clusters.dns.v3": ["DnsCluster"],
+    "envoy.extensions.filters.http.upstream_codec.v3": ["UpstreamCodec"],
+    "envoy.extensions.rbac.matchers.upstream_ip_port.v3": ["UpstreamIpPortMatcher"],
     "envoy.extensions.upstreams.http.v3": ["HttpProtocolOptions"],
     "envoy.extensions.upstreams.tcp.v3": ["TcpProtocolOptions"],
     "envoy.extensions.transport_sockets.internal_upstream.v3": ["InternalUpstreamTransport"],
@@ -161,6 +163,11 @@ MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() fo
     ),
     "HttpRBAC": "envoy.extensions.filters.http.rbac.v3.RBAC",
     "HttpRBACPerRoute": "envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
+    "DynamicForwardProxy": "envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+    "DynamicForwardProxyCluster": (
+        "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"
+    ),
+    "HeaderToMetadata": "envoy.extensions.filters.http.header_to_metadata.v3.Config",
     "HttpSetFilterState": "envoy.extensions.filters.http.set_filter_state.v3.Config",
     "NetworkRBAC": "envoy.extensions.filters.network.rbac.v3.RBAC",
     "NetworkSetFilterState": "envoy.extensions.filters.network.set_filter_state.v3.Config",

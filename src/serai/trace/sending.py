@@ -7,16 +7,19 @@ import msgspec
 from serai.attach.hostnames import covers
 from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward
-from serai.ir.route import Forward, Route, WeightedCluster
-from serai.model.addresses import with_port
+from serai.ir.route import Forward, LookUp, Route, WeightedCluster
+from serai.model.addresses import is_ip, with_port
+from serai.model.reserved import is_refused
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
 from serai.trace.request import Destination, TraceRequest, Way
 from serai.trace.rewrite import rewritten, without_port
 from serai.trace.view import ProxyView
+from serai.xds.encode.dynamic import looked_up
 
 _SHOWN_ENDPOINTS = 5
+_REASONS = {503: "no_endpoints", 403: "reserved_address"}
 
 
 def forwarded(
@@ -30,7 +33,7 @@ def forwarded(
     steps += [_step(share) for share in shares]
     statuses = {share.status for share in shares}
     if len(statuses) == 1 and (status := statuses.pop()) is not None:
-        reason = "no_endpoints" if status == _UNAVAILABLE else "invalid_backend"
+        reason = _REASONS.get(status, "invalid_backend")
         return Answered(status, reason, steps[-1].why, shares[0].response, route.name)
     return Forwarded("http", shares, route.name)
 
@@ -53,20 +56,45 @@ def sent_bytes(
 
 
 _UNAVAILABLE = 503
+_FORBIDDEN = 403
+_LOOPBACK = "127.0.0.1"
 
 
 def _total(clusters: tuple[WeightedCluster, ...]) -> int:
     return sum(each.weight for each in clusters)
 
 
-def _share(view: ProxyView, weighted: WeightedCluster, total: int, way: Way) -> Share:
+def _share(
+    view: ProxyView, weighted: WeightedCluster, total: int, way: Way, authority: str = ""
+) -> Share:
     share = weighted.weight / total
     cluster = view.cluster(weighted.cluster) if weighted.cluster else None
     if cluster is None:
         return Share(share, weighted.cluster, status=weighted.status)
+    if weighted.look_up is not None:
+        allowed = view.attached.settings.allow_resolved
+        return _found(
+            Share(share, cluster.name, cluster.origin), weighted.look_up, authority, allowed
+        )
     endpoints = _endpoints(view, cluster, way)
     status = None if endpoints else _UNAVAILABLE
     return Share(share, cluster.name, cluster.origin, endpoints, status)
+
+
+def _found(share: Share, look_up: LookUp, authority: str, allowed: tuple[str, ...]) -> Share:
+    """Where a name leads, as far as it is known without asking anybody."""
+    name = looked_up(look_up, authority)
+    if not name:
+        return msgspec.structs.replace(share, status=_UNAVAILABLE)
+    known = name if is_ip(name) else _LOOPBACK if _is_local(name) else ""
+    if known and is_refused(known, allowed):
+        return msgspec.structs.replace(share, status=_FORBIDDEN)
+    return msgspec.structs.replace(share, endpoints=(Endpoint(name, look_up.port),))
+
+
+def _is_local(name: str) -> bool:
+    """RFC 6761: names under localhost are on loopback."""
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, ...]:
@@ -122,14 +150,15 @@ def _http_share(
     facts: Facts,
     total: int,
 ) -> Share:
-    found = _share(view, weighted, total, facts.way)
+    authority = forward.rewrite_host or facts.authority
+    found = _share(view, weighted, total, facts.way, authority)
     response = route.response_headers.then(weighted.response_headers)
     path = rewritten(facts.path, forward.rewrite_path, route)
     headers = mutated(facts.headers, route.request_headers.then(weighted.request_headers))
     return msgspec.structs.replace(
         found,
         method=facts.method,
-        authority=forward.rewrite_host or facts.authority,
+        authority=authority,
         path=path,
         headers=(*headers, *_originals(facts, forward, path)),
         response=response,
@@ -150,6 +179,8 @@ def _step(share: Share) -> Step:
     name = share.cluster or "no backend"
     if share.origin is None:
         why = f"there is no such backend; answered {share.status}"
+    elif share.status == _FORBIDDEN:
+        why = f"its host is no public address, nor one of --allow-resolved; answered {share.status}"
     elif share.status is not None:
         why = f"it has no endpoints; answered {share.status}"
     else:

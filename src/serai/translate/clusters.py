@@ -22,6 +22,7 @@ _DISCOVERY = {
     Resolution.DNS: Discovery.DNS,
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
     Resolution.NONE: Discovery.ORIGINAL_DST,
+    Resolution.DYNAMIC_DNS: Discovery.DYNAMIC_DNS,
 }
 
 
@@ -121,7 +122,7 @@ class Clusters:
             return reader.get(self._internal, name)
         discovery = _DISCOVERY[backend.resolution]
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
-        passed = discovery is Discovery.ORIGINAL_DST
+        ported = discovery in {Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS}
         return Cluster(
             name=name,
             discovery=discovery,
@@ -129,7 +130,7 @@ class Clusters:
             alt_stat_name=names.alt_stat_name(backend.key),
             http2=backend.port.protocol.is_http2,
             dns_endpoints=reader.get(self._endpoints, backend.key) or () if resolved else (),
-            port=backend.port.target_number if passed else 0,
+            port=backend.port.target_number if ported else 0,
         )
 
     def _cluster_endpoints(

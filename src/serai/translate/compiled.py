@@ -16,23 +16,36 @@ from serai.attach.routes import (
 )
 from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.ir.route import LookUp, WeightedCluster
 from serai.model.catalog import Catalog
-from serai.model.service import Backend, BackendKey, Resolution
+from serai.model.service import Backend, BackendKey, Resolution, ServicePort
 from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.httproute import CompiledRoute, compile_route
 
-SENDABLE = frozenset(
-    {Resolution.KNOWN, Resolution.DNS, Resolution.DNS_ROUND_ROBIN, Resolution.NONE}
-)
-"""Resolutions that there is a cluster for."""
+
+def is_sendable(resolution: Resolution, port: ServicePort) -> bool:
+    """Whether there is a cluster for a port; only HTTP tells which host to look up."""
+    return resolution is not Resolution.DYNAMIC_DNS or port.protocol.is_http
+
+
+def all_to(
+    reader: Reader, catalog: Catalog, clusters: Node[BackendKey, str], key: BackendKey
+) -> WeightedCluster | None:
+    """All requests to a backend's cluster; None if it cannot be sent to."""
+    backend, name = reader.get(catalog.backends, key), reader.get(clusters, key)
+    if backend is None or name is None:
+        return None
+    dynamic = backend.resolution is Resolution.DYNAMIC_DNS
+    look_up = LookUp(key.host, backend.port.target_number) if dynamic else None
+    return WeightedCluster(name, look_up=look_up)
 
 
 def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
     """The name of each backend's cluster; backends that cannot be sent to have none."""
 
     def name(reader: Reader, key: BackendKey, backend: Backend) -> str | None:
-        if backend.resolution not in SENDABLE:
+        if not is_sendable(backend.resolution, backend.port):
             return None
         if settings.cluster_names == "serai":
             return names.cluster(key)
@@ -55,11 +68,11 @@ def compiled_routes(
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
         trusted = attachment.namespace if _is_mesh(attachment) else ""
 
-        def to_cluster(ref: HTTPBackendRef) -> str | Invalid:
+        def to_cluster(ref: HTTPBackendRef) -> WeightedCluster | Invalid:
             found = resolve(reader, lookup, _reference(key.route, ref, trusted))
             if isinstance(found, Invalid):
                 return found
-            name = reader.get(clusters, found)
+            name = all_to(reader, lookup.catalog, clusters, found)
             if name is None:
                 message = f"{found.service} has a resolution that cannot be sent to yet"
                 return Invalid("UnsupportedProtocol", message)

@@ -10,9 +10,9 @@ from serai.ir.route import DirectResponse, Forward, Route, WeightedCluster
 DEFAULT = "default"
 
 
-def default_route(service: Key, cluster: str | None) -> Route:
+def default_route(service: Key, cluster: WeightedCluster | None) -> Route:
     """Everything to the service itself; 503 where it cannot be sent to."""
-    action = Forward((WeightedCluster(cluster),)) if cluster else DirectResponse(503)
+    action = Forward((cluster,)) if cluster else DirectResponse(503)
     return Route(DEFAULT, RequestMatch(), action, Origin(service))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from serai.api.gateway import (
     HTTPBackendRef,
     HTTPRoute,
@@ -25,7 +27,7 @@ from serai.translate.regex import regex_problem
 
 RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
 
-ResolveCluster = Callable[[HTTPBackendRef], str | Invalid]
+ResolveCluster = Callable[[HTTPBackendRef], WeightedCluster | Invalid]
 
 _PATH_KINDS = {
     "Exact": PathKind.EXACT,
@@ -122,9 +124,9 @@ class _Rule:
         found = resolve(ref)
         if isinstance(found, Invalid):
             self.invalid.append((path, found))
-        usable = isinstance(found, str) and not filters.unsupported
-        return WeightedCluster(
-            cluster=found if usable and isinstance(found, str) else None,
+        usable = WeightedCluster(None) if isinstance(found, Invalid) else found
+        return replace(
+            WeightedCluster(None) if filters.unsupported else usable,
             weight=ref.weight,
             request_headers=filters.request_headers,
             response_headers=filters.response_headers,

@@ -28,6 +28,7 @@ from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
+from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
@@ -63,16 +64,19 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
 def _groups(reader: Reader, attached: Attached, frontend: Frontend) -> Iterator[HostGroup]:
     """One group for each host; what names no host of the service is taken for its first.
 
-    A route for one of the names that a wildcard covers makes a group of that name.
+    A route for one of the names that a wildcard covers makes a group of that name.  Where hosts
+    are looked up, no other names are taken.
     """
     applied = list(_applied(reader, attached, frontend.key))
-    several = len(frontend.hosts) > 1
-    for host in frontend.hosts if several else ():
+    only = frontend.resolution is Resolution.DYNAMIC_DNS
+    for host in frontend.hosts if only or len(frontend.hosts) > 1 else ():
         if not is_partial(host):
             yield _group(reader, attached, frontend, host, host, applied)
     for name, host in _narrowed(frontend, applied):
         yield _group(reader, attached, frontend, name, host, applied)
-    yield _group(reader, attached, frontend, ANY, frontend.hosts[0], applied)
+    rest = [host for host in frontend.hosts if is_partial(host)] if only else frontend.hosts[:1]
+    if rest and not (only and ANY in frontend.hosts):
+        yield _group(reader, attached, frontend, ANY, rest[0], applied)
 
 
 def _narrowed(frontend: Frontend, applied: list[_Applied]) -> Iterator[tuple[str, str]]:
@@ -133,7 +137,9 @@ def _group(
     return HostGroup(
         hostname=pattern,
         entries=tuple(entry for entry in entries if entry.hostnames),
-        otherwise=default_route(key.service, reader.get(attached.cluster_names, backend)),
+        otherwise=default_route(
+            key.service, all_to(reader, attached.catalog, attached.cluster_names, backend)
+        ),
         first=_for_consumers(for_clients, Origin(key.service)),
     )
 

@@ -16,6 +16,7 @@ _DISCOVERY = {
     Resolution.DNS: Discovery.DNS,
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
     Resolution.NONE: Discovery.ORIGINAL_DST,
+    Resolution.DYNAMIC_DNS: Discovery.DYNAMIC_DNS,
 }
 
 

@@ -13,7 +13,9 @@ from serai.views.members import HOST_NAME, INLINE, Member
 from serai.views.row import Row
 from serai.views.state import EndpointHealth, State
 
-RESOLVED = frozenset({Resolution.DNS, Resolution.DNS_ROUND_ROBIN, Resolution.NONE})
+RESOLVED = frozenset(
+    {Resolution.DNS, Resolution.DNS_ROUND_ROBIN, Resolution.NONE, Resolution.DYNAMIC_DNS}
+)
 """Resolutions whose endpoints only Envoy knows."""
 
 

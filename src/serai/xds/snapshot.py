@@ -48,7 +48,10 @@ def snapshot(
 ) -> Union[SnapshotKey, Resource]:
     """Encode everything, each thing once however many proxies share it."""
     clusters = mapped(
-        graph, "cluster resources", translated.clusters, lambda _, __, row: encode_cluster(row)
+        graph,
+        "cluster resources",
+        translated.clusters,
+        lambda _, __, row: encode_cluster(row, settings),
     )
     endpoints = mapped(
         graph, "endpoint resources", translated.endpoints, lambda _, __, row: encode_endpoints(row)

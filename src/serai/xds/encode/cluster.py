@@ -7,9 +7,11 @@ from typing import Any
 
 from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
+from serai.model.settings import Settings
 from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
 from serai.proto.pool import pack
 from serai.xds.encode.body import EDS, resource
+from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
@@ -18,7 +20,7 @@ _UNLIMITED = 2**32 - 1
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def encode_cluster(cluster: IrCluster) -> Resource:
+def encode_cluster(cluster: IrCluster, settings: Settings) -> Resource:
     """A cluster; what Envoy resolves itself has its names in it, all else comes by EDS."""
     message = Cluster(
         name=cluster.name,
@@ -27,13 +29,13 @@ def encode_cluster(cluster: IrCluster) -> Resource:
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
         circuit_breakers={"thresholds": [_thresholds(level) for level in ("DEFAULT", "HIGH")]},
-        **_discovery(cluster),
-        **_protocol(cluster),
+        **_discovery(cluster, settings),
+        **_protocol(cluster, settings),
     )
     return resource(ResourceType.CLUSTER, cluster.name, message, (cluster.origin,))
 
 
-def _discovery(cluster: IrCluster) -> dict[str, Any]:
+def _discovery(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
     if cluster.discovery is Discovery.INTERNAL:
         return {"type": "STATIC", "load_assignment": _internal(cluster)}
     if cluster.discovery is Discovery.ORIGINAL_DST:
@@ -48,6 +50,12 @@ def _discovery(cluster: IrCluster) -> dict[str, Any]:
             "eds_cluster_config": {"eds_config": EDS},
             "common_lb_config": _BY_LOCALITY,
         }
+    if cluster.discovery is Discovery.DYNAMIC_DNS:
+        return {
+            **dynamic_cluster(),
+            "dns_lookup_family": settings.dns_lookup_family,
+            "respect_dns_ttl": True,
+        }
     resolved = DnsCluster(
         respect_dns_ttl=True,
         dns_refresh_rate=timedelta(seconds=30),
@@ -55,7 +63,7 @@ def _discovery(cluster: IrCluster) -> dict[str, Any]:
             "base_interval": timedelta(seconds=1),
             "max_interval": timedelta(seconds=10),
         },
-        dns_lookup_family="V4_PREFERRED",
+        dns_lookup_family=settings.dns_lookup_family,
         all_addresses_in_single_endpoint=cluster.discovery is Discovery.LOGICAL_DNS,
     )
     return {
@@ -73,11 +81,24 @@ def _internal(cluster: IrCluster) -> ClusterLoadAssignment:
     )
 
 
-def _protocol(cluster: IrCluster) -> dict[str, Any]:
-    if not cluster.http2:
+def _protocol(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
+    dynamic = cluster.discovery is Discovery.DYNAMIC_DNS
+    if not cluster.http2 and not dynamic:
         return {}
-    options = HttpProtocolOptions(explicit_http_config={"http2_protocol_options": {}})
+    version = "http2_protocol_options" if cluster.http2 else "http_protocol_options"
+    options = HttpProtocolOptions(
+        explicit_http_config={version: {}}, **(_guarded(settings) if dynamic else {})
+    )
     return {"typed_extension_protocol_options": {_HTTP_OPTIONS: pack(options)}}
+
+
+def _guarded(settings: Settings) -> dict[str, Any]:
+    # Envoy takes such a cluster only if TLS to it would be verified by the host's name.
+    verified = {"auto_sni": True, "auto_san_validation": True}
+    return {
+        "upstream_http_protocol_options": verified,
+        "http_filters": address_guard(settings),
+    }
 
 
 def _thresholds(priority: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from serai.model.addresses import with_port
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.body import resource
+from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.listener import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
 from serai.xds.resource import Resource, ResourceType
@@ -75,6 +76,7 @@ def _route(written: Route, trust_domain: str) -> dict[str, Any]:
         "name": route.name,
         "match": encode_match(route.match, trust_domain),
         **_action(route),
+        **_look_up(route),
         **_mutations(route.request_headers, "request"),
         **_mutations(route.response_headers, "response"),
     }
@@ -105,6 +107,17 @@ def _changing_headers_last(route: Route) -> Route:
     )
 
 
+def _look_up(route: Route) -> dict[str, Any]:
+    forward = route.action
+    if not isinstance(forward, Forward) or _is_shared(forward.clusters):
+        return {}
+    return filter_config(forward.clusters[0], forward.rewrite_host)
+
+
+def _is_shared(clusters: tuple[WeightedCluster, ...]) -> bool:
+    return len(clusters) > 1 or _changes_headers(clusters[0])
+
+
 def _action(route: Route) -> dict[str, Any]:
     match route.action:
         case Forward() as forward:
@@ -118,7 +131,7 @@ def _action(route: Route) -> dict[str, Any]:
 
 def _forward(forward: Forward, route: Route) -> dict[str, Any]:
     action: dict[str, Any] = {
-        **_clusters(forward.clusters),
+        **_clusters(forward),
         "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
         "timeout": timedelta(seconds=forward.request_timeout_seconds or 0),
         **encode_rewrite(forward.rewrite_path, route),
@@ -133,10 +146,9 @@ def _forward(forward: Forward, route: Route) -> dict[str, Any]:
     return action
 
 
-def _clusters(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
-    only = clusters[0]
-    if len(clusters) == 1 and not _changes_headers(only):
-        return {"cluster": only.cluster or INVALID_BACKEND}
+def _clusters(forward: Forward) -> dict[str, Any]:
+    if not _is_shared(forward.clusters):
+        return {"cluster": forward.clusters[0].cluster or INVALID_BACKEND}
     return {
         "weighted_clusters": {
             "clusters": [
@@ -145,8 +157,9 @@ def _clusters(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
                     "weight": {"value": each.weight},
                     **_mutations(each.request_headers, "request"),
                     **_mutations(each.response_headers, "response"),
+                    **filter_config(each, forward.rewrite_host),
                 }
-                for each in clusters
+                for each in forward.clusters
             ]
         }
     }
