@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from serai.api.faults import clash, port_faults, twice, unwise, value_faults, wrong
 from serai.api.fields_check import entry_path
+from serai.api.limits_networking import entry_limits, workload_limits
 from serai.api.networking import ServiceEntry, ServiceEntryPort, WorkloadEntry, WorkloadEntrySpec
 from serai.api.problem import Problem
 from serai.api.syntax import (
@@ -42,6 +43,7 @@ def check_service_entry(entry: ServiceEntry) -> Iterator[Problem]:
     if spec.workload_selector is not None and spec.endpoints:
         message = "spec.workloadSelector and spec.endpoints exclude each other"
         yield clash("spec.workloadSelector", message, "Remove one of the two.")
+    yield from entry_limits(spec)
     yield from _hosts(entry)
     yield from _addresses(entry)
     yield from _ports(entry)
@@ -99,9 +101,13 @@ def _addresses(entry: ServiceEntry) -> Iterator[Problem]:
             message = f"{path} is a range, which resolution {spec.resolution} can't have"
             yield clash(path, message, "Use single addresses, or resolution NONE or STATIC.")
     tcp = [port.number for port in spec.ports if _protocol(port) in ("", "tcp")]
-    if not spec.addresses and tcp and entry.metadata.labels.get(ALLOCATE) == "false":
+    if not spec.addresses and tcp and _never_allocated(entry):
         message = f"spec.addresses is missing, so that TCP port {tcp[0]} can't be told from others"
         yield unwise("spec.addresses", message, f"Give an address, or remove the label {ALLOCATE}.")
+
+
+def _never_allocated(entry: ServiceEntry) -> bool:
+    return entry.metadata.labels.get(ALLOCATE, "").lower() == "false"
 
 
 def _ports(entry: ServiceEntry) -> Iterator[Problem]:
@@ -234,6 +240,7 @@ def _endpoint(path: str, endpoint: WorkloadEntrySpec, entry: ServiceEntry) -> It
 
 
 def _workload(path: str, spec: WorkloadEntrySpec, *, allow_hostname: bool) -> Iterator[Problem]:
+    yield from workload_limits(path, spec)
     yield from _address(f"{path}.address", spec, allow_hostname=allow_hostname)
     if spec.weight < 0:
         yield wrong(f"{path}.weight", spec.weight, "a weight", "Use 0 or more.")

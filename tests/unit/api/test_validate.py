@@ -77,6 +77,31 @@ TCP = {"number": 5432, "name": "db", "protocol": "TCP"}
             errors("spec.endpoints[0].address"),
         ),
         ({"resolution": "STATIC", "endpoints": [{}]}, errors("spec.endpoints[0].address")),
+        ({"resolution": "DYNAMIC_DNS", "hosts": ["*"], "ports": [HTTP]}, []),
+        ({"resolution": "DYNAMIC_DNS", "hosts": ["*", "a.b"]}, errors("spec.hosts[1]")),
+        (
+            {"resolution": "DYNAMIC_DNS", "hosts": ["*"], "ports": [{**HTTP, "protocol": "HTTPS"}]},
+            errors("spec.ports[0].protocol"),
+        ),
+        ({"hosts": [f"h{n}.b" for n in range(257)]}, errors("spec.hosts")),
+        (
+            {"addresses": [f"10.0.{n // 250}.{n % 250}" for n in range(257)]},
+            errors("spec.addresses"),
+        ),
+        ({"ports": [{"number": n} for n in range(1, 258)]}, errors("spec.ports")),
+        (
+            {"resolution": "STATIC", "endpoints": [{"address": "10.0.0.1"}] * 4097},
+            errors("spec.endpoints"),
+        ),
+        (
+            {
+                "resolution": "STATIC",
+                "endpoints": [
+                    {"address": "10.0.0.1", "locality": "a" * 2049, "serviceAccount": "a" * 254}
+                ],
+            },
+            errors("spec.endpoints[0].locality", "spec.endpoints[0].serviceAccount"),
+        ),
         (
             {"resolution": "DNS", "ports": [HTTP], "endpoints": [{"address": "unix:///run/a"}]},
             errors("spec.endpoints[0].address"),
@@ -186,7 +211,7 @@ def test_dynamic_dns_inside_the_mesh_behind_a_waypoint() -> None:
 
 def test_tcp_without_any_address() -> None:
     spec = {"hosts": ["a.b"], "ports": [TCP]}
-    label = {"networking.istio.io/enable-autoallocate-ip": "false"}
+    label = {"networking.istio.io/enable-autoallocate-ip": "False"}
     rest = {"metadata": {"labels": label}, "spec": spec}
     assert problems(ISTIO, "ServiceEntry", rest) == warnings("spec.addresses")
 

@@ -1,0 +1,36 @@
+"""How much of each thing Istio takes of ServiceEntry and WorkloadEntry, as its CRDs say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+
+from serai.api.faults import VALUE
+from serai.api.networking import ServiceEntrySpec, WorkloadEntrySpec
+from serai.api.problem import Problem
+
+_MOST = {"hosts": 256, "addresses": 256, "ports": 256, "endpoints": 4096}
+_LONGEST_RANGE = 64
+
+
+def entry_limits(spec: ServiceEntrySpec) -> Iterator[Problem]:
+    """Lists of a ServiceEntry that are too long, and addresses that are."""
+    for field, most in _MOST.items():
+        yield from _over(f"spec.{field}", getattr(spec, field), most, "entries")
+    for index, address in enumerate(spec.addresses):
+        yield from _over(f"spec.addresses[{index}]", address, _LONGEST_RANGE, "characters")
+
+
+def workload_limits(path: str, spec: WorkloadEntrySpec) -> Iterator[Problem]:
+    """What is too long in a WorkloadEntry, or in an endpoint of a ServiceEntry, at `path`."""
+    yield from _over(f"{path}.ports", spec.ports, 128, "entries")
+    yield from _over(f"{path}.labels", spec.labels, 256, "entries")
+    yield from _over(f"{path}.address", spec.address, 256, "characters")
+    yield from _over(f"{path}.network", spec.network, 2048, "characters")
+    yield from _over(f"{path}.locality", spec.locality, 2048, "characters")
+    yield from _over(f"{path}.serviceAccount", spec.service_account, 253, "characters")
+
+
+def _over(path: str, value: Sized, most: int, what: str) -> Iterator[Problem]:
+    if len(value) > most:
+        message = f"{path} has {len(value)} {what}; at most {most} are taken"
+        yield Problem(VALUE, "error", message, f"Keep it to {most}.", path=path)
