@@ -126,6 +126,8 @@ def _is_concerned(
             alike = {(each.kind, each.namespace) for each in origins}
             shared = kind in {ResourceType.CLUSTER, ResourceType.ENDPOINTS}
             own = gone in origins or (shared and ("ServiceEntry", gone.namespace) in alike)
+            # Whoever has a host after it has the plain name in the stats.
+            own = own or kind is ResourceType.CLUSTER
             return own or comes_or_goes or kind in {ResourceType.ROUTES, ResourceType.LISTENER}
         case _:
             return True

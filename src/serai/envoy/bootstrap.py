@@ -49,6 +49,27 @@ requests in flight for draining.  With 5,000 clusters: 10,000 stats, ready in 0.
 prefixes alone 0.44 s and 204 MB; everything 205,000 stats, 0.82 s and 238 MB.  `http.` as a
 prefix would count some eight stats for each route configuration, so it isn't one."""
 
+CLUSTER_IN_STAT = r"^cluster(\.(.+);)"
+"""A cluster's name in those of its stats: up to the semicolon that it ends with, as Istio has it.
+
+Envoy's own expression ends at the first dot, so that a host's other labels become the metric's."""
+
+CLUSTER_TAGS = ("cluster_name", "envoy_cluster_name")
+"""The label that Istio's dashboards ask for, and Envoy's own."""
+
+DEFAULT_TAGS = (
+    "envoy.http_conn_manager_prefix",
+    "envoy.listener_address",
+    "envoy.rds_route_config",
+    "envoy.response_code",
+    "envoy.response_code_class",
+    "envoy.scoped_rds_config",
+    "envoy.ssl_cipher",
+    "envoy.tcp_prefix",
+    "envoy.worker_id",
+)
+"""Those of Envoy's own that are taken as they are."""
+
 WINDOW_BYTES = 256 * 1024 * 1024
 """HTTP/2 window towards the control plane, so that a first sync never waits for window updates."""
 
@@ -97,7 +118,14 @@ def bootstrap(settings: BootstrapSettings) -> Json:
         # 10,000 services falls from 22-27 s and 1.3 GB to 8 s and 0.75 GB.
         "cluster_manager": {"enable_deferred_cluster_creation": True},
         "deferred_stat_options": {"enable_deferred_creation_stats": True},
-        "stats_config": {"stats_matcher": {"inclusion_list": {"patterns": _stats(settings)}}},
+        "stats_config": {
+            "stats_matcher": {"inclusion_list": {"patterns": _stats(settings)}},
+            "use_all_default_tags": False,
+            "stats_tags": [
+                *({"tag_name": name, "regex": CLUSTER_IN_STAT} for name in CLUSTER_TAGS),
+                *({"tag_name": name} for name in DEFAULT_TAGS),
+            ],
+        },
         "overload_manager": {"resource_monitors": [_connection_limit(settings.max_connections)]},
         # No layer but the admin's, so that an operator may set a runtime key by hand.
         "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
@@ -168,6 +196,7 @@ def _xds_cluster(address: XdsAddress) -> Json:
     }
     return {
         "name": XDS_CLUSTER,
+        "alt_stat_name": f"{XDS_CLUSTER};",
         "type": _discovery(address),
         "connect_timeout": "1s",
         "load_assignment": {

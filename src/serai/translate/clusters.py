@@ -14,6 +14,7 @@ from serai.ir.route import Forward, RouteConfiguration, WeightedCluster
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.compiled import owns_host
 
 Sender = RouteConfiguration | FilterChain | Listener
 
@@ -102,6 +103,7 @@ class Clusters:
             graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
         )
         self._internal = internal
+        self._catalog = attached.catalog
         self._backends = attached.catalog.backends
         self._endpoints = attached.catalog.endpoints
         used: Index[str, Proxied] = Index(
@@ -123,11 +125,12 @@ class Clusters:
         discovery = _DISCOVERY[backend.resolution]
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = discovery in {Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS}
+        owner = owns_host(reader, self._catalog, backend.key)
         return Cluster(
             name=name,
             discovery=discovery,
             origin=Origin(backend.key.service),
-            alt_stat_name=names.alt_stat_name(backend.key),
+            alt_stat_name=names.alt_stat_name(backend.key, owner=owner),
             http2=backend.port.protocol.is_http2,
             dns_endpoints=reader.get(self._endpoints, backend.key) or () if resolved else (),
             port=backend.port.target_number if ported else 0,

@@ -49,11 +49,15 @@ def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived
             return None
         if settings.cluster_names == "serai":
             return names.cluster(key)
-        owners = catalog.host_owners(reader, key.host, key.service.namespace)
-        first = min(owners, key=lambda owner: owner.precedence).key == key.service
-        return names.istio_cluster(key, owner=first)
+        return names.istio_cluster(key, owner=owns_host(reader, catalog, key))
 
     return mapped(graph, "cluster names", catalog.backends, name)
+
+
+def owns_host(reader: Reader, catalog: Catalog, key: BackendKey) -> bool:
+    """Whether, of all services with a backend's host, its own is the first, whoever asks."""
+    owners = catalog.host_owners(reader, key.host, key.service.namespace)
+    return min(owners, key=lambda owner: owner.precedence).key == key.service
 
 
 def compiled_routes(

@@ -30,14 +30,26 @@ def cluster(backend: BackendKey) -> str:
 
 def istio_cluster(backend: BackendKey, *, owner: bool) -> str:
     """``outbound|<port>||<host>``; of a host that two services claim, only the owner's is plain."""
+    return shortened(_outbound(backend, owner=owner))
+
+
+def _outbound(backend: BackendKey, *, owner: bool) -> str:
     service = backend.service
     subset = "" if owner else f"{service.namespace}.{service.name}.{service.kind.lower()}"
-    return shortened(f"outbound|{backend.port}|{subset}|{backend.host}")
+    return f"outbound|{backend.port}|{subset}|{backend.host}"
 
 
-def alt_stat_name(backend: BackendKey) -> str:
-    """Istio's name of a cluster, by which its dashboards know it."""
-    return shortened(f"outbound|{backend.port}||{backend.host}")
+def alt_stat_name(backend: BackendKey, *, owner: bool) -> str:
+    """Istio's name of a cluster, by which its dashboards know it.
+
+    The semicolon tells where it ends in a stat's name, whose dots part it otherwise.
+    """
+    return stat_name(_outbound(backend, owner=owner))
+
+
+def stat_name(name: str) -> str:
+    """What a cluster of a name is called in its stats: the name and a semicolon."""
+    return f"{shortened(name, MAX_LENGTH - 1)};"
 
 
 def frontend(key: FrontendKey, *, http: bool) -> str:
@@ -72,12 +84,12 @@ def scope(address: str, port: int) -> str:
     return f"{address}~{port}"
 
 
-def shortened(name: str) -> str:
+def shortened(name: str, limit: int = MAX_LENGTH) -> str:
     """The name itself, or as much of it as Envoy allows, with a hash in place of what is cut."""
-    if len(name) <= MAX_LENGTH:
+    if len(name) <= limit:
         return name
     digest = sha256(name.encode()).hexdigest()[:16]
-    return f"{name[: MAX_LENGTH - len(digest) - 1]}~{digest}"
+    return f"{name[: limit - len(digest) - 1]}~{digest}"
 
 
 def _transport(*, http: bool) -> str:

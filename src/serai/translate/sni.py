@@ -71,6 +71,7 @@ def sni_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived[str,
             name=key.name,
             discovery=Discovery.INTERNAL,
             origin=listener.origin,
+            alt_stat_name=names.stat_name(key.name),
             internal_listener=key.name,
         )
         yield key.name, cluster
