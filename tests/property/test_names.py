@@ -32,23 +32,55 @@ gateways = st.builds(Key, st.just("Gateway"), namespaces, objects)
 frontends = st.builds(FrontendKey, gateways, keys, ports, st.one_of(st.just(""), hosts))
 
 
+def _twins(service: Key) -> set[Key]:
+    """An object and those most like it: of the other kind, and with its parts put otherwise."""
+    kind = "Service" if service.kind == "ServiceEntry" else "ServiceEntry"
+    head, _, tail = service.name.partition("-")
+    return {
+        service,
+        Key(kind, service.namespace, service.name),
+        Key(service.kind, service.namespace, f"{service.name}-{service.namespace}"),
+        Key(service.kind, f"{service.namespace}-{head}", tail or head),
+        Key(service.kind, service.namespace, f"{service.name}b"),
+    }
+
+
+def _like(found: set[BackendKey]) -> set[BackendKey]:
+    return {
+        _backend(service, each.host, port)
+        for each in found
+        for service in _twins(each.service)
+        for port in (each.port, each.port % 6553 * 10 + 1)
+    }
+
+
+def _ports_like(found: set[FrontendKey]) -> set[FrontendKey]:
+    return {
+        each._replace(service=service, host=host)
+        for each in found
+        for service in _twins(each.service)
+        for host in ("", each.host, service.name)
+    }
+
+
 def _distinct(named: dict[object, str]) -> None:
     shared = [(one, two) for one, two in combinations(named, 2) if named[one] == named[two]]
     assert not shared
     assert all(len(name) <= names.MAX_LENGTH for name in named.values())
 
 
-@given(st.sets(backends, max_size=12), st.sets(frontends, max_size=6))
+@given(st.sets(backends, max_size=3), st.sets(frontends, max_size=2))
 def test_no_two_clusters_share_a_name(found: set[BackendKey], ports: set[FrontendKey]) -> None:
-    named: dict[object, str] = {each: names.cluster(each) for each in found}
+    named: dict[object, str] = {each: names.cluster(each) for each in _like(found)}
     # Names are those of one proxy.
-    switches = {each._replace(waypoint=Key("Gateway", "a", "a")) for each in ports}
+    switches = {each._replace(waypoint=Key("Gateway", "a", "a")) for each in _ports_like(ports)}
     named |= {each: names.sni_switch(each) for each in switches}
     _distinct(named)
 
 
-@given(st.sets(backends, max_size=12))
+@given(st.sets(backends, max_size=3))
 def test_no_two_clusters_share_istios_name(found: set[BackendKey]) -> None:
+    found = _like(found)
     owners = {(each.host, each.port): each for each in sorted(found)}
     named: dict[object, str] = {
         each: names.istio_cluster(each, owner=owners[each.host, each.port] == each)
@@ -57,11 +89,11 @@ def test_no_two_clusters_share_istios_name(found: set[BackendKey]) -> None:
     _distinct(named)
 
 
-@given(st.sets(frontends, max_size=12), gateways, st.sets(ports))
+@given(st.sets(frontends, max_size=3), gateways, st.sets(ports))
 def test_no_two_ports_of_a_proxy_share_routes_or_chains(
     found: set[FrontendKey], gateway: Key, listened: set[int]
 ) -> None:
-    of_one = {each._replace(waypoint=gateway) for each in found}
+    of_one = {each._replace(waypoint=gateway) for each in _ports_like(found)}
     named: dict[object, str] = {
         (each, http): names.frontend(each, http=http) for each in of_one for http in (True, False)
     }
@@ -75,7 +107,7 @@ addresses = st.one_of(
 )
 
 
-@given(st.sets(st.tuples(addresses, ports), max_size=12), st.sets(ports))
+@given(st.sets(st.tuples(addresses, ports), max_size=3), st.sets(ports))
 def test_no_two_listeners_or_scopes_share_a_name(
     found: set[tuple[str, int]], listened: set[int]
 ) -> None:
@@ -86,8 +118,9 @@ def test_no_two_listeners_or_scopes_share_a_name(
     _distinct({each: names.scope(*each) for each in found})
 
 
-@given(st.sets(backends, max_size=12))
+@given(st.sets(backends, max_size=3))
 def test_no_two_clusters_share_their_stats(found: set[BackendKey]) -> None:
+    found = _like(found)
     owners = {(each.host, each.port): each for each in sorted(found)}
     named: dict[object, str] = {
         each: names.alt_stat_name(each, owner=owners[each.host, each.port] == each)
