@@ -14,6 +14,7 @@ from serai.attach.listeners import listeners
 from serai.attach.routes import Parents, attachments
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
+from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.problems import ProblemKey
@@ -170,6 +171,8 @@ def _problems(
             capture_problems(graph, attached),
             binding_problems(graph, attached),
             host_problems(graph, attached),
+            inline_problems(graph, inputs.service_entries),
+            workload_problems(graph, inputs.workload_entries),
             gateway_problems(graph, inputs.gateways, attached),
             route_problems(graph, inputs.http_routes, attached),
             refusal_problems(graph, refusals),

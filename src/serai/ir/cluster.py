@@ -24,6 +24,8 @@ class Endpoint(Value, frozen=True):
     weight: int = 1
     locality: Locality = Locality()
     healthy: bool = True
+    identity: str = ""
+    """``namespace/serviceaccount`` of what runs there, as far as it is written."""
 
 
 class Discovery(StrEnum):

@@ -100,10 +100,21 @@ def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator
     for endpoint in endpoints:
         named = backend.resolution is not Resolution.KNOWN
         if is_socket(endpoint.address) and not named:
-            yield Endpoint(endpoint.address, 0, endpoint.weight, endpoint.locality)
+            yield _given(endpoint, 0, backend)
         elif endpoint.address and (named or is_ip(endpoint.address)):
             number = dict(endpoint.ports).get(port.name) or port.target_number
-            yield Endpoint(endpoint.address, number, endpoint.weight, endpoint.locality)
+            yield _given(endpoint, number, backend)
+
+
+def _given(endpoint: InlineEndpoint, number: int, backend: Backend) -> Endpoint:
+    namespace, account = backend.key.service.namespace, endpoint.service_account
+    return Endpoint(
+        endpoint.address,
+        number,
+        endpoint.weight,
+        endpoint.locality,
+        identity=f"{namespace}/{account}" if account else "",
+    )
 
 
 def _of_workloads(
@@ -115,7 +126,13 @@ def _of_workloads(
         number = _workload_port(workload, port)
         for address in workload.addresses if number else ():
             if is_ip(address):
-                yield Endpoint(address, number, workload.weight, workload.locality)
+                yield Endpoint(
+                    address,
+                    number,
+                    workload.weight,
+                    workload.locality,
+                    identity=workload.identity,
+                )
 
 
 def _workload_port(workload: Workload, port: ServicePort) -> int:
@@ -132,7 +149,7 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
     return port.target or port.number
 
 
-def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str]:
+def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str, str]:
     where = endpoint.locality
     return (
         endpoint.address,
@@ -141,4 +158,5 @@ def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str]:
         where.region,
         where.zone,
         where.subzone,
+        endpoint.identity,
     )

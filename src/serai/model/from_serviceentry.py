@@ -77,4 +77,5 @@ def _endpoint(endpoint: WorkloadEntrySpec) -> InlineEndpoint:
             else locality.of_labels(endpoint.labels) or locality.parse("")
         ),
         network=endpoint.network,
+        service_account=endpoint.service_account,
     )

@@ -71,6 +71,8 @@ class InlineEndpoint(Value, frozen=True):
     weight: int = 1
     locality: Locality = Locality()
     network: str = ""
+    """Without an address it is reachable through this network's gateway only."""
+    service_account: str = ""
 
 
 class Inline(Value, frozen=True):

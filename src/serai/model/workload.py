@@ -25,6 +25,12 @@ class Workload(Value, frozen=True):
     service_account: str = ""
     node: str = ""
 
+    @property
+    def identity(self) -> str:
+        """``namespace/serviceaccount``; empty where no service account is written."""
+        account = self.service_account
+        return f"{self.key.namespace}/{account}" if account else ""
+
 
 SelectorKey = tuple[str, str, str]
 """Namespace, label, value; label and value empty for every workload of the namespace."""

@@ -31,6 +31,8 @@ class EndpointRow(Row, frozen=True):
     ready: bool
     status: str
     """``ready``, or why it is not used."""
+    identity: str
+    """Its SPIFFE identity, as far as a service account is written; else empty."""
     envoys: tuple[Opinion, ...] = ()
     """What the Envoy of each Gateway that sends to it says; empty where nothing runs."""
 
@@ -61,7 +63,7 @@ def _resolved(
     """The names of a backend; where an Envoy resolves them, what they came to."""
     for member in () if heard.by_address else members.of(backend):
         address = joined(member.address, member.port)
-        status = "no address found" if heard.anything else "resolved by Envoy"
+        status = member.why or ("no address found" if heard.anything else "resolved by Envoy")
         yield _row(state, backend, member, address, status, heard.opinions(address))
     source = CALLER if backend.resolution is Resolution.NONE else HOST_NAME
     name = Member("", 0, source, ready=True)
@@ -90,6 +92,7 @@ def _row(
         weight=member.weight,
         ready=status == READY,
         status=status,
+        identity=_spiffe(state, member.identity),
         envoys=opinions,
     )
 
@@ -107,6 +110,12 @@ def opinions_in_words(opinions: tuple[Opinion, ...]) -> str:
     if len(said) == 1:
         return said.pop()
     return ", ".join(f"{each.gateway} {each.words}" for each in opinions) or "-"
+
+
+def _spiffe(state: State, identity: str) -> str:
+    namespace, _, account = identity.partition("/")
+    domain = state.pipeline.settings.trust_domain
+    return f"spiffe://{domain}/ns/{namespace}/sa/{account}" if account else ""
 
 
 def locality_name(locality: Locality) -> str:

@@ -190,6 +190,7 @@ ENDPOINTS = Listing(
         Column("STATUS", lambda row: row.status, tone=lambda row: _good(good=row.ready)),
         Column("ENVOYS", lambda row: opinions_in_words(row.envoys)),
         Column("SERVICE", lambda row: row.service.replace("/", " ", 1), wide=True),
+        Column("IDENTITY", lambda row: row.identity, wide=True),
     ),
 )
 

@@ -10,7 +10,14 @@ from serai.ir.cluster import Endpoint, Locality
 from serai.ir.origin import Value
 from serai.model.addresses import canonical
 from serai.model.from_endpointslice import SERVICE_NAME
-from serai.model.service import Backend, Inline, Resolution, Selected, Slices
+from serai.model.service import (
+    Backend,
+    Inline,
+    InlineEndpoint,
+    Resolution,
+    Selected,
+    Slices,
+)
 from serai.model.workload import SelectorKey, Workload, selector_keys
 from serai.views.pipeline import Pipeline
 
@@ -32,6 +39,8 @@ class Member(Value, frozen=True):
     locality: Locality = Locality()
     weight: int = 1
     why: str = ""
+    identity: str = ""
+    """``namespace/serviceaccount``, as far as it is written."""
 
     @property
     def kind(self) -> str:
@@ -79,9 +88,10 @@ class Members:
 
     def _of(self, backend: Backend, used: tuple[Endpoint, ...]) -> list[Member]:
         match backend.members:
-            case Inline():
+            case Inline(written):
                 dns = backend.resolution is not Resolution.KNOWN
-                return [_endpoint(each, HOST_NAME if dns else INLINE) for each in used]
+                found = [_endpoint(each, HOST_NAME if dns else INLINE) for each in used]
+                return [*found, *_elsewhere(written)]
             case Slices() if slices := self._slices.get(backend.key.service):
                 return list(_of_slices(used, slices))
             case Slices(selector) | Selected(selector):
@@ -104,7 +114,23 @@ def _endpoint(endpoint: Endpoint, source: str) -> Member:
         ready=True,
         locality=endpoint.locality,
         weight=endpoint.weight,
+        identity=endpoint.identity,
     )
+
+
+def _elsewhere(written: tuple[InlineEndpoint, ...]) -> Iterator[Member]:
+    """Those that only a gateway of their network could reach."""
+    for each in written:
+        if each.network and not each.address:
+            yield Member(
+                address="",
+                port=0,
+                source=INLINE,
+                ready=False,
+                locality=each.locality,
+                weight=each.weight,
+                why=unreachable(each.network),
+            )
 
 
 def _of_slices(used: tuple[Endpoint, ...], slices: list[EndpointSlice]) -> Iterator[Member]:
@@ -139,6 +165,7 @@ def _of_workloads(
                 ready=False,
                 locality=workload.locality,
                 weight=workload.weight,
+                identity=workload.identity,
                 why=_why_not(workload),
             )
 
@@ -148,4 +175,11 @@ def _why_not(workload: Workload) -> str:
         return "terminating"
     if not workload.ready:
         return "not ready"
-    return "has not the port" if workload.addresses else "has no address"
+    if workload.addresses:
+        return "has not the port"
+    return unreachable(workload.network) if workload.network else "has no address"
+
+
+def unreachable(network: str) -> str:
+    """Why an endpoint without an address is not sent to."""
+    return f"no gateway of network {network} is known"

@@ -210,3 +210,25 @@ def test_an_explanation_says_whose_envoy_does_not_answer() -> None:
     said = text(explain(state_of(SHOP, facts=silent), "legacy.shop.internal", ""))
 
     assert "1 endpoint, 1 healthy; the Envoy of infra/waypoint does not answer" in said
+
+
+ELSEWHERE = """\
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: out, namespace: shop}
+spec:
+  hosts: [out.example]
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.5, serviceAccount: vm}, {network: far}, {address: 127.0.0.6}]
+"""
+
+
+def test_endpoints_say_who_they_are_and_which_only_another_network_has(tmp_path: Path) -> None:
+    rows = endpoint_rows(written(tmp_path, ELSEWHERE))
+
+    assert {(row.address, row.status, row.identity) for row in rows} == {
+        ("127.0.0.5:80", "ready", "spiffe://cluster.local/ns/shop/sa/vm"),
+        ("127.0.0.6:80", "ready", ""),
+        ("", "no gateway of network far is known", ""),
+    }
