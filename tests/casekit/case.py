@@ -73,14 +73,17 @@ class Case(msgspec.Struct, frozen=True):
         path = self.folder / "settings.yaml"
         return msgspec.convert(yaml.safe_load(path.read_text()) if path.exists() else {}, Settings)
 
-    def stages(self, address: str = "") -> Iterator[Stage]:
+    def stages(self, address: str = "", vips: str = "") -> Iterator[Stage]:
         """The case's world after its input, then after each step; it is one and the same world.
 
-        With an `address`, Gateways that ask for none listen there.
+        With an `address`, Gateways that ask for none listen there; with `vips`, those are
+        allocated from there unless settings.yaml says otherwise.
         """
         settings = self.settings
         if address:
             settings = msgspec.structs.replace(settings, bind=address, proxy_bind=(address,))
+        if vips and not settings.vip_range_v4:
+            settings = msgspec.structs.replace(settings, vip_range_v4=vips)
         world = Core(settings)
         told: dict[Key | None, tuple[Problem, ...]] = {}
         for step, path in enumerate(self.files):

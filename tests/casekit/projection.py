@@ -11,7 +11,7 @@ from serai.ir.cluster import Endpoint
 from serai.ir.listener import Handling, NamedRoutes, ScopedRoutes
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
-from serai.status.values import GatewayStatus, RouteStatus, Status
+from serai.status.values import GatewayStatus, RouteStatus, ServiceEntryStatus, Status
 from serai.trace.match import shown
 
 
@@ -147,6 +147,11 @@ def _status(status: Status) -> dict[str, Any]:
                     }
                     for each in listeners
                 },
+            }
+        case ServiceEntryStatus(conditions, given):
+            return {
+                "conditions": _conditions(conditions),
+                "addresses": [f"{each.value} {each.host}".rstrip() for each in given],
             }
         case RouteStatus(parents):
             return {_parent(each.parent_ref): _conditions(each.conditions) for each in parents}

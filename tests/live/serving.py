@@ -30,6 +30,8 @@ class Place:
         self._net = f"127.{random.randrange(70, 250)}.{random.randrange(1, 250)}"
         self._next = 10
         self.gateway = self.address()
+        self.vips = f"{self._net}.128/25"
+        """Where VIPs are allocated."""
 
     def address(self) -> str:
         """Another address."""
@@ -91,7 +93,8 @@ async def serving(
         served.write(name, text)
     options = Options(bind_life=True, drain_seconds=1)
     wanted = settings or Settings()
-    wanted = msgspec.structs.replace(wanted, proxy_bind=(served.place.gateway,))
+    vips = wanted.vip_range_v4 or served.place.vips
+    wanted = msgspec.structs.replace(wanted, proxy_bind=(served.place.gateway,), vip_range_v4=vips)
     instance, problems = standalone([folder], wanted, options, tmp_path / "state")
     assert instance is not None, problems
     served.instance = instance

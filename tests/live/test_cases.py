@@ -24,7 +24,8 @@ async def test_case(case: Case, tmp_path: Path) -> None:
     async with live(case, tmp_path) as running:
         # What a case asks at an address of its own must be there.
         placed = any("//127.0.0." in request.url for request in case.requests)
-        for stage in case.stages("" if placed else Place().gateway):
+        place = Place()
+        for stage in case.stages("" if placed else place.gateway, place.vips):
             requests = case.requests_at(stage.step)
             if not requests:
                 continue

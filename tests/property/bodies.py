@@ -11,6 +11,7 @@ Raw = dict[str, Any]
 NAMESPACES = ("blue", "red")
 NAMES = ("x", "y")
 HOSTS = ("one.example", "two.example", "*.wild.example", "x.blue.svc.cluster.local")
+ALLOCATED = ("127.80.0.1", "127.80.0.2", "240.240.0.9", "2001:2::1")
 VIPS = ("240.0.0.1", "240.0.0.2", "127.66.0.1", "fd00::1", "240.0.0.0/24")
 SOCKET = "unix://@socket"
 ADDRESSES = ("127.1.0.1", "127.1.0.2", "fd01::1")
@@ -81,7 +82,7 @@ services = st.fixed_dictionaries(
         "spec": st.fixed_dictionaries(
             {
                 "ports": _ports("port", _choice(8080, 8081, "web")),
-                "clusterIP": _choice(*VIPS[:3], "None"),
+                "clusterIP": _choice(*VIPS[:3], "None", ""),
             },
             optional={
                 "selector": workload_labels,
@@ -136,19 +137,27 @@ def _entry_spec(raw: tuple[Any, ...]) -> Raw:
             return {**spec, "hosts": plain, "addresses": vips, "resolution": kind}
 
 
+_allocation = _choice({}, {}, {}, {"networking.istio.io/enable-autoallocate-ip": "False"})
+
 service_entries = st.fixed_dictionaries(
     {
-        "labels": few_waypoint_labels,
+        "labels": st.tuples(few_waypoint_labels, _allocation).map(
+            lambda both: {**both[0], **both[1]}
+        ),
+        "status": _maybe(
+            addresses=_few(
+                st.fixed_dictionaries({"value": _choice(*ALLOCATED), "host": _choice(*HOSTS, "")})
+            )
+        ),
         "spec": st.tuples(
             st.lists(_choice(*HOSTS), min_size=1, max_size=2, unique=True),
             _ports("number", _choice(8080)),
-            st.lists(_choice(*VIPS), max_size=2, unique=True),
+            st.one_of(st.just([]), st.lists(_choice(*VIPS, "127.80.0.2"), max_size=2, unique=True)),
             _choice("inline", "selector", "DNS", "DNS_ROUND_ROBIN", "NONE", "DYNAMIC_DNS"),
             _few(endpoints),
             st.fixed_dictionaries({"app": _choice(*APPS)}),
             _choice([], ["."], ["red"], ["*"]),
         ).map(_entry_spec),
-        "status": _maybe(addresses=st.just([{"value": "240.240.0.9"}])),
     }
 )
 

@@ -95,7 +95,8 @@ def test_an_object_that_goes_takes_only_its_own_with_it(held: list[Object], whic
     gone = list(by_key)[which % len(by_key)]
     world = from_scratch(by_key.values())
     before = dict(world.pipeline.snapshot.items())
-    world.apply([], [gone], keep=False)
+    # What stays keeps the VIPs it has.
+    world.apply([], [gone])
     after = dict(world.pipeline.snapshot.items())
     for key in before.keys() | after.keys():
         if before.get(key) != after.get(key):

@@ -10,6 +10,7 @@ from serai.api.decode import decode
 from serai.api.gateway import Gateway, GatewayAddress
 from serai.api.kinds import KINDS, by_kind
 from serai.api.meta import Key, Object
+from serai.api.networking import ServiceEntry, ServiceEntryAddress, ServiceEntryStatus
 
 
 def _names_of(kind: str) -> tuple[str, ...]:
@@ -99,6 +100,9 @@ def edited(held: Object, edit: str) -> Object:
         case _ if isinstance(held, Gateway):
             moved = () if held.spec.addresses else (GatewayAddress("127.0.0.8"),)
             return replace(held, spec=replace(held.spec, addresses=moved))
+        case _ if isinstance(held, ServiceEntry):
+            given = ServiceEntryAddress("127.80.0.2", held.spec.hosts[0])
+            return replace(held, status=ServiceEntryStatus((given,)))
         case _:
             return held
 

@@ -8,6 +8,9 @@ from serai.api.meta import Condition, Object, Struct
 
 GROUP = "networking.istio.io"
 
+ALLOCATE = "networking.istio.io/enable-autoallocate-ip"
+"""The label of a ServiceEntry that is to get no VIP where it says false, in any case."""
+
 ResolutionName = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
 
 

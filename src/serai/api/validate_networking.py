@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from serai.api.faults import clash, port_faults, twice, unwise, value_faults, wrong
 from serai.api.fields_check import entry_path
 from serai.api.limits_networking import entry_limits, workload_limits
-from serai.api.networking import ServiceEntry, ServiceEntryPort, WorkloadEntry, WorkloadEntrySpec
+from serai.api.networking import (
+    ALLOCATE,
+    ServiceEntry,
+    ServiceEntryPort,
+    WorkloadEntry,
+    WorkloadEntrySpec,
+)
 from serai.api.problem import Problem
 from serai.api.syntax import (
     is_cidr,
@@ -34,7 +40,6 @@ LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path.  Linux: unix(7); Envoy refuses longer ones."""
 
 USE_WAYPOINT = "istio.io/use-waypoint"
-ALLOCATE = "networking.istio.io/enable-autoallocate-ip"
 
 
 def check_service_entry(entry: ServiceEntry) -> Iterator[Problem]:

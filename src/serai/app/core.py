@@ -9,7 +9,9 @@ import msgspec
 from serai.api.meta import Key, Object
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
+from serai.model.catalog import CLAIMING, claim_of
 from serai.model.settings import Settings
+from serai.model.vips import Allocator, Claim, History, Vips
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
 
@@ -24,6 +26,8 @@ class Committed(msgspec.Struct, frozen=True):
     statuses: tuple[Key, ...]
     problems: bool
     """Whether the pipeline's problems changed."""
+    vips: Mapping[Key, Vips | None] = {}
+    """By object: what was looked at again; None where it has no VIPs of ours."""
 
 
 class Core:
@@ -32,20 +36,31 @@ class Core:
     def __init__(self, settings: Settings) -> None:
         self.pipeline: Pipeline = pipeline(settings)
         self.addresses: dict[Key, tuple[str, ...]] = {}
+        self.vips = Allocator(settings.vip_ranges)
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
     ) -> Committed:
         """Apply objects that are new or changed, and drop those that went.
 
-        `keep` keeps every Gateway on the address it has.
+        `keep` keeps every Gateway on the address it has, and every service on its VIPs.
         """
         inputs = self.pipeline.inputs
+        claims: dict[Key, Claim | None] = {}
         for obj in changed:
             inputs.put(obj)
+            if obj.key.kind in CLAIMING:
+                claims[obj.key] = claim_of(obj, self.pipeline.settings)
         for key in removed:
             inputs.drop(key)
-        return self.commit(keep=keep)
+            if key.kind in CLAIMING:
+                claims[key] = None
+        vips = self._allocate(claims, keep=keep)
+        return msgspec.structs.replace(self.commit(keep=keep), vips=vips)
+
+    def remember(self, history: History) -> None:
+        """Begin with the VIPs of an earlier life; before anything is applied."""
+        self.vips = Allocator(self.pipeline.settings.vip_ranges, history)
 
     def commit(self, *, keep: bool = True) -> Committed:
         """Bring everything up to date with what was put in."""
@@ -59,6 +74,20 @@ class Core:
             self._place(keep=keep)
             found.add(graph.commit())
         return self._committed(found)
+
+    def _allocate(self, claims: dict[Key, Claim | None], *, keep: bool) -> dict[Key, Vips | None]:
+        if not claims:
+            return {}
+        if keep:
+            found = self.vips.update(claims)
+        else:
+            self.vips, found = self.vips.afresh(claims)
+        for key, vips in found.items():
+            if vips is None:
+                self.pipeline.inputs.vips.drop(key)
+            else:
+                self.pipeline.inputs.vips.put(key, vips)
+        return found
 
     def _place(self, *, keep: bool) -> None:
         pipe = self.pipeline

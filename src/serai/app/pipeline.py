@@ -20,6 +20,7 @@ from serai.check.hosts import host_problems
 from serai.check.problems import ProblemKey
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
+from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
 from serai.model.catalog import catalog
 from serai.model.inputs import Inputs
@@ -152,7 +153,7 @@ def _statuses(
         class_statuses(graph, inputs.gateway_classes),
         gateway_statuses(graph, inputs.gateways, attached, refusals),
         route_statuses(graph, inputs.http_routes, attached, refusals),
-        service_statuses(graph, attached.captures, attached.catalog.services),
+        service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
     )
     return Union(graph, "statuses", parts)
 
@@ -174,6 +175,7 @@ def _problems(
             inline_problems(graph, inputs.service_entries),
             workload_problems(graph, inputs.workload_entries),
             gateway_problems(graph, inputs.gateways, attached),
+            vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.http_routes, attached),
             refusal_problems(graph, refusals),
         ),

@@ -18,6 +18,7 @@ from serai.app.health import EnvoyHealth, Heard
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
+from serai.app.vips import VipJournal
 from serai.attach.gateways import Proxy
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -47,6 +48,8 @@ PORT_SECONDS = 1.0
 
 
 _Addresses = dict[str, tuple[str, ...]]
+_ADDRESSES = "addresses"
+"""The file, in the instance's folder, that says where each Gateway listens."""
 
 Found = TypeVar("Found")
 
@@ -121,14 +124,14 @@ class Standalone:
         self._gate = PortGate(self._own_pids)
         self._commits = 0
         self._health = EnvoyHealth()
-        binary = fleet.binary if fleet is not None else None
+        binary = fleet.binary if fleet else None
         self._refused = Refused(binary, self._resource, self._settle_soon)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
         """Held while the pipeline is changed, or read beside the event loop."""
         self._under_way: set[asyncio.Task[None]] = set()
         self._kept: _Addresses = {}
-        self._addresses_file = instance.folder / "addresses"
+        self._vips = VipJournal(instance.vips)
         self._web: WebServer | None = None
         self._waiting_for = "the files to be read"
         server.on_rejections = self._on_rejections
@@ -143,6 +146,7 @@ class Standalone:
         """
         self.batch = await asyncio.to_thread(self.source.scan)
         self._remember_addresses()
+        self.core.remember(self._vips.read())
         await self._apply(self.batch, first=True)
         self.server.mark_ready()
         self.instance.xds_socket.unlink(missing_ok=True)
@@ -252,6 +256,7 @@ class Standalone:
             await self._publish(committed)
         self._commits += 1
         self._keep_addresses()
+        self._keep_vips(committed, first=first)
         self.changes.tell()
         self.on_change(Change(batch, committed, first))
 
@@ -267,7 +272,9 @@ class Standalone:
     def _remember_addresses(self) -> None:
         """Where the Gateways listened in the run before, so that what runs on can be adopted."""
         try:
-            kept = msgspec.json.decode(self._addresses_file.read_bytes(), type=_Addresses)
+            kept = msgspec.json.decode(
+                (self.instance.folder / _ADDRESSES).read_bytes(), type=_Addresses
+            )
         except (OSError, msgspec.DecodeError):
             return
         self.core.addresses = {
@@ -278,10 +285,18 @@ class Standalone:
         kept = {_name(key): addresses for key, addresses in sorted(self.core.addresses.items())}
         if kept != self._kept:
             try:
-                write_atomically(self._addresses_file, msgspec.json.encode(kept))
+                write_atomically(self.instance.folder / _ADDRESSES, msgspec.json.encode(kept))
             except OSError as error:
                 log.warning("addresses.not_kept", error=str(error))
             self._kept = kept
+
+    def _keep_vips(self, committed: Committed, *, first: bool) -> None:
+        try:
+            self._vips.append(committed.vips, self.core.vips.last())
+            if first:
+                self._vips.compact()
+        except OSError as error:
+            log.warning("vips.not_kept", error=str(error))
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
         self._refused.change(Key("Gateway", *name.split("/", 1)), found)

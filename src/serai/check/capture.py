@@ -55,7 +55,8 @@ def _in_vain(service: Service, *, standalone: bool) -> Iterator[Problem]:
             message="captured, but it has no address, so that no client can reach the waypoint by"
             " one; it can still be sent to by routes",
             remedy="Give it an address: clusterIP of a Service, spec.addresses of a ServiceEntry."
-            " On one machine, one of 127.0.0.0/8 is captured without a mesh.",
+            " None is allocated to a headless Service, to resolution NONE, to a wildcard host that"
+            " is not resolved by DYNAMIC_DNS, nor where a label or the settings forbid it.",
             key=service.key,
         )
     for port in service.ports:

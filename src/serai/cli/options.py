@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from serai.cli.output import usage
-from serai.model.settings import Settings
+from serai.model.settings import NO_RANGE, Settings
 
 ADMIN = "127.0.0.1:9095"
 """Where a running instance has its console, its admin API and its metrics."""
@@ -106,6 +106,21 @@ def _ranges(values: list[str] | None) -> list[str]:
         raise typer.BadParameter(f"{error}; write a range such as 10.1.0.0/16") from None
 
 
+def _range(version: int, example: str) -> Callable[[str], str]:
+    def checked(value: str) -> str:
+        if value in {"", NO_RANGE}:
+            return value
+        try:
+            network = ip_network(value)
+        except ValueError:
+            network = None
+        if network is None or network.version != version or network.num_addresses == 1:
+            raise typer.BadParameter(f"{value!r} is not a range such as {example}, nor none")
+        return str(network)
+
+    return checked
+
+
 def _option(name: str, help_: str, **more: Any) -> Any:
     env = "SERAI_" + name.upper().replace("-", "_")
     return typer.Option(f"--{name}", envvar=env, help=help_, **more)
@@ -123,6 +138,31 @@ _Resolved = Annotated[
         "A range that hosts under a wildcard may resolve to though it is not public; repeatable.",
         metavar="CIDR",
         callback=_ranges,
+    ),
+]
+_Bind = Annotated[
+    str, _option("bind", "The address on which gateways listen.", metavar="IP", callback=_address)
+]
+
+_VipRangeV4 = Annotated[
+    str,
+    _option(
+        "vip-range-v4",
+        "From which services without an address get one, or none; else 127.80.0.0/16.",
+        metavar="RANGE",
+        callback=_range(4, "127.80.0.0/16"),
+        show_default=False,
+    ),
+]
+
+_VipRangeV6 = Annotated[
+    str,
+    _option(
+        "vip-range-v6",
+        "Likewise of IPv6, such as Istio's 2001:2::/48; else they get none.",
+        metavar="RANGE",
+        callback=_range(6, "2001:2::/48"),
+        show_default=False,
     ),
 ]
 
@@ -148,12 +188,11 @@ def settings(
         Literal["serai", "istio"],
         _option("cluster-names", "Whose names Envoy's clusters have: kube_... or outbound|...."),
     ] = "serai",
-    bind: Annotated[
-        str,
-        _option("bind", "The address on which gateways listen.", metavar="IP", callback=_address),
-    ] = "127.0.0.1",
+    bind: _Bind = "127.0.0.1",
     dns_lookup_family: _Family = "V4_PREFERRED",
     allow_resolved: _Resolved = None,
+    vip_range_v4: _VipRangeV4 = "",
+    vip_range_v6: _VipRangeV6 = "",
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     return Settings(
@@ -163,6 +202,8 @@ def settings(
         bind=bind,
         dns_lookup_family=dns_lookup_family,
         allow_resolved=tuple(allow_resolved or ()),
+        vip_range_v4=vip_range_v4,
+        vip_range_v6=vip_range_v6,
     )
 
 

@@ -89,6 +89,8 @@ class Instance:
         self.folder = folder
         self.xds_socket = _socket_path(folder)
         """Where the xDS server listens; the same in every run, so that Envoys find us again."""
+        self.vips = folder / "vips"
+        """Which VIPs were handed out; outlives every run, so that services keep theirs."""
         self._lock = lock
         (folder / "logs").mkdir(mode=PRIVATE, exist_ok=True)
 
@@ -123,14 +125,16 @@ class Instance:
             (self.folder / f"{token}{suffix}").unlink(missing_ok=True)
 
     def release(self, *, keep_logs: bool = False) -> None:
-        """Give the folder up; it goes away if no Envoy is on record and no log is to be kept."""
+        """Give the folder up; it goes away if no Envoy is on record and nothing is to be kept."""
         if not self.records():
             self.xds_socket.unlink(missing_ok=True)
             for path in self.folder.iterdir():
-                if not path.is_dir():
+                if path.is_dir() and not keep_logs:
+                    shutil.rmtree(path, ignore_errors=True)
+                elif not path.is_dir() and path != self.vips:
                     path.unlink(missing_ok=True)
-            if not keep_logs:
-                shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
         os.close(self._lock)
 
 

@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from serai.api import core
 from serai.api.core import EndpointSlice, Pod
-from serai.api.meta import Key
+from serai.api.meta import Key, Object
+from serai.api.networking import ServiceEntry
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Endpoint, Locality
 from serai.model import locality
 from serai.model.endpoints import EndpointLookup
 from serai.model.from_endpointslice import SERVICE_NAME
 from serai.model.from_pod import workload_from_pod
-from serai.model.from_service import service_from_service
-from serai.model.from_serviceentry import service_from_serviceentry
+from serai.model.from_service import claim_of_service, service_from_service
+from serai.model.from_serviceentry import claim_of_serviceentry, service_from_serviceentry
 from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
 from serai.model.service import Backend, BackendKey, Service
 from serai.model.settings import Settings
+from serai.model.vips import Claim
 from serai.model.workload import Workload, selector_keys
 
 
@@ -76,6 +79,21 @@ class Catalog(msgspec.Struct, frozen=True):
         return [service for _, service in found]
 
 
+CLAIMING = frozenset({"Service", "ServiceEntry"})
+"""The kinds that have VIPs."""
+
+
+def claim_of(obj: Object, settings: Settings) -> Claim | None:
+    """What an object wants of the ranges of VIPs, or occupies there; None if its kind has none."""
+    match obj:
+        case core.Service():
+            return claim_of_service(obj, standalone=settings.standalone)
+        case ServiceEntry():
+            return claim_of_serviceentry(obj)
+        case _:
+            return None
+
+
 def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
     """Build the collections.  Kinds are told apart here and in the from_* modules, nowhere else."""
     services = _services(graph, inputs, settings)
@@ -113,13 +131,15 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         graph,
         "services from Service",
         inputs.services,
-        lambda _, __, row: service_from_service(row, settings.cluster_domain),
+        lambda reader, key, row: service_from_service(
+            row, settings.cluster_domain, reader.get(inputs.vips, key)
+        ),
     )
     from_entries = mapped(
         graph,
         "services from ServiceEntry",
         inputs.service_entries,
-        lambda _, __, row: service_from_serviceentry(row),
+        lambda reader, key, row: service_from_serviceentry(row, reader.get(inputs.vips, key)),
     )
     return Union(graph, "services", (from_services, from_entries))
 

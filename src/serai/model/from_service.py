@@ -6,11 +6,26 @@ from serai.api import core
 from serai.model import protocol
 from serai.model.addresses import canonical
 from serai.model.service import Address, Resolution, Service, ServicePort, Slices
+from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import waypoint_labels
 from serai.model.workload import labelled
 
 
-def service_from_service(service: core.Service, cluster_domain: str) -> Service:
+def claim_of_service(service: core.Service, *, standalone: bool) -> Claim:
+    """What a Service wants: a VIP where no API server is there to give it a clusterIP."""
+    meta, spec = service.metadata, service.spec
+    lacks = not spec.cluster_ip and not spec.cluster_ips and spec.type != "ExternalName"
+    return Claim(
+        key=service.key,
+        created=meta.creation_timestamp or "",
+        hosts=("",) if standalone and lacks else (),
+        written=tuple(each.cidr for each in _addresses(service)),
+    )
+
+
+def service_from_service(
+    service: core.Service, cluster_domain: str, vips: Vips | None = None
+) -> Service:
     """A Service as the mesh sees it.  It owns its name before any ServiceEntry does."""
     meta, spec = service.metadata, service.spec
     short = f"{meta.name}.{meta.namespace}.svc"
@@ -18,7 +33,7 @@ def service_from_service(service: core.Service, cluster_domain: str) -> Service:
         key=service.key,
         hosts=(f"{short}.{cluster_domain}",),
         aliases=(short, f"{meta.name}.{meta.namespace}"),
-        addresses=_addresses(service),
+        addresses=(*_addresses(service), *(vips.addresses if vips else ())),
         ports=tuple(_port(port) for port in spec.ports),
         resolution=Resolution.KNOWN,
         members=Slices(labelled(spec.selector), spec.publish_not_ready_addresses),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.networking import ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
+from serai.api.networking import ALLOCATE, ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
 from serai.model import locality, protocol
 from serai.model.addresses import canonical, is_socket
 from serai.model.service import (
@@ -14,20 +14,41 @@ from serai.model.service import (
     Service,
     ServicePort,
 )
+from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import waypoint_labels
 from serai.model.workload import labelled
 
 _RESOLUTIONS = {"STATIC": Resolution.KNOWN}
 
 
-def service_from_serviceentry(entry: ServiceEntry) -> Service:
-    """A ServiceEntry as the mesh sees it."""
+def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
+    """What a ServiceEntry wants: VIPs for its hosts where Istio would allocate them.
+
+    A wildcard can only be resolved by whoever allocated for it, so it is by DYNAMIC_DNS alone.
+    """
+    meta, spec = entry.metadata, entry.spec
+    written = _canonical(spec.addresses)
+    barred = meta.labels.get(ALLOCATE, "").lower() == "false"
+    eligible = spec.resolution != "NONE" and not barred and not spec.addresses
+    hosts = (host for host in _hosts(entry) if "*" not in host or spec.resolution == "DYNAMIC_DNS")
+    given = ((canonical(each.value), each.host.lower()) for each in entry.status.addresses)
+    return Claim(
+        key=entry.key,
+        created=meta.creation_timestamp or "",
+        hosts=tuple(hosts) if eligible else (),
+        given=tuple(Address(cidr, host) for cidr, host in dict.fromkeys(given) if cidr),
+        written=written,
+    )
+
+
+def service_from_serviceentry(entry: ServiceEntry, vips: Vips | None = None) -> Service:
+    """A ServiceEntry as the mesh sees it, with the VIPs that were allocated to it."""
     meta, spec = entry.metadata, entry.spec
     selector = spec.workload_selector
     return Service(
         key=entry.key,
-        hosts=tuple(dict.fromkeys(host.lower() for host in spec.hosts)),
-        addresses=_addresses(entry),
+        hosts=_hosts(entry),
+        addresses=_addresses(entry, vips),
         ports=tuple(_port(port) for port in spec.ports),
         resolution=_RESOLUTIONS.get(spec.resolution) or Resolution(spec.resolution),
         members=(
@@ -43,16 +64,23 @@ def service_from_serviceentry(entry: ServiceEntry) -> Service:
     )
 
 
-def _addresses(entry: ServiceEntry) -> tuple[Address, ...]:
+def _hosts(entry: ServiceEntry) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(host.lower() for host in entry.spec.hosts))
+
+
+def _addresses(entry: ServiceEntry, vips: Vips | None) -> tuple[Address, ...]:
     """Those of the spec; only where it has none, those that were allocated.
 
     Istio: automatic address allocation.
     """
-    written = [canonical(text) for text in entry.spec.addresses]
-    if written:
-        return tuple(Address(cidr) for cidr in dict.fromkeys(written) if cidr)
-    allocated = ((canonical(each.value), each.host.lower()) for each in entry.status.addresses)
-    return tuple(Address(cidr, host) for cidr, host in dict.fromkeys(allocated) if cidr)
+    if entry.spec.addresses:
+        return tuple(Address(cidr) for cidr in _canonical(entry.spec.addresses))
+    return vips.addresses if vips else ()
+
+
+def _canonical(texts: tuple[str, ...]) -> tuple[str, ...]:
+    found = (canonical(text) for text in texts)
+    return tuple(dict.fromkeys(cidr for cidr in found if cidr))
 
 
 def _port(port: ServiceEntryPort) -> ServicePort:

@@ -8,6 +8,7 @@ from typing import Any
 from serai.api import core, gateway, networking
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
+from serai.model.vips import Vips
 
 
 class Inputs:
@@ -34,6 +35,8 @@ class Inputs:
         )
         self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
         """Where each Gateway's proxy listens, decided by who runs it."""
+        self.vips: Table[Key, Vips] = Table(graph, "VIPs")
+        """What was allocated to each object that is to have VIPs, by who remembers it."""
         self._by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         }

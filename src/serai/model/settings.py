@@ -6,6 +6,15 @@ from typing import Literal
 
 from serai.ir.origin import Value
 
+ISTIO_V4, ISTIO_V6 = "240.240.0.0/16", "2001:2::/48"
+"""From which Istio allocates: addresses that nobody else has."""
+LOOPBACK_V4 = "127.80.0.0/16"
+"""As many on loopback, where a VIP can be listened on as it is.
+
+Far from 127.0.0.0/16, where resolvers and Gateways are, and from what examples name.
+"""
+NO_RANGE = "none"
+
 
 class Settings(Value, frozen=True):
     """Constant while Serai runs."""
@@ -25,3 +34,15 @@ class Settings(Value, frozen=True):
     """Where a waypoint without a listener of its own accepts the PROXY protocol."""
     proxy_bind: tuple[str, ...] = ("127.0.0.1",)
     """Whoever reaches a waypoint's PROXY port can claim any identity, so: loopback."""
+    vip_range_v4: str = ""
+    """From which services without an address get one; empty: Istio's, or loopback's where all is on
+    this machine; ``none``: they get none."""
+    vip_range_v6: str = ""
+    """Likewise; empty: Istio's, or none on one machine, whose only IPv6 loopback address is ::1."""
+
+    @property
+    def vip_ranges(self) -> tuple[str, ...]:
+        """The ranges to allocate from, that of IPv4 first."""
+        v4 = self.vip_range_v4 or (LOOPBACK_V4 if self.standalone else ISTIO_V4)
+        v6 = self.vip_range_v6 or (NO_RANGE if self.standalone else ISTIO_V6)
+        return tuple(each for each in (v4, v6) if each != NO_RANGE)

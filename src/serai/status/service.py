@@ -1,25 +1,47 @@
-"""The condition of services that ask for a waypoint.  Istio: istio.io/WaypointBound."""
+"""What is said on services: whether the waypoint they ask for has them, and their VIPs.
+
+Istio: the condition istio.io/WaypointBound; ServiceEntry.status.addresses.
+"""
 
 from __future__ import annotations
 
 from serai.api.meta import Key
+from serai.api.networking import ServiceEntryAddress
 from serai.attach.capture import Capture
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.model.service import Service
-from serai.status.values import ConditionsStatus, condition
+from serai.model.vips import Vips
+from serai.status.values import ConditionsStatus, ServiceEntryStatus, condition
 
 WAYPOINT_BOUND = "istio.io/WaypointBound"
 
 
 def service_statuses(
-    graph: Graph, captures: Node[Key, Capture], services: Node[Key, Service]
-) -> Derived[Key, ConditionsStatus]:
-    """The status of each Service and ServiceEntry that asks for a waypoint."""
+    graph: Graph,
+    captures: Node[Key, Capture],
+    services: Node[Key, Service],
+    allocated: Node[Key, Vips],
+) -> Derived[Key, ConditionsStatus | ServiceEntryStatus]:
+    """The status of each Service and ServiceEntry that asks for a waypoint or was given VIPs.
 
-    def status(reader: Reader, key: Key, capture: Capture) -> ConditionsStatus | None:
+    A Service's VIP is no part of its status.
+    """
+
+    def status(
+        reader: Reader, key: Key, capture: Capture
+    ) -> ConditionsStatus | ServiceEntryStatus | None:
         service = reader.get(services, key)
-        if capture.waypoint is None or service is None:
+        if service is None:
             return None
-        return ConditionsStatus((condition(WAYPOINT_BOUND, capture.verdict, service.generation),))
+        conditions = (
+            (condition(WAYPOINT_BOUND, capture.verdict, service.generation),)
+            if capture.waypoint is not None
+            else ()
+        )
+        vips = reader.get(allocated, key) if key.kind == "ServiceEntry" else None
+        if vips is not None and vips.addresses:
+            addresses = (ServiceEntryAddress(each.cidr, each.host) for each in vips.addresses)
+            return ServiceEntryStatus(conditions, tuple(addresses))
+        return ConditionsStatus(conditions) if conditions else None
 
     return mapped(graph, "statuses of services", captures, status)

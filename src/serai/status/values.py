@@ -11,6 +11,7 @@ import msgspec
 
 from serai.api.gateway import GatewayAddress, ParentReference, RouteGroupKind
 from serai.api.meta import Condition, Struct
+from serai.api.networking import ServiceEntryAddress
 from serai.attach.verdict import Verdict
 
 
@@ -51,7 +52,14 @@ class ConditionsStatus(Struct, frozen=True):
     conditions: tuple[Condition, ...]
 
 
-Status = GatewayStatus | RouteStatus | ConditionsStatus
+class ServiceEntryStatus(Struct, frozen=True):
+    """ServiceEntry.status."""
+
+    conditions: tuple[Condition, ...] = ()
+    addresses: tuple[ServiceEntryAddress, ...] = ()
+
+
+Status = GatewayStatus | RouteStatus | ConditionsStatus | ServiceEntryStatus
 
 
 def written(status: Status) -> dict[str, Any]:

@@ -162,7 +162,8 @@ def _vip(
         return Unresolved(
             "NoAddress",
             f"{service.key} is captured, but has {what}, so that no client can reach it there",
-            "Give it one: clusterIP of a Service, spec.addresses of a ServiceEntry.",
+            "Give it one: clusterIP of a Service, spec.addresses of a ServiceEntry; or have one"
+            " allocated, from loopback where it is to be reached there (--vip-range-v4).",
         )
     return found
 

@@ -8,6 +8,7 @@ import pytest
 
 from serai.api.decode import decode
 from serai.api.meta import Key
+from serai.api.networking import ALLOCATE
 from serai.app.core import Core
 from serai.model.settings import Settings
 from serai.trace import (
@@ -87,7 +88,7 @@ MANIFESTS = [
         "ServiceEntry",
         "silent",
         {"hosts": ["silent.example"], "ports": HTTP, "resolution": "STATIC"},
-        **CAPTURED,
+        **{**CAPTURED, "labels": {**CAPTURED["labels"], ALLOCATE: "false"}},
     ),
 ]
 

@@ -22,6 +22,8 @@ Socket = tuple[str, int]
 _LOOPBACK = re.compile(r"\b127\.(\d{1,3})(?=\.\d{1,3}\.\d{1,3}\b)")
 _MOVES = (0, 90, 100, 110, 120, 130, 140, 150, 160, 170, 180)
 """What may be added to the second number of addresses in 127.0.0.0/8."""
+_VIPS = 70
+"""Which 127.x.0.0/16 a moved copy allocates from, before it is moved; no example names it."""
 _TOKEN_PORT = 15999
 _SUFFIX = ".demo.yaml"
 _HERE = Path(__file__).resolve()
@@ -95,7 +97,11 @@ def _copy(example: Example, folder: Path, move: int) -> Copy:
     copy = Copy(
         folder=folder,
         script=_moved(example.steps.read_text(encoding="utf-8"), move),
-        settings=Settings(bind=f"127.{move}.0.1", proxy_bind=(f"127.{move}.0.1",)),
+        settings=Settings(
+            bind=f"127.{move}.0.1",
+            proxy_bind=(f"127.{move}.0.1",),
+            vip_range_v4=f"127.{_VIPS + move}.0.0/16" if move else "",
+        ),
     )
     if move:
         fixed = (port for address, port in _sockets(copy) if address.startswith("127.0."))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from serai.api.meta import Condition, Key
-from serai.status.values import ConditionsStatus, GatewayStatus
+from serai.status.values import ConditionsStatus, GatewayStatus, ServiceEntryStatus
 from serai.views.explain.explanation import Explanation, Line
 from serai.views.members import Members
 from serai.views.problems import problem_rows
@@ -45,7 +45,7 @@ class Subject:
     def status_lines(self, key: Key) -> list[Line]:
         """The conditions of an object of which there is nothing else to say."""
         status = self.pipeline.statuses.row(key)
-        if isinstance(status, GatewayStatus | ConditionsStatus):
+        if isinstance(status, GatewayStatus | ConditionsStatus | ServiceEntryStatus):
             return [condition_line(each) for each in status.conditions]
         return []
 
