@@ -258,3 +258,19 @@ def test_the_record_on_disk_is_readable_json(tmp_path: Path) -> None:
     assert content["gateway"] == "infra/edge"
     assert content["pid"] == {"number": 1, "started": "x"}
     assert content["admin"] == "127.0.0.1:9"
+
+
+def test_the_vips_outlive_the_instance_and_nothing_else_does(tmp_path: Path) -> None:
+    instance = claim(tmp_path / "state", [tmp_path])
+    assert isinstance(instance, Instance)
+    instance.vips.write_bytes(b"kept")
+    (instance.folder / "addresses").write_bytes(b"not kept")
+    instance.release()
+
+    assert [path.name for path in instance.folder.iterdir()] == ["vips"]
+    again = claim(tmp_path / "state", [tmp_path])
+    assert isinstance(again, Instance)
+    assert again.vips.read_bytes() == b"kept"
+    again.vips.unlink()
+    again.release()
+    assert not again.folder.exists()
