@@ -82,6 +82,7 @@ def test_a_port_that_is_taken_moves_the_copy_and_is_told(tmp_path: Path) -> None
     assert {address.split(".")[1] for row in listeners for address in row.addresses} == {
         str(moved),
         str(66 + moved),
+        str(70 + moved),
     }
     assert f"127.{moved}.1.1:3000" in second.script
     assert "240.240.0.10" in (second.folder / "partner.yaml").read_text()
