@@ -159,7 +159,8 @@ class Allocator:
                 and self._owns(claim, each)
                 and any(each in pool for pool in self._pools)
             ]
-            kept[host] = tuple(each for each in (*won, *own) if each not in mine)
+            one_each = {_version(each): each for each in reversed(own)}
+            kept[host] = tuple(each for each in (*won, *one_each.values()) if each not in mine)
             mine.update(kept[host])
         return {host: each for host, each in kept.items() if each}
 
