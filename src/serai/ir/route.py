@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serai.api.meta import Key
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin, Value
 
@@ -108,12 +109,16 @@ class RouteConfiguration(Value, frozen=True):
     name: str
     virtual_hosts: tuple[VirtualHost, ...]
     origin: Origin
+    attached: tuple[Key, ...] = ()
+    """The objects attached to it; one whose rules all fail has its part in what is missing."""
 
     @property
     def origins(self) -> tuple[Origin, ...]:
         """Every object that had a part in it, its own first, each once."""
         parts = [r.origin for host in self.virtual_hosts for r in host.routes]
-        return tuple(dict.fromkeys([self.origin, *parts]))
+        named = {each.key for each in parts}
+        silent = [Origin(key) for key in self.attached if key not in named]
+        return tuple(dict.fromkeys([self.origin, *parts, *silent]))
 
 
 class Scope(Value, frozen=True):

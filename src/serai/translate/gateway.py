@@ -40,7 +40,9 @@ def gateway_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConf
             name = names.gateway_routes(key, port)
             groups = tuple(_group(reader, attached, state) for state in states)
             hosts = at_port(virtual_hosts(groups), port)
-            configuration = RouteConfiguration(name, hosts, Origin(key))
+            found = (reader.members(attached.on_listener, state.key) for state in states)
+            routes = tuple(sorted({each.route for members in found for each in members}))
+            configuration = RouteConfiguration(name, hosts, Origin(key), routes)
             yield Named(key, name), configuration
 
     return Derived(graph, "gateway routes", attached.proxies, rows)

@@ -39,6 +39,7 @@ from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 class _Applied(Value, frozen=True):
     """A route as it applies to one frontend."""
 
+    route: Key
     host: str
     hostnames: tuple[str, ...]
     clients: str
@@ -53,21 +54,24 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
     ) -> Iterator[tuple[Named, RouteConfiguration]]:
         if frontend.port.protocol.is_http:
             name = names.frontend(key, http=True)
-            groups = tuple(_groups(reader, attached, frontend))
+            applied = list(_applied(reader, attached, key))
+            groups = tuple(_groups(reader, attached, frontend, applied))
             hosts = at_port(virtual_hosts(groups), key.port)
-            configuration = RouteConfiguration(name, hosts, Origin(key.service))
+            routes = tuple(sorted({each.route for each in applied}))
+            configuration = RouteConfiguration(name, hosts, Origin(key.service), routes)
             yield Named(key.waypoint, name), configuration
 
     return Derived(graph, "frontend routes", attached.frontends, rows)
 
 
-def _groups(reader: Reader, attached: Attached, frontend: Frontend) -> Iterator[HostGroup]:
+def _groups(
+    reader: Reader, attached: Attached, frontend: Frontend, applied: list[_Applied]
+) -> Iterator[HostGroup]:
     """One group for each host; what names no host of the service is taken for its first.
 
     A route for one of the names that a wildcard covers makes a group of that name.  Where hosts
     are looked up, no other names are taken.
     """
-    applied = list(_applied(reader, attached, frontend.key))
     only = frontend.resolution is Resolution.DYNAMIC_DNS
     for host in frontend.hosts if only or len(frontend.hosts) > 1 else ():
         if not is_partial(host):
@@ -111,9 +115,9 @@ def _targets(
             case ServiceTarget(service, host, port, clients, hostname) if (
                 compiled and service == key.service and port in {0, key.port}
             ):
-                yield _Applied(host, (hostname,), clients, compiled)
+                yield _Applied(attachment_key.route, host, (hostname,), clients, compiled)
             case WaypointTarget(waypoint, hostnames) if compiled and waypoint == key.waypoint:
-                yield _Applied("", hostnames, "", compiled)
+                yield _Applied(attachment_key.route, "", hostnames, "", compiled)
             case _:
                 pass
 
