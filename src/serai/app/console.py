@@ -94,6 +94,7 @@ class Console:
         batch = self._instance.batch
         paths = ", ".join(str(path) for path in self._instance.source.paths)
         console = f"   console http://{self._instance.admin}" if self._instance.admin else ""
+        console += f"   xds {self._instance.options.xds}" if self._instance.options.xds else ""
         self._say(f"watching {paths} ({counted(batch.objects, 'object')}){console}")
         late = [each for each in state.facts.envoys if each.state != "ready"]
         names = ", ".join(f"{each.gateway} (Envoy {each.state})" for each in late)
