@@ -18,9 +18,17 @@ from live.serving import SECONDS, Place, eventually, request, workload
 from live.test_standalone import entry, mesh
 from serai.app.client.http import Entry, HttpAnswer, send
 from serai.echo.server import echo
+from serai.envoy.leftovers import stop_leftovers
 from serai.envoy.pid import processes
 
 pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+async def _nothing_is_left(tmp_path: Path) -> AsyncIterator[None]:
+    """Envoys here outlive their `serai run`, so a test that fails must not leave them."""
+    yield
+    await stop_leftovers(tmp_path / "state", drain_seconds=None)
 
 
 @asynccontextmanager
