@@ -88,14 +88,6 @@ class Admin:
         """Close the listening sockets; connections that are open stay open."""
         await self._send("POST", "/drain_listeners")
 
-    async def drain_gracefully(self) -> None:
-        """Go on accepting for the drain time (--drain-time-s), then close the listeners."""
-        await self._send("POST", "/drain_listeners?graceful")
-
-    async def set_log_level(self, level: str) -> None:
-        """Set the level of all loggers, such as ``debug``."""
-        await self._send("POST", f"/logging?{httpx2.QueryParams({'level': level})}")
-
     async def busy(self) -> int:
         """Requests in flight, plus open connections that are not HTTP."""
         return _busy(await self.stats(r"^(http|listener)\..*\.downstream_(rq|cx)_active$"))

@@ -83,11 +83,6 @@ class Ledger:
         """Whether the client wants to know about the name."""
         return self.wildcard or name in self.names
 
-    @property
-    def active(self) -> bool:
-        """Whether the client is subscribed to anything of the type."""
-        return self.wildcard or bool(self.names)
-
     def resume(self, name: str, held: Entry | str) -> None:
         """The client says that it has this already."""
         self._hold(name, held)

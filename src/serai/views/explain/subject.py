@@ -55,8 +55,3 @@ def condition_line(condition: Condition) -> Line:
     message = f": {condition.message}" if condition.message else ""
     reason = f" ({condition.reason})" if condition.reason != condition.type else ""
     return Line("condition", f"{condition.type}={condition.status}{reason}{message}")
-
-
-def none(label: str, words: str = "none") -> Line:
-    """A line that says that there is nothing."""
-    return Line(label, words)
