@@ -12,6 +12,7 @@ from serai.attach.gateways import proxies
 from serai.attach.grants import Grants
 from serai.attach.listeners import listeners
 from serai.attach.routes import Parents, attachments
+from serai.attach.targets import targets
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
 from serai.check.endpoints import inline_problems, workload_problems
@@ -111,6 +112,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
         cluster_names=clusters,
+        targets=targets(
+            graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes}
+        ),
     )
 
 

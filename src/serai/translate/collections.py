@@ -12,6 +12,7 @@ from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, W
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.routes import Attachment, AttachmentKey
+from serai.attach.targets import Targets
 from serai.incremental import Index, Node
 from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
@@ -45,3 +46,5 @@ class Attached(msgspec.Struct, frozen=True):
     on_waypoint: Index[Key, AttachmentKey]
     on_listener: Index[ListenerKey, AttachmentKey]
     cluster_names: Node[BackendKey, str]
+    targets: Targets
+    """What policies apply to."""
