@@ -11,7 +11,7 @@ from serai.ir.cluster import Endpoint
 from serai.ir.listener import Handling, NamedRoutes, ScopedRoutes
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
-from serai.status.values import GatewayStatus, RouteStatus, ServiceEntryStatus, Status
+from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
 from serai.trace.match import shown
 
 
@@ -153,6 +153,8 @@ def _status(status: Status) -> dict[str, Any]:
                 "conditions": _conditions(conditions),
                 "addresses": [f"{each.value} {each.host}".rstrip() for each in given],
             }
+        case PolicyStatus(ancestors):
+            return {_parent(each.ancestor_ref): _conditions(each.conditions) for each in ancestors}
         case RouteStatus(parents):
             return {_parent(each.parent_ref): _conditions(each.conditions) for each in parents}
         case other:

@@ -341,6 +341,41 @@ grants = st.fixed_dictionaries(
 
 data = st.fixed_dictionaries({"data": st.just({"k": "dg=="})})
 
+_targets = st.one_of(
+    st.fixed_dictionaries(
+        {"group": st.just("networking.istio.io"), "kind": st.just("ServiceEntry")}
+    ),
+    st.fixed_dictionaries({"group": st.just(""), "kind": st.just("Service")}),
+    st.fixed_dictionaries(
+        {
+            "group": st.just("gateway.networking.k8s.io"),
+            "kind": st.sampled_from(["Gateway", "HTTPRoute"]),
+        }
+    ),
+)
+
+_named_targets = st.builds(
+    lambda target, name: {**target, "name": name}, _targets, st.sampled_from(NAMES)
+)
+
+traffic_policies = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {},
+            optional={
+                "targetRefs": st.lists(_named_targets, max_size=2),
+                "targetSelectors": st.lists(_targets, max_size=1),
+                "timeouts": st.fixed_dictionaries({"request": st.sampled_from(["1s", "no"])}),
+                "cors": st.just({"allowOrigins": ["https://shop.example"]}),
+                "rateLimit": st.just(
+                    {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}}
+                ),
+            },
+        )
+    }
+)
+
+
 BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Namespace": namespaces,
     "Node": nodes,
@@ -354,4 +389,5 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "ReferenceGrant": grants,
     "ServiceEntry": service_entries,
     "WorkloadEntry": workload_entries,
+    "TrafficPolicy": traffic_policies,
 }

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from serai.api import core, gateway, networking
+from serai.api import core, gateway, kgateway, networking, traffic_policy
 from serai.api.meta import Object
 from serai.api.problem import Problem
 from serai.api.validate_core import (
@@ -70,6 +70,7 @@ DISCOVERY = Api("discovery.k8s.io", ("v1", "v1beta1"))
 GATEWAY = Api(gateway.GROUP, ("v1", "v1beta1", "v1alpha2"))
 GRANT = Api(gateway.GROUP, ("v1beta1", "v1", "v1alpha2"))
 ISTIO = Api(networking.GROUP, ("v1", "v1beta1", "v1alpha3"))
+KGATEWAY = Api(kgateway.GROUP, ("v1alpha1",))
 
 KINDS: tuple[Kind, ...] = (
     Kind(core.Namespace, CORE, "namespaces", ("ns",), namespaced=False, naming="label"),
@@ -85,6 +86,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
     Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),
+    Kind(traffic_policy.TrafficPolicy, KGATEWAY, "trafficpolicies"),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -105,6 +107,17 @@ UNREAD: dict[str, frozenset[str]] = {
     ),
     GATEWAY.group: frozenset(
         ["BackendTLSPolicy", "GRPCRoute", "ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"]
+    ),
+    KGATEWAY.group: frozenset(
+        [
+            "Backend",
+            "BackendConfigPolicy",
+            "DirectResponse",
+            "GatewayExtension",
+            "GatewayParameters",
+            "HTTPListenerPolicy",
+            "ListenerPolicy",
+        ]
     ),
     ISTIO.group: frozenset(
         [

@@ -18,6 +18,7 @@ from serai.check.capture import binding_problems, capture_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
+from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
@@ -26,7 +27,9 @@ from serai.incremental import Graph, Node, Table, Union
 from serai.model.catalog import catalog
 from serai.model.inputs import Inputs
 from serai.model.settings import Settings
+from serai.policies.kinds import POLICY_KINDS
 from serai.status.gateway import class_statuses, gateway_statuses
+from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses
 from serai.status.values import Status
@@ -35,6 +38,7 @@ from serai.translate.clusters import Clusters, demand
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.gateway import gateway_listeners, gateway_routes
+from serai.translate.policies import Looks, compiled_policies, on_kinds
 from serai.translate.sni import sni_clusters, sni_listeners
 from serai.translate.waypoint import (
     frontend_routes,
@@ -94,6 +98,11 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     joined = attachments(graph, inputs.http_routes, parents)
     clusters = cluster_names(graph, known, settings)
     indexes = AttachmentIndexes(graph, joined)
+    lookup = Lookup(known, grants)
+    aimed = targets(graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes})
+    looks = Looks(lookup, clusters, grants, inputs.secrets, inputs.config_maps)
+    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
+    policies = compiled_policies(graph, kinds, aimed, looks, ours)
     return Attached(
         settings=settings,
         catalog=known,
@@ -105,16 +114,13 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         bindings=bound,
         ranges=ranges(graph, bound),
         attachments=joined,
-        compiled=compiled_routes(
-            graph, joined, inputs.http_routes, Lookup(known, grants), clusters
-        ),
+        compiled=compiled_routes(graph, joined, inputs.http_routes, lookup, clusters, policies),
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
         cluster_names=clusters,
-        targets=targets(
-            graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes}
-        ),
+        targets=aimed,
+        policies=policies,
     )
 
 
@@ -158,6 +164,7 @@ def _statuses(
         gateway_statuses(graph, inputs.gateways, attached, refusals),
         route_statuses(graph, inputs.http_routes, attached, refusals),
         service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
+        policy_statuses(graph, attached.policies.compiled, attached),
     )
     return Union(graph, "statuses", parts)
 
@@ -181,6 +188,7 @@ def _problems(
             gateway_problems(graph, inputs.gateways, attached),
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.http_routes, attached),
+            policy_problems(graph, attached.policies.compiled),
             refusal_problems(graph, refusals),
         ),
     )

@@ -14,7 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serai.translate.duration import seconds
+from serai.api.duration import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable

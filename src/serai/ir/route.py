@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.api.meta import Key
+from serai.ir.leaf import Leaf
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin, Value
 
@@ -34,6 +35,15 @@ class LookUp(Value, frozen=True):
     port: int
 
 
+class Destination(Value, frozen=True):
+    """The service behind a cluster, to which policies may apply."""
+
+    service: Key
+    host: str
+    sections: tuple[str, ...]
+    """The names that the port goes by."""
+
+
 class WeightedCluster(Value, frozen=True):
     """A share of a route's requests.  No cluster: the share is answered with `status`."""
 
@@ -44,6 +54,9 @@ class WeightedCluster(Value, frozen=True):
     response_headers: HeaderMutations = NO_MUTATIONS
     look_up: LookUp | None = None
     """Of a DYNAMIC_DNS cluster."""
+    destination: Destination | None = None
+    leaves: tuple[Leaf, ...] = ()
+    """In force for this share, where shares differ; in place of the route's."""
 
 
 class PathRewrite(Value, frozen=True):
@@ -93,6 +106,8 @@ class Route(Value, frozen=True):
     origin: Origin
     request_headers: HeaderMutations = NO_MUTATIONS
     response_headers: HeaderMutations = NO_MUTATIONS
+    leaves: tuple[Leaf, ...] = ()
+    """In force for it, whatever its virtual host has."""
 
 
 class VirtualHost(Value, frozen=True):
@@ -101,6 +116,8 @@ class VirtualHost(Value, frozen=True):
     name: str
     domains: tuple[str, ...]
     routes: tuple[Route, ...]
+    leaves: tuple[Leaf, ...] = ()
+    """What applies to all of its routes that nothing more specific is said of."""
 
 
 class RouteConfiguration(Value, frozen=True):
@@ -115,7 +132,9 @@ class RouteConfiguration(Value, frozen=True):
     @property
     def origins(self) -> tuple[Origin, ...]:
         """Every object that had a part in it, its own first, each once."""
-        parts = [r.origin for host in self.virtual_hosts for r in host.routes]
+        routes = [r for host in self.virtual_hosts for r in host.routes]
+        parts = [r.origin for r in routes]
+        parts += [leaf.origin for r in routes for leaf in r.leaves]
         named = {each.key for each in parts}
         silent = [Origin(key) for key in self.attached if key not in named]
         return tuple(dict.fromkeys([self.origin, *parts, *silent]))

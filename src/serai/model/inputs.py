@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from serai.api import core, gateway, networking
+from serai.api import core, gateway, networking, traffic_policy
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
 from serai.model.vips import Vips
@@ -33,17 +33,20 @@ class Inputs:
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
             networking.WorkloadEntry
         )
+        self.traffic_policies: Table[Key, traffic_policy.TrafficPolicy] = table(
+            traffic_policy.TrafficPolicy
+        )
         self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
         """Where each Gateway's proxy listens, decided by who runs it."""
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
         """What was allocated to each object that is to have VIPs, by who remembers it."""
-        self._by_kind: Mapping[str, Table[Key, Any]] = {
+        self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         }
 
     def table(self, kind: str) -> Table[Key, Any]:
         """The table of a kind.  Raises KeyError for a kind that isn't read."""
-        return self._by_kind[kind]
+        return self.by_kind[kind]
 
     def put(self, obj: Object) -> None:
         """Add an object or replace it; visible with the next commit."""

@@ -106,6 +106,13 @@ _PACKAGES = {
         "HeaderMutationPerRoute",
     ],
     "envoy.extensions.filters.http.router.v3": ["Router"],
+    "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
+    "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
+    "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
+    "envoy.extensions.common.matching.v3": [
+        "ExtensionWithMatcher",
+        "ExtensionWithMatcherPerRoute",
+    ],
     # Upstreams
     "envoy.extensions.clusters.dns.v3": ["DnsCluster"],
     "envoy.extensions.filters.http.upstream_codec.v3": ["UpstreamCodec"],

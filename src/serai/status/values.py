@@ -59,7 +59,21 @@ class ServiceEntryStatus(Struct, frozen=True):
     addresses: tuple[ServiceEntryAddress, ...] = ()
 
 
-Status = GatewayStatus | RouteStatus | ConditionsStatus | ServiceEntryStatus
+class PolicyAncestorStatus(Struct, frozen=True, omit_defaults=False):
+    """PolicyStatus.ancestors[]."""
+
+    ancestor_ref: ParentReference
+    controller_name: str
+    conditions: tuple[Condition, ...]
+
+
+class PolicyStatus(Struct, frozen=True):
+    """The status of policies.  Gateway API: GEP-713."""
+
+    ancestors: tuple[PolicyAncestorStatus, ...]
+
+
+Status = GatewayStatus | RouteStatus | ConditionsStatus | ServiceEntryStatus | PolicyStatus
 
 
 def written(status: Status) -> dict[str, Any]:

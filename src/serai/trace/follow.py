@@ -15,6 +15,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
+from serai.trace.policies import judged
 from serai.trace.request import TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -83,7 +84,10 @@ def _http(
     if host is None:
         return Answered(404, "no_route", f"no routes for host {request.authority}")
     found = route(host, facts, steps)
-    return found if isinstance(found, Answered) else _act(view, found, facts, steps)
+    if isinstance(found, Answered):
+        return found
+    refused_by = judged(found.leaves, facts, found.name, steps)
+    return refused_by or _act(view, found, facts, steps)
 
 
 def _act(view: ProxyView, found: Route, facts: Facts, steps: list[Step]) -> Outcome:

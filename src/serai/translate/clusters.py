@@ -10,7 +10,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
-from serai.ir.route import Forward, RouteConfiguration, WeightedCluster
+from serai.ir.route import Forward, RouteConfiguration, VirtualHost, WeightedCluster
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
@@ -46,8 +46,7 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
     """The names of the clusters that something sends to, each once, sorted."""
     match sender:
         case RouteConfiguration(virtual_hosts=hosts):
-            actions = (route.action for host in hosts for route in host.routes)
-            weighted = [each.clusters for each in actions if isinstance(each, Forward)]
+            return tuple(sorted(_of_routes(hosts)))
         case FilterChain(handling=TcpForward(clusters)):
             weighted = [clusters]
         case Listener(default=default, server_names=server_names):
@@ -56,6 +55,20 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
         case _:
             weighted = []
     return tuple(sorted({name for each in weighted for name in _names(each)}))
+
+
+def _of_routes(hosts: tuple[VirtualHost, ...]) -> set[str]:
+    """What routes send to, and what their policies call."""
+    routes = [route for host in hosts for route in host.routes]
+    shares = [
+        share
+        for each in routes
+        if isinstance(each.action, Forward)
+        for share in each.action.clusters
+    ]
+    leaves = [*(each.leaves for each in routes), *(each.leaves for each in shares)]
+    called = {name for each in leaves for leaf in each for name in leaf.clusters}
+    return called | {each.cluster for each in shares if each.cluster}
 
 
 def _names(clusters: tuple[WeightedCluster, ...]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.translate.httproute import CompiledRoute
+from serai.translate.policies import Policies
 
 
 class Named(NamedTuple):
@@ -47,4 +48,6 @@ class Attached(msgspec.Struct, frozen=True):
     on_listener: Index[ListenerKey, AttachmentKey]
     cluster_names: Node[BackendKey, str]
     targets: Targets
-    """What policies apply to."""
+    """What targetRefs mean."""
+    policies: Policies
+    """What is asked of requests, and where."""

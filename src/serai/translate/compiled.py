@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.gateway import HTTPBackendRef, HTTPRoute
+from serai.api.gateway import HTTPBackendRef, HTTPRoute, HTTPRouteRule
 from serai.api.meta import Key
 from serai.attach.listeners import ListenerKey
 from serai.attach.routes import (
@@ -16,12 +16,14 @@ from serai.attach.routes import (
 )
 from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
-from serai.ir.route import LookUp, WeightedCluster
+from serai.ir.leaf import Leaf
+from serai.ir.route import Destination, LookUp, WeightedCluster
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution, ServicePort
 from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.httproute import CompiledRoute, compile_route
+from serai.translate.policies import Policies
 
 
 def is_sendable(resolution: Resolution, port: ServicePort) -> bool:
@@ -38,7 +40,9 @@ def all_to(
         return None
     dynamic = backend.resolution is Resolution.DYNAMIC_DNS
     look_up = LookUp(key.host, backend.port.target_number) if dynamic else None
-    return WeightedCluster(name, look_up=look_up)
+    sections = (backend.port.name, str(key.port)) if backend.port.name else (str(key.port),)
+    destination = Destination(key.service, key.host, sections)
+    return WeightedCluster(name, look_up=look_up, destination=destination)
 
 
 def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
@@ -66,8 +70,12 @@ def compiled_routes(
     routes: Node[Key, HTTPRoute],
     lookup: Lookup,
     clusters: Node[BackendKey, str],
+    policies: Policies,
 ) -> Derived[AttachmentKey, CompiledRoute]:
-    """The rules of each attached route, with its references resolved as its parent permits."""
+    """The rules of each attached route, with its references resolved as its parent permits.
+
+    Each has the leaves of the policies on itself and on its route.
+    """
 
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
         trusted = attachment.namespace if _is_mesh(attachment) else ""
@@ -82,6 +90,9 @@ def compiled_routes(
                 return Invalid("UnsupportedProtocol", message)
             return _misled(reader, lookup, found, attachment) or name
 
+        def own(rule: HTTPRouteRule) -> tuple[Leaf, ...]:
+            return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))
+
         route = reader.get(routes, key.route)
         if route is None:
             msg = f"{key.route} is attached and does not exist"
@@ -89,7 +100,7 @@ def compiled_routes(
         clients = next(
             (each.clients for each in attachment.targets if isinstance(each, ServiceTarget)), ""
         )
-        return compile_route(key.route, route, to_cluster, clients)
+        return compile_route(key.route, route, to_cluster, own, clients)
 
     return mapped(graph, "compiled routes", attachments, compiled)
 

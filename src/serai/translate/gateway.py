@@ -39,7 +39,8 @@ def gateway_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConf
         for port, states in _ports(reader, attached, key, proxy).items():
             name = names.gateway_routes(key, port)
             groups = tuple(_group(reader, attached, state) for state in states)
-            hosts = at_port(virtual_hosts(groups), port)
+            merged = at_port(virtual_hosts(groups), port)
+            hosts = tuple(attached.policies.in_force(reader, each) for each in merged)
             found = (reader.members(attached.on_listener, state.key) for state in states)
             routes = tuple(sorted({each.route for members in found for each in members}))
             configuration = RouteConfiguration(name, hosts, Origin(key), routes)
@@ -68,4 +69,6 @@ def _group(reader: Reader, attached: Attached, state: ListenerState) -> HostGrou
             for target in attachment.targets
             if compiled and isinstance(target, ListenerTarget) and target.listener == state.key
         ]
-    return HostGroup((state.listener.hostname or ANY).lower(), tuple(entries))
+    leaves = attached.policies.of_gateway(reader, state.key.gateway, state.key.name)
+    hostname = (state.listener.hostname or ANY).lower()
+    return HostGroup(hostname, tuple(entries), leaves=tuple(leaves))

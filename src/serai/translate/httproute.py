@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from serai.api.duration import seconds
 from serai.api.gateway import (
     HTTPBackendRef,
     HTTPRoute,
@@ -17,10 +18,10 @@ from serai.api.gateway import (
 from serai.api.meta import Key
 from serai.attach.verdict import Verdict, refused
 from serai.backends import Invalid
+from serai.ir.leaf import Leaf
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
-from serai.translate.duration import seconds
 from serai.translate.filters import Filters, gather
 from serai.translate.order import Age, RankedRoute, rank
 from serai.translate.regex import regex_problem
@@ -28,6 +29,7 @@ from serai.translate.regex import regex_problem
 RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
 
 ResolveCluster = Callable[[HTTPBackendRef], WeightedCluster | Invalid]
+LeavesOfRule = Callable[[HTTPRouteRule], tuple[Leaf, ...]]
 
 _PATH_KINDS = {
     "Exact": PathKind.EXACT,
@@ -48,7 +50,11 @@ class CompiledRoute(Value, frozen=True):
 
 
 def compile_route(
-    key: Key, route: HTTPRoute, resolve: ResolveCluster, clients: str = ""
+    key: Key,
+    route: HTTPRoute,
+    resolve: ResolveCluster,
+    leaves: LeavesOfRule,
+    clients: str = "",
 ) -> CompiledRoute:
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
     age = Age(route.metadata.creation_timestamp or "", key.namespace, key.name)
@@ -56,7 +62,7 @@ def compile_route(
     invalid: list[tuple[str, Invalid]] = []
     dropped: list[tuple[str, str]] = []
     for index, rule in enumerate(route.spec.rules):
-        compiled = _Rule(key, index, rule, resolve)
+        compiled = _Rule(key, index, rule, resolve, leaves(rule))
         invalid += compiled.invalid
         dropped += compiled.dropped
         for position, match in enumerate(rule.matches or (HTTPRouteMatch(),)):
@@ -76,10 +82,18 @@ def compile_route(
 class _Rule:
     """One rule while it is compiled: its filters and its action are the same for all matches."""
 
-    def __init__(self, key: Key, index: int, rule: HTTPRouteRule, resolve: ResolveCluster) -> None:
+    def __init__(
+        self,
+        key: Key,
+        index: int,
+        rule: HTTPRouteRule,
+        resolve: ResolveCluster,
+        leaves: tuple[Leaf, ...],
+    ) -> None:
         self.key = key
         self.path = f"spec.rules[{index}]"
         self.name = rule.name or str(index)
+        self.leaves = leaves
         self.invalid: list[tuple[str, Invalid]] = []
         self.dropped: list[tuple[str, str]] = []
         self._filters = gather(rule.filters)
@@ -95,6 +109,7 @@ class _Rule:
             origin=Origin(self.key, self.path),
             request_headers=self._filters.request_headers,
             response_headers=self._filters.response_headers,
+            leaves=self.leaves,
         )
 
     def _act(self, rule: HTTPRouteRule, resolve: ResolveCluster) -> Action:

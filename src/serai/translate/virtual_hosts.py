@@ -8,6 +8,7 @@ the routes of every hostname that covers it.
 from __future__ import annotations
 
 from serai.attach.hostnames import covers, specificity
+from serai.ir.leaf import Leaf
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Value
 from serai.ir.route import Route, VirtualHost
@@ -33,6 +34,8 @@ class HostGroup(Value, frozen=True):
     """Tried before all others, in this order."""
     otherwise: Route | None = None
     """Taken for the hosts that no entry is for."""
+    leaves: tuple[Leaf, ...] = ()
+    """Of the policies that apply to all of it, the most specific first."""
 
 
 def virtual_hosts(groups: tuple[HostGroup, ...]) -> tuple[VirtualHost, ...]:
@@ -58,7 +61,7 @@ def _virtual_host(pattern: str, groups: tuple[HostGroup, ...]) -> VirtualHost:
     routes = [route for _, _, route in sorted(ranked, key=lambda each: each[:2])]
     if owner.otherwise is not None and not entries:
         routes.append(owner.otherwise)
-    return VirtualHost(pattern, (pattern,), _reachable([*owner.first, *routes]))
+    return VirtualHost(pattern, (pattern,), _reachable([*owner.first, *routes]), owner.leaves)
 
 
 def _reverse(found: tuple[bool, int]) -> tuple[bool, int]:

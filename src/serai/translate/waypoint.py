@@ -15,6 +15,7 @@ from serai.attach.routes import (
     WaypointTarget,
 )
 from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.ir.leaf import Leaf
 from serai.ir.listener import (
     ChainMatch,
     Handling,
@@ -56,7 +57,8 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
             name = names.frontend(key, http=True)
             applied = list(_applied(reader, attached, key))
             groups = tuple(_groups(reader, attached, frontend, applied))
-            hosts = at_port(virtual_hosts(groups), key.port)
+            found = at_port(virtual_hosts(groups), key.port)
+            hosts = tuple(attached.policies.in_force(reader, each) for each in found)
             routes = tuple(sorted({each.route for each in applied}))
             configuration = RouteConfiguration(name, hosts, Origin(key.service), routes)
             yield Named(key.waypoint, name), configuration
@@ -145,7 +147,19 @@ def _group(
             key.service, all_to(reader, attached.catalog, attached.cluster_names, backend)
         ),
         first=_for_consumers(for_clients, Origin(key.service)),
+        leaves=tuple(_around(reader, attached, frontend, host)),
     )
+
+
+def _around(reader: Reader, attached: Attached, frontend: Frontend, host: str) -> list[Leaf]:
+    """What applies to all that reaches a host of a captured port, the most specific first."""
+    port = frontend.port
+    names_of_port = (port.name, str(port.number)) if port.name else (str(port.number),)
+    key = frontend.key
+    return [
+        *attached.policies.at(reader, key.service, names_of_port, host),
+        *attached.policies.of_gateway(reader, key.waypoint),
+    ]
 
 
 def _for_consumers(applied: list[_Applied], origin: Origin) -> tuple[Route, ...]:

@@ -77,7 +77,7 @@ def filter_config(cluster: WeightedCluster, rewrite_host: str | None) -> dict[st
     configs = {_TO_STATE: pack(state)}
     if not literal:
         configs[_TO_METADATA] = pack(HeaderToMetadata(request_rules=[_rule(look_up)]))
-    return {"typed_per_filter_config": configs}
+    return configs
 
 
 def dynamic_cluster() -> dict[str, Any]:

@@ -37,9 +37,9 @@ from serai.proto.envoy import (
 )
 from serai.proto.pool import pack
 from serai.translate.names import INVALID_BACKEND
+from serai.xds.encode import dynamic, policies
 from serai.xds.encode.body import ADS, resource
 from serai.xds.encode.chain_matcher import chain_matcher
-from serai.xds.encode.dynamic import http_filters
 from serai.xds.resource import Resource, ResourceType
 
 DESTINATION_HEADER = "x-serai-destination"
@@ -157,7 +157,11 @@ def _http(name: str, handling: ScopedRoutes | NamedRoutes, *, mesh: bool) -> dic
         },
         stream_idle_timeout={} if mesh else {"seconds": 300},
         upgrade_configs=[{"upgrade_type": "websocket"}],
-        http_filters=[*http_filters(), _extension("envoy.filters.http.router", Router())],
+        http_filters=[
+            *policies.http_filters(),
+            *dynamic.http_filters(),
+            _extension("envoy.filters.http.router", Router()),
+        ],
         access_log=[_access_log()],
         **_route_source(handling),
     )

@@ -29,6 +29,7 @@ from serai.xds.encode.body import resource
 from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.listener import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
+from serai.xds.encode.policies import action_fields, route_filters
 from serai.xds.resource import Resource, ResourceType
 
 _STATUS = {
@@ -66,17 +67,19 @@ def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
     return {
         "name": host.name,
         "domains": host.domains,
-        "routes": [_route(route, trust_domain) for route in host.routes],
+        "routes": [_route(route, host, trust_domain) for route in host.routes],
+        "typed_per_filter_config": route_filters(host.leaves),
     }
 
 
-def _route(written: Route, trust_domain: str) -> dict[str, Any]:
+def _route(written: Route, host: VirtualHost, trust_domain: str) -> dict[str, Any]:
     route = _changing_headers_last(written)
+    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route)}
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domain),
         **_action(route),
-        **_look_up(route),
+        "typed_per_filter_config": filters,
         **_mutations(route.request_headers, "request"),
         **_mutations(route.response_headers, "response"),
     }
@@ -115,7 +118,7 @@ def _look_up(route: Route) -> dict[str, Any]:
 
 
 def _is_shared(clusters: tuple[WeightedCluster, ...]) -> bool:
-    return len(clusters) > 1 or _changes_headers(clusters[0])
+    return len(clusters) > 1 or _changes_headers(clusters[0]) or bool(clusters[0].leaves)
 
 
 def _action(route: Route) -> dict[str, Any]:
@@ -131,11 +134,14 @@ def _action(route: Route) -> dict[str, Any]:
 
 def _forward(forward: Forward, route: Route) -> dict[str, Any]:
     action: dict[str, Any] = {
+        "timeout": timedelta(),
+        **action_fields(route.leaves),
         **_clusters(forward),
         "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
-        "timeout": timedelta(seconds=forward.request_timeout_seconds or 0),
         **encode_rewrite(forward.rewrite_path, route),
     }
+    if forward.request_timeout_seconds is not None:
+        action["timeout"] = timedelta(seconds=forward.request_timeout_seconds)
     if forward.rewrite_host is not None:
         action["host_rewrite_literal"] = forward.rewrite_host
     if forward.backend_timeout_seconds:
@@ -157,7 +163,10 @@ def _clusters(forward: Forward) -> dict[str, Any]:
                     "weight": {"value": each.weight},
                     **_mutations(each.request_headers, "request"),
                     **_mutations(each.response_headers, "response"),
-                    **filter_config(each, forward.rewrite_host),
+                    "typed_per_filter_config": {
+                        **route_filters(each.leaves),
+                        **filter_config(each, forward.rewrite_host),
+                    },
                 }
                 for each in forward.clusters
             ]

@@ -1,0 +1,64 @@
+"""kgateway's TrafficPolicy: what happens to requests.  A field is a feature in serai.policies."""
+
+from __future__ import annotations
+
+from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
+from serai.api.meta import Object, Struct
+
+
+class HTTPCORSFilter(Struct, frozen=True):
+    """spec.cors, and the filter CORS of a route; `disable` is TrafficPolicy's only."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: int = 5
+    """Seconds for which a browser may keep the answer to a preflight."""
+    disable: Nothing | None = None
+
+
+class TokenBucket(Struct, frozen=True):
+    """spec.rateLimit.local.tokenBucket."""
+
+    max_tokens: int
+    fill_interval: str
+    tokens_per_fill: int = 1
+
+
+class LocalRateLimit(Struct, frozen=True):
+    """spec.rateLimit.local; without a bucket there is no limit."""
+
+    token_bucket: TokenBucket | None = None
+    percent_enabled: int = 100
+    percent_enforced: int = 100
+
+
+class RateLimit(Struct, frozen=True):
+    """spec.rateLimit."""
+
+    local: LocalRateLimit | None = None
+
+
+class Timeouts(Struct, frozen=True):
+    """spec.timeouts."""
+
+    request: str | None = None
+    stream_idle: str | None = None
+
+
+class TrafficPolicySpec(Struct, frozen=True):
+    """TrafficPolicy.spec."""
+
+    target_refs: tuple[PolicyTargetReference, ...] = ()
+    target_selectors: tuple[PolicyTargetSelector, ...] = ()
+    cors: HTTPCORSFilter | None = None
+    rate_limit: RateLimit | None = None
+    timeouts: Timeouts | None = None
+
+
+class TrafficPolicy(Object, frozen=True):
+    """gateway.kgateway.dev/v1alpha1 TrafficPolicy."""
+
+    spec: TrafficPolicySpec = TrafficPolicySpec()

@@ -1,0 +1,26 @@
+"""What one feature of a policy comes to, where it applies."""
+
+from __future__ import annotations
+
+from serai.ir.origin import Origin, Value
+
+
+class Leaf(Value, frozen=True):
+    """One feature of one policy, compiled.
+
+    Only the feature itself (`serai.policies`) knows what the value means: it encodes it for Envoy,
+    and judges requests by it for a trace.
+    """
+
+    feature: str
+    value: Value
+    origin: Origin
+    clusters: tuple[str, ...] = ()
+    """Clusters that it calls while it decides on a request."""
+
+
+class FailClosed(Value, frozen=True):
+    """In place of a feature that must not be skipped and cannot be done: what is answered."""
+
+    status: int
+    why: str

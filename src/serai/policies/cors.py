@@ -1,0 +1,90 @@
+"""Cross-origin resource sharing.  Envoy: envoy.filters.http.cors.  Gateway API: GEP-1767."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import re2
+
+from serai.api.traffic_policy import HTTPCORSFilter
+from serai.ir.origin import Value
+from serai.policies.feature import Asked, Compiled, Context, Encoded, Feature, Judgement, Stage
+from serai.proto.envoy import CorsPolicy
+
+FILTER = "envoy.filters.http.cors"
+ANY = "*"
+
+
+class Cors(Value, frozen=True):
+    """Which pages may call, and how.  No origins: nothing is said to browsers at all."""
+
+    origins: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    expose: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age_seconds: int = 5
+
+
+def _compile(_: Context, spec: HTTPCORSFilter) -> Compiled:
+    if spec.disable is not None:
+        return Compiled(Cors())
+    return Compiled(
+        Cors(
+            origins=spec.allow_origins,
+            methods=spec.allow_methods,
+            headers=spec.allow_headers,
+            expose=spec.expose_headers,
+            credentials=spec.allow_credentials,
+            max_age_seconds=spec.max_age,
+        )
+    )
+
+
+def _encode(cors: Cors) -> Encoded:
+    policy = CorsPolicy(
+        allow_origin_string_match=[_matcher(origin) for origin in cors.origins],
+        allow_methods=",".join(cors.methods),
+        allow_headers=",".join(cors.headers),
+        expose_headers=",".join(cors.expose),
+        allow_credentials={"value": cors.credentials},
+        max_age=str(cors.max_age_seconds),
+        # A preflight from elsewhere is answered too, and without a word on what is allowed.
+        forward_not_matching_preflights={"value": not cors.origins},
+    )
+    return Encoded(per_route=((FILTER, policy),))
+
+
+def _matcher(origin: str) -> dict[str, Any]:
+    if origin == ANY:
+        return {"safe_regex": {"regex": ".*"}}
+    if ANY in origin:
+        return {"safe_regex": {"regex": _pattern(origin)}}
+    return {"exact": origin}
+
+
+def _pattern(origin: str) -> str:
+    """A wildcard stands for any number of labels; the scheme and the port are as written."""
+    return re.escape(origin).replace(r"\*", "[^/:]+")
+
+
+def _allows(cors: Cors, origin: str) -> bool:
+    return any(
+        each in {ANY, origin} or (ANY in each and re2.fullmatch(_pattern(each), origin))
+        for each in cors.origins
+    )
+
+
+def _judge(cors: Cors, asked: Asked) -> Judgement:
+    origin = asked.header("origin")
+    if not cors.origins or origin is None:
+        return Judgement("not asked by a page of another origin")
+    allowed = _allows(cors, origin)
+    if asked.method == "OPTIONS" and asked.header("access-control-request-method"):
+        headers = (("access-control-allow-origin", origin),) if allowed else ()
+        return Judgement(f"a preflight from {origin}", status=200, headers=headers)
+    return Judgement(f"{origin} may{'' if allowed else ' not'} read the answer")
+
+
+CORS = Feature(name="cors", stage=Stage.CORS, compile=_compile, encode=_encode, judge=_judge)

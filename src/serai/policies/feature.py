@@ -1,0 +1,142 @@
+"""The record that every feature of a policy fills in, and what it deals with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+
+from serai.api.core import ConfigMap, Secret
+from serai.api.meta import Key
+from serai.ir.leaf import Leaf
+from serai.ir.origin import Value
+
+
+class Stage(IntEnum):
+    """Where in the order of filters a feature acts.  The names and the order are kgateway's.
+
+    CORS comes first, so that a preflight is answered whatever else is asked of requests.
+    """
+
+    CORS = 0
+    FAULT = 1
+    CUSTOM = 2
+    """Whom else to ask whether a request may pass."""
+    AUTHN = 3
+    AUTHZ = 4
+    RATE_LIMIT = 5
+    ACCEPTED = 6
+    """Changes to requests that may pass."""
+    ROUTE = 7
+
+
+class Fault(Value, frozen=True):
+    """Why a feature cannot be used: the field below its own, the reason, and a sentence."""
+
+    path: str
+    message: str
+    reason: str = "Invalid"
+
+
+class BackendReference(Value, frozen=True):
+    """What a feature calls while it decides: a backend by the reference that names it."""
+
+    group: str
+    kind: str
+    name: str
+    namespace: str | None
+    port: int | None
+
+
+class Context(Protocol):
+    """What a feature may look up while it is compiled.  Every look is remembered."""
+
+    @property
+    def policy(self) -> Key:
+        """The object that is compiled."""
+
+    def cluster(self, reference: BackendReference) -> str | Fault:
+        """The cluster of a backend that is called; it must be permitted to be."""
+
+    def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
+        """A Secret of the policy's namespace, or of another that grants it."""
+
+    def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
+        """A ConfigMap, likewise."""
+
+
+class Compiled(Value, frozen=True):
+    """What a feature makes of what a user wrote."""
+
+    value: Value
+    clusters: tuple[str, ...] = ()
+
+
+class Encoded(Value, frozen=True):
+    """What a leaf comes to in Envoy's configuration."""
+
+    filters: tuple[tuple[str, Message], ...] = ()
+    """HTTP filters that run for the route, by name, in order."""
+    per_route: tuple[tuple[str, Message], ...] = ()
+    """Configuration of filters that are in every connection manager, by their names there."""
+    action: Mapping[str, Any] = {}
+    """Fields of the RouteAction."""
+    network: tuple[tuple[str, Message], ...] = ()
+    """Network filters that run for a connection in place of all this, where it is not HTTP."""
+
+
+class Asked(Value, frozen=True):
+    """A request, as far as a feature can judge it without sending it.  Names in lower case."""
+
+    method: str
+    authority: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    principal: str | None
+    """The caller's SPIFFE identity; None where there is none, or none can be claimed."""
+
+    def header(self, name: str) -> str | None:
+        """The values of a header, joined as Envoy joins them; None where it is absent."""
+        found = [value for each, value in self.headers if each == name.lower()]
+        return ",".join(found) if found else None
+
+
+class Judgement(Value, frozen=True):
+    """What a feature says of a request, in words; with a status, it answers in place of others."""
+
+    words: str
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the answer."""
+
+
+class Feature(Value, frozen=True):
+    """One thing that a policy can ask for."""
+
+    name: str
+    """As users know it: its field, such as ``rateLimit.local``, or the kind of its policy."""
+    stage: Stage
+    compile: Callable[[Context, Any], Compiled | Fault]
+    """From the spec to a neutral value."""
+    encode: Callable[[Any], Encoded]
+    """From that value to Envoy's configuration."""
+    judge: Callable[[Any, Asked], Judgement]
+    """From that value and a request to what becomes of it."""
+    fails_closed: int = 0
+    """The status that answers requests where it cannot be done; 0 where it is then left out."""
+    additive: bool = False
+    """Whether all policies that have it apply together, rather than the most specific one."""
+
+
+def first_of_each(leaves: list[Leaf], additive: frozenset[str]) -> tuple[Leaf, ...]:
+    """The leaves in force among those that apply, the most specific first.
+
+    Gateway API: policy attachment; of several policies the most specific wins, feature by feature.
+    """
+    chosen: dict[object, Leaf] = {}
+    for leaf in leaves:
+        name = (leaf.feature, leaf.origin) if leaf.feature in additive else leaf.feature
+        chosen.setdefault(name, leaf)
+    return tuple(chosen.values())

@@ -1,0 +1,68 @@
+"""The kinds of policies: what each applies to, and which of its fields is which feature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from serai.api.kgateway import PolicyTargetReference, PolicyTargetSelector
+from serai.api.meta import Object
+from serai.api.traffic_policy import TrafficPolicy
+from serai.attach.targets import TargetReference, TargetSelector
+from serai.ir.origin import Value
+
+Written = Iterator[tuple[str, str, Any]]
+"""Field, the feature that it is, and what is written there."""
+
+
+class PolicyKind(Value, frozen=True):
+    """A kind of policy."""
+
+    struct: type[Object]
+    references: Callable[[Any], tuple[TargetReference, ...]]
+    """What an object names as its targets."""
+    selectors: Callable[[Any], tuple[TargetSelector, ...]]
+    """How an object selects targets by their labels."""
+    written: Callable[[Any], Written]
+    """What an object asks for, feature by feature."""
+
+
+def references(found: tuple[PolicyTargetReference, ...]) -> tuple[TargetReference, ...]:
+    """spec.targetRefs as attachment takes it."""
+    return tuple(
+        TargetReference(each.group, each.kind, each.name, each.section_name or "") for each in found
+    )
+
+
+def selectors(found: tuple[PolicyTargetSelector, ...]) -> tuple[TargetSelector, ...]:
+    """spec.targetSelectors as attachment takes it."""
+    return tuple(
+        TargetSelector(
+            each.group,
+            each.kind,
+            tuple(sorted(each.match_labels.items())),
+            each.section_name or "",
+        )
+        for each in found
+    )
+
+
+def _traffic(policy: TrafficPolicy) -> Written:
+    spec = policy.spec
+    limit = spec.rate_limit
+    fields = (
+        ("cors", "cors", spec.cors),
+        ("rateLimit.local", "rateLimit.local", limit.local if limit else None),
+        ("timeouts", "timeouts", spec.timeouts),
+    )
+    return ((f"spec.{field}", name, found) for field, name, found in fields if found is not None)
+
+
+TRAFFIC_POLICY = PolicyKind(
+    struct=TrafficPolicy,
+    references=lambda policy: references(policy.spec.target_refs),
+    selectors=lambda policy: selectors(policy.spec.target_selectors),
+    written=_traffic,
+)
+
+POLICY_KINDS: tuple[PolicyKind, ...] = (TRAFFIC_POLICY,)

@@ -1,0 +1,259 @@
+"""Policies -> the leaves that are in force on each route.
+
+Of several policies the most specific wins, feature by feature: the rule, then its route, then what
+the route sends to, then the service or listener that was asked, then the Gateway, then its class.
+At one place a section comes before the whole, then the older policy, then its name.
+
+Gateway API: policy attachment (GEP-713).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from serai.api.core import ConfigMap, Secret
+from serai.api.meta import Key, Object
+from serai.attach.gateways import Proxy
+from serai.attach.grants import Grants
+from serai.attach.targets import Target, TargetKey, Targets
+from serai.backends import Invalid, Lookup, Reference, resolve
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.ir.leaf import FailClosed, Leaf
+from serai.ir.origin import Origin, Value
+from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, WeightedCluster
+from serai.model.service import BackendKey
+from serai.policies import ADDITIVE, BY_NAME
+from serai.policies.feature import BackendReference, Fault, first_of_each
+from serai.policies.kinds import PolicyKind
+
+
+class CompiledPolicy(Value, frozen=True):
+    """A policy: what it applies to, and what it comes to there."""
+
+    key: Key
+    created: str
+    generation: int
+    targets: tuple[Target, ...]
+    leaves: tuple[Leaf, ...]
+    faults: tuple[Fault, ...] = ()
+    """Features that cannot be used, by their whole path."""
+
+    @property
+    def order(self) -> tuple[str, str, str, str]:
+        """Sorts policies at one place: the oldest first, then by name."""
+        return (self.created or "9999", self.key.namespace, self.key.name, self.key.kind)
+
+
+Granted = TypeVar("Granted", Secret, ConfigMap)
+
+
+class Looks(msgspec.Struct, frozen=True):
+    """Where features look things up."""
+
+    lookup: Lookup
+    clusters: Node[BackendKey, str]
+    grants: Grants
+    secrets: Node[Key, Secret]
+    config_maps: Node[Key, ConfigMap]
+
+
+class _Context:
+    """What one policy may look up."""
+
+    def __init__(self, reader: Reader, looks: Looks, policy: Key) -> None:
+        self._reader = reader
+        self._looks = looks
+        self.policy = policy
+
+    def cluster(self, reference: BackendReference) -> str | Fault:
+        found = resolve(
+            self._reader,
+            self._looks.lookup,
+            Reference(
+                source=self.policy,
+                group=reference.group,
+                kind=reference.kind,
+                name=reference.name,
+                namespace=reference.namespace,
+                port=reference.port,
+            ),
+        )
+        if isinstance(found, Invalid):
+            return Fault("", found.message, found.reason)
+        name = self._reader.get(self._looks.clusters, found)
+        return name or Fault("", f"{found.service} cannot be called", "UnsupportedProtocol")
+
+    def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
+        return self._granted(self._looks.secrets, "Secret", name, namespace)
+
+    def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
+        return self._granted(self._looks.config_maps, "ConfigMap", name, namespace)
+
+    def _granted(
+        self, node: Node[Key, Granted], kind: str, name: str, namespace: str | None
+    ) -> Granted | Fault:
+        key = Key(kind, namespace or self.policy.namespace, name)
+        if not self._looks.grants.permits(self._reader, self.policy, key):
+            message = f"{key} is in another namespace and no ReferenceGrant there permits it"
+            return Fault("", message, "RefNotPermitted")
+        return self._reader.get(node, key) or Fault("", f"{key} does not exist")
+
+
+def compiled_policies(
+    graph: Graph,
+    kinds: Iterable[tuple[PolicyKind, Node[Key, Any]]],
+    targets: Targets,
+    looks: Looks,
+    proxies: Node[Key, Proxy],
+) -> Policies:
+    """Every policy, compiled once, and found by what it applies to."""
+    parts = tuple(_of_kind(graph, kind, node, targets, looks) for kind, node in kinds)
+    compiled = Union(graph, "compiled policies", parts)
+    on: Index[Key, Key] = Index(
+        graph,
+        "policies on object",
+        compiled,
+        lambda _, policy: (key.object for target in policy.targets for key in target.keys),
+    )
+    return Policies(compiled, on, proxies)
+
+
+def _of_kind(
+    graph: Graph, kind: PolicyKind, node: Node[Key, Object], targets: Targets, looks: Looks
+) -> Derived[Key, CompiledPolicy]:
+    def compiled(reader: Reader, key: Key, row: Object) -> CompiledPolicy:
+        context = _Context(reader, looks, key)
+        leaves: list[Leaf] = []
+        faults: list[Fault] = []
+        for path, name, written in kind.written(row):
+            leaf = _leaf(context, path, name, written)
+            if isinstance(leaf, Fault):
+                faults.append(leaf)
+                leaves += _in_its_place(name, leaf, Origin(key, path))
+            else:
+                leaves.append(leaf)
+        return CompiledPolicy(
+            key=key,
+            created=row.metadata.creation_timestamp or "",
+            generation=row.metadata.generation,
+            targets=targets.find(reader, key, kind.references(row), kind.selectors(row)),
+            leaves=tuple(leaves),
+            faults=tuple(faults),
+        )
+
+    return mapped(graph, f"compiled {kind.struct.__name__}", node, compiled)
+
+
+def _leaf(context: _Context, path: str, name: str, written: Any) -> Leaf | Fault:
+    found = BY_NAME[name].compile(context, written)
+    if isinstance(found, Fault):
+        return replace(found, path=".".join(part for part in (path, found.path) if part))
+    return Leaf(name, found.value, Origin(context.policy, path), found.clusters)
+
+
+def _in_its_place(name: str, fault: Fault, origin: Origin) -> Iterator[Leaf]:
+    """What must not be skipped answers by itself; anything else is left out."""
+    status = BY_NAME[name].fails_closed
+    if status:
+        yield Leaf(name, FailClosed(status, fault.message), origin)
+
+
+class Policies(msgspec.Struct, frozen=True):
+    """Which leaves apply where."""
+
+    compiled: Node[Key, CompiledPolicy]
+    on: Index[Key, Key]
+    proxies: Node[Key, Proxy]
+
+    def at(
+        self, reader: Reader, place: Key, sections: Iterable[str] = (), host: str = ""
+    ) -> list[Leaf]:
+        """The leaves of the policies on an object, or on these sections and this host of it.
+
+        The most specific come first.
+        """
+        found: list[tuple[tuple[int, int], tuple[str, str, str, str], CompiledPolicy]] = []
+        for _, policy in reader.rows(self.on, place, self.compiled):
+            fits = [rank for key in _keys(policy, place) if (rank := _rank(key, sections, host))]
+            if fits:
+                found.append((min(fits), policy.order, policy))
+        found.sort(key=lambda each: each[:2])
+        return [leaf for _, _, policy in found for leaf in policy.leaves]
+
+    def of_gateway(self, reader: Reader, gateway: Key, listener: str = "") -> list[Leaf]:
+        """The leaves on a Gateway, or a listener of it, and on its class."""
+        proxy = reader.get(self.proxies, gateway)
+        name = proxy.class_name if proxy else ""
+        found = self.at(reader, gateway, (listener,) if listener else ())
+        return [*found, *self.at(reader, Key("GatewayClass", "", name))]
+
+    def in_force(self, reader: Reader, host: VirtualHost) -> VirtualHost:
+        """A virtual host whose routes have the leaves that apply to them.
+
+        Its own leaves are those that apply to all of its routes, the most specific first.
+        """
+        around = list(host.leaves)
+        return replace(
+            host,
+            leaves=first_of_each(around, ADDITIVE),
+            routes=tuple(self._in_force(reader, route, around) for route in host.routes),
+        )
+
+    def _in_force(self, reader: Reader, route: Route, around: list[Leaf]) -> Route:
+        inner = list(route.leaves)
+        if not isinstance(route.action, Forward):
+            return _closed(replace(route, leaves=first_of_each([*inner, *around], ADDITIVE)))
+        sent = [self._sent(reader, each) for each in route.action.clusters]
+        chosen = [first_of_each([*inner, *each, *around], ADDITIVE) for each in sent]
+        if all(each == chosen[0] for each in chosen):
+            return _closed(replace(route, leaves=chosen[0]))
+        clusters = tuple(
+            _closed_share(replace(each, leaves=leaves))
+            for each, leaves in zip(route.action.clusters, chosen, strict=True)
+        )
+        action = replace(route.action, clusters=clusters)
+        leaves = first_of_each([*inner, *around], ADDITIVE)
+        return _closed(replace(route, action=action, leaves=leaves))
+
+    def _sent(self, reader: Reader, cluster: WeightedCluster) -> list[Leaf]:
+        to = cluster.destination
+        return self.at(reader, to.service, to.sections, to.host) if to else []
+
+
+def _keys(policy: CompiledPolicy, place: Key) -> Iterator[TargetKey]:
+    return (key for target in policy.targets for key in target.keys if key.object == place)
+
+
+def _rank(key: TargetKey, sections: Iterable[str], host: str) -> tuple[int, int] | None:
+    """How specific a target is, the lower the more; None if it is another part of the object."""
+    if key.section and key.section not in sections:
+        return None
+    if key.host and host and key.host != host:
+        return None
+    return (not key.section, not key.host)
+
+
+def _refusal(leaves: tuple[Leaf, ...]) -> FailClosed | None:
+    return next((each.value for each in leaves if isinstance(each.value, FailClosed)), None)
+
+
+def _closed(route: Route) -> Route:
+    refusal = _refusal(route.leaves)
+    return replace(route, action=DirectResponse(refusal.status)) if refusal else route
+
+
+def _closed_share(cluster: WeightedCluster) -> WeightedCluster:
+    refusal = _refusal(cluster.leaves)
+    return replace(cluster, cluster=None, status=refusal.status) if refusal else cluster
+
+
+def on_kinds(
+    kinds: Iterable[PolicyKind], tables: Mapping[str, Node[Key, Any]]
+) -> Iterator[tuple[PolicyKind, Node[Key, Any]]]:
+    """Each kind of policy with the table of its objects."""
+    for kind in kinds:
+        yield kind, tables[kind.struct.__name__]
