@@ -21,7 +21,7 @@ from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
 from serai.trace.sending import forwarded, sent_bytes
 from serai.trace.view import ProxyView, View
-from serai.xds.encode.listener import DESTINATION_HEADER
+from serai.xds.encode.http import DESTINATION_HEADER
 
 _METHODS = frozenset(
     {

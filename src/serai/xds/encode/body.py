@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Any
 
 from google.protobuf.message import Message
 
 from serai.ir.origin import Origin
+from serai.proto.pool import pack
 from serai.xds.resource import Resource, ResourceType
 
 ADS = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": {}}
@@ -25,3 +27,8 @@ def resource(
     """Serialise a message; its version is a hash of its bytes."""
     body = message.SerializeToString(deterministic=True)
     return Resource(kind, name, blake2b(body, digest_size=8).hexdigest(), body, origins)
+
+
+def extension(name: str, config: Message) -> dict[str, Any]:
+    """A named extension, with its typed configuration."""
+    return {"name": name, "typed_config": pack(config)}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from serai.ir.listener import ChainMatch
 from serai.proto.envoy import DestinationIPInput, DestinationPortInput, IPMatcher, StringValue
-from serai.proto.pool import pack
+from serai.xds.encode.body import extension
 
 
 def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
@@ -19,7 +17,7 @@ def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
     by_port = {str(port): {"matcher": _by_address(ports[port])} for port in sorted(ports)}
     return {
         "matcher_tree": {
-            "input": _extension("port", DestinationPortInput()),
+            "input": extension("port", DestinationPortInput()),
             "exact_match_map": {"map": by_port},
         }
     }
@@ -32,8 +30,8 @@ def _by_address(matches: list[ChainMatch]) -> dict[str, Any]:
     ]
     return {
         "matcher_tree": {
-            "input": _extension("address", DestinationIPInput()),
-            "custom_match": _extension("ranges", IPMatcher(range_matchers=ranges)),
+            "input": extension("address", DestinationIPInput()),
+            "custom_match": extension("ranges", IPMatcher(range_matchers=ranges)),
         }
     }
 
@@ -45,8 +43,4 @@ def _range(cidr: str) -> dict[str, Any]:
 
 
 def _chain(name: str) -> dict[str, Any]:
-    return _extension(name, StringValue(value=name))
-
-
-def _extension(name: str, config: Message) -> dict[str, Any]:
-    return {"name": name, "typed_config": pack(config)}
+    return extension(name, StringValue(value=name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
-from serai.xds.encode.listener import PEER_PRINCIPAL
+from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
 def encode_match(match: RequestMatch, trust_domain: str) -> dict[str, Any]:

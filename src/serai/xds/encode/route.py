@@ -27,7 +27,7 @@ from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.body import resource
 from serai.xds.encode.dynamic import filter_config
-from serai.xds.encode.listener import DESTINATION_HEADER
+from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
 from serai.xds.encode.policies import action_fields, route_filters
 from serai.xds.resource import Resource, ResourceType

@@ -1,0 +1,35 @@
+"""What Envoy writes of each request and connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.proto.envoy import StdoutAccessLog
+from serai.xds.encode.body import extension
+from serai.xds.encode.identity import PEER_PRINCIPAL
+
+
+def access_log() -> dict[str, Any]:
+    """One line of JSON a request, with what decided it."""
+    fields = {
+        "start_time": "%START_TIME%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "method": "%REQ(:METHOD)%",
+        "authority": "%REQ(:AUTHORITY)%",
+        "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        "protocol": "%PROTOCOL%",
+        "response_code": "%RESPONSE_CODE%",
+        "response_code_details": "%RESPONSE_CODE_DETAILS%",
+        "response_flags": "%RESPONSE_FLAGS%",
+        "bytes_received": "%BYTES_RECEIVED%",
+        "bytes_sent": "%BYTES_SENT%",
+        "duration_ms": "%DURATION%",
+        "route_name": "%ROUTE_NAME%",
+        "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+        "upstream_host": "%UPSTREAM_HOST%",
+        "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+        "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
+        "peer_principal": f"%FILTER_STATE({PEER_PRINCIPAL}:PLAIN)%",
+    }
+    log = StdoutAccessLog(log_format={"json_format": fields})
+    return extension("envoy.access_loggers.stdout", log)

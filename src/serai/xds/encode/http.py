@@ -1,0 +1,66 @@
+"""ScopedRoutes and NamedRoutes -> HTTP connection manager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.ir.listener import NamedRoutes, ScopedRoutes
+from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
+from serai.xds.encode.access_log import access_log
+from serai.xds.encode.body import ADS, extension
+from serai.xds.encode import dynamic, policies
+
+DESTINATION_HEADER = "x-serai-destination"
+"""Carries the restored destination to the scope lookup; overwritten first and removed last."""
+
+
+def http(name: str, handling: ScopedRoutes | NamedRoutes, *, mesh: bool) -> dict[str, Any]:
+    """The filter that routes requests; at a waypoint `mesh`, at a gateway not."""
+    manager = HttpConnectionManager(
+        stat_prefix=name,
+        # At a waypoint the peer is ztunnel, and the headers of its clients are to stay.
+        use_remote_address={"value": not mesh},
+        preserve_external_request_id=mesh,
+        normalize_path={"value": True},
+        merge_slashes=True,
+        path_with_escaped_slashes_action="UNESCAPE_AND_REDIRECT",
+        common_http_protocol_options={
+            "headers_with_underscores_action": "ALLOW" if mesh else "REJECT_REQUEST"
+        },
+        stream_idle_timeout={} if mesh else {"seconds": 300},
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        http_filters=[
+            *policies.http_filters(),
+            *dynamic.http_filters(),
+            extension("envoy.filters.http.router", Router()),
+        ],
+        access_log=[access_log()],
+        **_route_source(handling),
+    )
+    return extension("envoy.filters.network.http_connection_manager", manager)
+
+
+def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
+    if isinstance(handling, NamedRoutes):
+        return {"rds": {"route_config_name": handling.name, "config_source": ADS}}
+    destination = {"header_value_extractor": {"name": DESTINATION_HEADER, "index": 0}}
+    return {
+        "early_header_mutation_extensions": [_destination_header()],
+        "scoped_routes": {
+            "name": "scopes",
+            "scope_key_builder": {"fragments": [destination]},
+            "rds_config_source": ADS,
+            "scoped_rds": {"scoped_rds_config_source": ADS},
+        },
+    }
+
+
+def _destination_header() -> dict[str, Any]:
+    written = {
+        "header": {"key": DESTINATION_HEADER, "value": "%DOWNSTREAM_LOCAL_ADDRESS%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+    return extension(
+        "envoy.http.early_header_mutation.header_mutation",
+        EarlyHeaderMutation(mutations=[{"append": written}]),
+    )

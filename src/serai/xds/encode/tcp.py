@@ -1,0 +1,25 @@
+"""TcpForward -> TCP proxy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.ir.listener import TcpForward
+from serai.ir.route import WeightedCluster
+from serai.proto.envoy import TcpProxy
+from serai.translate.names import INVALID_BACKEND
+from serai.xds.encode.access_log import access_log
+from serai.xds.encode.body import extension
+
+
+def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
+    """The filter that sends a connection's bytes to one of the clusters."""
+    proxy = TcpProxy(stat_prefix=name, access_log=[access_log()], **_tcp(handling.clusters))
+    return extension("envoy.filters.network.tcp_proxy", proxy)
+
+
+def _tcp(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
+    if len(clusters) == 1:
+        return {"cluster": clusters[0].cluster or INVALID_BACKEND}
+    shares = [{"name": each.cluster or INVALID_BACKEND, "weight": each.weight} for each in clusters]
+    return {"weighted_clusters": {"clusters": shares}}
