@@ -8,7 +8,7 @@ from casekit.case import Stage
 from serai.api.gateway import ParentReference
 from serai.api.meta import Condition, Key
 from serai.ir.cluster import Endpoint
-from serai.ir.listener import Handling, NamedRoutes, ScopedRoutes
+from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
 from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
@@ -63,8 +63,10 @@ def _handling(handling: Handling) -> str:
             return "http, by scope"
         case NamedRoutes(name):
             return f"http, {name}"
-        case forward:
-            return f"tcp, {_weighted(forward.clusters)}"
+        case TcpForward(clusters):
+            return f"tcp, {_weighted(clusters)}"
+        case Connects(cluster):
+            return f"connect, {_weighted((cluster,))}"
 
 
 def _routes(stage: Stage) -> dict[str, Any]:

@@ -122,7 +122,10 @@ def _ports(entry: ServiceEntry) -> Iterator[Problem]:
         yield from port_faults(f"{path}.number", port.number)
         if port.target_port:
             yield from port_faults(f"{path}.targetPort", port.target_port)
-        if port.name and not is_dns_label(port.name):
+        if not port.name:
+            message = f"{path}.name is missing; an API server takes no port without one"
+            yield clash(f"{path}.name", message, "Name it, such as http.")
+        elif not is_dns_label(port.name):
             yield wrong(f"{path}.name", port.name, "a name", "Use a-z, 0-9 and '-'.")
         if _protocol(port) not in PROTOCOLS:
             known = ", ".join(sorted(PROTOCOLS - {""})).upper()

@@ -34,12 +34,14 @@ from serai.status.route import route_statuses
 from serai.status.service import service_statuses
 from serai.status.values import Status
 from serai.translate.chains import chain_matches, frontend_chains
-from serai.translate.clusters import Clusters, demand
+from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.gateway import gateway_listeners, gateway_routes
+from serai.translate.internal import internal_clusters
+from serai.translate.look_up import look_up_listeners
 from serai.translate.policies import Looks, compiled_policies, on_kinds
-from serai.translate.sni import sni_clusters, sni_listeners
+from serai.translate.sni import sni_listeners
 from serai.translate.waypoint import (
     frontend_routes,
     loopback_listeners,
@@ -142,10 +144,14 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
         ),
     )
     chains = frontend_chains(graph, attached, matches)
-    demanded = demand(graph, {"routes": routes, "chains": chains, "listeners": heard})
-    clusters = Clusters(graph, attached, demanded, sni_clusters(graph, switches))
+    asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
+    inner = look_up_listeners(graph, attached, demand(graph, "demand from outside", asked))
+    sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
+    demanded = demand(graph, "demand for clusters", sent)
+    internal = internal_clusters(graph, Union(graph, "inner listeners", (switches, inner)))
+    clusters = Clusters(graph, attached, demanded, internal)
     return Translated(
-        listeners=heard,
+        listeners=Union(graph, "all listeners", (heard, inner)),
         chains=chains,
         scopes=scopes(graph, attached),
         routes=routes,

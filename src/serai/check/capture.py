@@ -13,7 +13,6 @@ from serai.incremental import Derived, Graph, Reader
 from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution, Service
 from serai.translate.collections import Attached
-from serai.translate.compiled import is_sendable
 
 _CODES = {"WaypointIsNotReady": "SER0501", "UnsupportedTrafficType": "SER0502"}
 _DENIED = "SER0507"
@@ -59,17 +58,6 @@ def _in_vain(service: Service, *, standalone: bool) -> Iterator[Problem]:
             " is not resolved by DYNAMIC_DNS, nor where a label or the settings forbid it.",
             key=service.key,
         )
-    for port in service.ports:
-        if not is_sendable(service.resolution, port):
-            yield Problem(
-                code="SER0508",
-                severity="warning",
-                message=f"port {port.number} is {port.protocol}, for which resolution"
-                f" {service.resolution} is not implemented yet; its connections are closed",
-                remedy="Use DNS with the hosts' own names.",
-                key=service.key,
-                path=f"spec.ports {port.number}",
-            )
     if service.resolution is Resolution.NONE and standalone:
         yield from _unbound(service)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from serai.ir.origin import Origin, Value
 from serai.ir.route import WeightedCluster
 
@@ -16,13 +18,28 @@ class NamedRoutes(Value, frozen=True):
     name: str
 
 
+class Tunnel(StrEnum):
+    """How bytes are sent on: as they are, or inside a CONNECT request that names something."""
+
+    NONE = ""
+    SERVER_NAME = "server name"
+    """The host that the ClientHello names (SNI)."""
+
+
 class TcpForward(Value, frozen=True):
     """Bytes, sent to one of the clusters by weight."""
 
     clusters: tuple[WeightedCluster, ...]
+    tunnel: Tunnel = Tunnel.NONE
 
 
-Handling = ScopedRoutes | NamedRoutes | TcpForward
+class Connects(Value, frozen=True):
+    """CONNECT requests: the bytes inside each are sent to a cluster."""
+
+    cluster: WeightedCluster
+
+
+Handling = ScopedRoutes | NamedRoutes | TcpForward | Connects
 
 
 class FilterChain(Value, frozen=True):
@@ -65,3 +82,9 @@ class Listener(Value, frozen=True):
     proxy_protocol: bool = False
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""
+
+    @property
+    def reads_hello(self) -> bool:
+        """Whether it waits for the ClientHello of each connection."""
+        tunnel = self.default.tunnel if isinstance(self.default, TcpForward) else Tunnel.NONE
+        return bool(self.server_names) or tunnel is Tunnel.SERVER_NAME

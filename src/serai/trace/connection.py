@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from serai.ir.listener import ChainMatch, Handling, Listener, NamedRoutes, TcpForward
+from serai.ir.listener import ChainMatch, Connects, Handling, Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin, Value
 from serai.ir.route import RouteConfiguration
 from serai.model.addresses import canonical, with_port
@@ -77,7 +77,7 @@ def route_configuration(
     view: ProxyView, request: TraceRequest, handling: Handling, steps: list[Step]
 ) -> RouteConfiguration | Answered:
     """The route configuration of an HTTP connection.  Adds to `steps`."""
-    if isinstance(handling, TcpForward):
+    if isinstance(handling, TcpForward | Connects):
         return Answered(400, "not_http", "the connection is not HTTP")
     name = handling.name if isinstance(handling, NamedRoutes) else _scoped(view, request, steps)
     if isinstance(name, Answered):

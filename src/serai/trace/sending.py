@@ -6,7 +6,7 @@ import msgspec
 
 from serai.attach.hostnames import covers
 from serai.ir.cluster import Cluster, Discovery, Endpoint
-from serai.ir.listener import Listener, TcpForward
+from serai.ir.listener import Connects, Listener, TcpForward
 from serai.ir.route import Forward, LookUp, Route, WeightedCluster
 from serai.model.addresses import is_ip, with_port
 from serai.model.reserved import is_refused
@@ -42,16 +42,15 @@ def sent_bytes(
     view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
 ) -> Forwarded | Closed:
     """Where the bytes of a connection go.  Adds to `steps`."""
-    inside = _inside(view, forward)
-    if inside is not None:
-        forward = _by_server_name(inside, request, steps)
-    clusters = forward.clusters
+    clusters = _inwards(view, forward, request, steps)
+    name = _server_name(request)
     shares = tuple(
-        _unread(_share(view, each, _total(clusters), request.way), request) for each in clusters
+        _unread(_share(view, each, _total(clusters), request.way, name), request)
+        for each in clusters
     )
     steps += [_step(share) for share in shares]
     if all(share.status is not None for share in shares):
-        return Closed("no_endpoints", steps[-1].why)
+        return Closed("no_endpoints", steps[-1].why if shares else "no host of it is named")
     return Forwarded("tcp", shares)
 
 
@@ -110,16 +109,35 @@ def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, .
 
 def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:
     """The listener inside the proxy that a connection is handed to, if it is."""
-    name = forward.clusters[0].cluster
+    name = forward.clusters[0].cluster if forward.clusters else None
     cluster = view.cluster(name) if name else None
     if cluster is None or cluster.discovery is not Discovery.INTERNAL:
         return None
     return view.internal_listener(cluster.internal_listener)
 
 
+def _inwards(
+    view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
+) -> tuple[WeightedCluster, ...]:
+    """Through the listeners inside the proxy to the clusters that lead out of it."""
+    while (inside := _inside(view, forward)) is not None:
+        match inside.default:
+            case Connects(cluster):
+                return (cluster,)
+            case TcpForward() as only if not inside.server_names:
+                forward = only
+            case _:
+                forward = _by_server_name(inside, request, steps)
+    return forward.clusters
+
+
+def _server_name(request: TraceRequest) -> str:
+    return without_port(request.authority).lower() if request.scheme == "https" else ""
+
+
 def _by_server_name(inside: Listener, request: TraceRequest, steps: list[Step]) -> TcpForward:
     """What a ClientHello's server name chooses: the exact name, the longest wildcard, else all."""
-    name = without_port(request.authority).lower() if request.scheme == "https" else ""
+    name = _server_name(request)
     wanted = {each.host: each.forward for each in inside.server_names}
     wild = sorted((each for each in wanted if covers(each, name) and each != name), key=len)
     chosen = next((each for each in (name, *reversed(wild)) if name and each in wanted), "")

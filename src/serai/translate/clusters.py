@@ -8,7 +8,7 @@ from typing import NamedTuple
 from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
-from serai.ir.listener import FilterChain, Listener, TcpForward
+from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import Forward, RouteConfiguration, VirtualHost, WeightedCluster
 from serai.model.service import Backend, BackendKey, Resolution
@@ -52,6 +52,7 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
         case Listener(default=default, server_names=server_names):
             weighted = [each.forward.clusters for each in server_names]
             weighted += [default.clusters] if isinstance(default, TcpForward) else []
+            weighted += [(default.cluster,)] if isinstance(default, Connects) else []
         case _:
             weighted = []
     return tuple(sorted({name for each in weighted for name in _names(each)}))
@@ -75,17 +76,22 @@ def _names(clusters: tuple[WeightedCluster, ...]) -> Iterator[str]:
     return (each.cluster for each in clusters if each.cluster)
 
 
-def demand(graph: Graph, senders: dict[str, Node[Named, Sender]]) -> Index[Proxied, SenderKey]:
+def uses(
+    graph: Graph, senders: dict[str, Node[Named, Sender]]
+) -> Union[SenderKey, tuple[str, ...]]:
+    """The clusters that each part of a proxy sends to."""
+    parts = tuple(_uses(graph, part, source) for part, source in senders.items())
+    return Union(graph, f"uses by {', '.join(senders)}", parts)
+
+
+def demand(
+    graph: Graph, name: str, used: Node[SenderKey, tuple[str, ...]]
+) -> Index[Proxied, SenderKey]:
     """Which clusters each proxy needs, and what in it needs them."""
-    uses = Union(
-        graph,
-        "uses of clusters",
-        tuple(_uses(graph, part, source) for part, source in senders.items()),
-    )
     return Index(
         graph,
-        "demand for clusters",
-        uses,
+        name,
+        used,
         lambda key, clusters: (Proxied(key.proxy, cluster) for cluster in clusters),
     )
 

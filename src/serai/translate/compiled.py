@@ -19,16 +19,11 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.leaf import Leaf
 from serai.ir.route import Destination, LookUp, WeightedCluster
 from serai.model.catalog import Catalog
-from serai.model.service import Backend, BackendKey, Resolution, ServicePort
+from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.httproute import CompiledRoute, compile_route
 from serai.translate.policies import Policies
-
-
-def is_sendable(resolution: Resolution, port: ServicePort) -> bool:
-    """Whether there is a cluster for a port; only HTTP tells which host to look up."""
-    return resolution is not Resolution.DYNAMIC_DNS or port.protocol.is_http
 
 
 def all_to(
@@ -45,12 +40,23 @@ def all_to(
     return WeightedCluster(name, look_up=look_up, destination=destination)
 
 
-def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
-    """The name of each backend's cluster; backends that cannot be sent to have none."""
+def bytes_to(
+    reader: Reader, catalog: Catalog, clusters: Node[BackendKey, str], key: BackendKey
+) -> WeightedCluster | None:
+    """All connections to a backend's cluster; None if it cannot be sent to.
 
-    def name(reader: Reader, key: BackendKey, backend: Backend) -> str | None:
-        if not is_sendable(backend.resolution, backend.port):
-            return None
+    What looks up the host that is asked for is entered by the listener that reads it.
+    """
+    found = all_to(reader, catalog, clusters, key)
+    if found is None or found.cluster is None or found.look_up is None:
+        return found
+    return WeightedCluster(names.hello(found.cluster))
+
+
+def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
+    """The name of each backend's cluster."""
+
+    def name(reader: Reader, key: BackendKey, _: Backend) -> str:
         if settings.cluster_names == "serai":
             return names.cluster(key)
         return names.istio_cluster(key, owner=owns_host(reader, catalog, key))

@@ -64,6 +64,16 @@ def sni_switch(key: FrontendKey) -> str:
     return shortened(f"sni~{frontend(key, http=False)}")
 
 
+def hello(cluster: str) -> str:
+    """The internal listener, and the cluster before it, that reads whom a ClientHello names."""
+    return shortened(f"hello~{cluster}")
+
+
+def connects(cluster: str) -> str:
+    """The internal listener, and the cluster before it, that looks up whom a CONNECT names."""
+    return shortened(f"connect~{cluster}")
+
+
 def gateway_routes(gateway: Key, port: int) -> str:
     """The route configuration of a gateway's port."""
     return shortened(f"http_gateway_{port}_{gateway.name}_{gateway.namespace}")

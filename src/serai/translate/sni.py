@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.attach.frontends import Frontend, FrontendKey
-from serai.attach.hostnames import is_partial
-from serai.incremental import Derived, Graph, Node, Reader
-from serai.ir.cluster import Cluster, Discovery
+from serai.attach.hostnames import ANY, is_partial
+from serai.incremental import Derived, Graph, Reader
 from serai.ir.listener import Listener, ServerName, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.compiled import bytes_to
 
 
 def tells_by_sni(frontend: Frontend) -> bool:
@@ -33,11 +33,16 @@ def tells_by_sni(frontend: Frontend) -> bool:
 def to_host(reader: Reader, attached: Attached, frontend: Frontend, host: str) -> TcpForward:
     """Everything to the backend of one host."""
     backend = BackendKey(frontend.key.service, host, frontend.key.port)
-    return TcpForward((WeightedCluster(reader.get(attached.cluster_names, backend)),))
+    found = bytes_to(reader, attached.catalog, attached.cluster_names, backend)
+    return TcpForward((found or WeightedCluster(None),))
 
 
 def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
-    """The internal listener of each such port; what names no host of it goes to the first."""
+    """The internal listener of each such port; what names no host of it goes to the first.
+
+    Where hosts are looked up it goes to one that may cover it: Envoy tells `*.suffix` itself,
+    and whether another wildcard covers a name is seen when it is looked up.
+    """
 
     def rows(
         reader: Reader, key: FrontendKey, frontend: Frontend
@@ -52,10 +57,10 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
                 name=name,
                 addresses=(),
                 port=0,
-                default=forwards[frontend.hosts[0]],
+                default=_otherwise(frontend, forwards),
                 origin=Origin(key.service),
                 server_names=tuple(
-                    ServerName(host, to) for host, to in forwards.items() if not is_partial(host)
+                    ServerName(host, to) for host, to in forwards.items() if _is_told(host)
                 ),
             ),
         )
@@ -63,17 +68,12 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
     return Derived(graph, "sni listeners", attached.frontends, rows)
 
 
-def sni_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived[str, Cluster]:
-    """The cluster that leads to each of these listeners."""
+def _is_told(host: str) -> bool:
+    return not is_partial(host) and host != ANY
 
-    def rows(_: Reader, key: Named, listener: Listener) -> Iterator[tuple[str, Cluster]]:
-        cluster = Cluster(
-            name=key.name,
-            discovery=Discovery.INTERNAL,
-            origin=listener.origin,
-            alt_stat_name=names.stat_name(key.name),
-            internal_listener=key.name,
-        )
-        yield key.name, cluster
 
-    return Derived(graph, "sni clusters", listeners, rows)
+def _otherwise(frontend: Frontend, forwards: dict[str, TcpForward]) -> TcpForward | None:
+    if frontend.resolution is not Resolution.DYNAMIC_DNS:
+        return forwards[frontend.hosts[0]]
+    rest = sorted(host for host in frontend.hosts if not _is_told(host))
+    return forwards[rest[0]] if rest else None

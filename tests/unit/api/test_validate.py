@@ -88,7 +88,8 @@ TCP = {"number": 5432, "name": "db", "protocol": "TCP"}
             {"addresses": [f"10.0.{n // 250}.{n % 250}" for n in range(257)]},
             errors("spec.addresses"),
         ),
-        ({"ports": [{"number": n} for n in range(1, 258)]}, errors("spec.ports")),
+        ({"ports": [{"number": 80, "protocol": "HTTP"}]}, errors("spec.ports[0].name")),
+        ({"ports": [{"number": n, "name": f"p{n}"} for n in range(1, 258)]}, errors("spec.ports")),
         (
             {"resolution": "STATIC", "endpoints": [{"address": "10.0.0.1"}] * 4097},
             errors("spec.endpoints"),

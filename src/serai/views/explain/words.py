@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serai.attach.hostnames import ANY
-from serai.ir.listener import Handling, NamedRoutes, ScopedRoutes, TcpForward
+from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
 from serai.ir.match import PathKind, RequestMatch, ValueMatch
 from serai.ir.route import (
     Action,
@@ -89,6 +89,8 @@ def handling(found: Handling) -> str:
     match found:
         case TcpForward(clusters):
             return f"connections -> {shares(clusters)}"
+        case Connects(cluster):
+            return f"what is inside CONNECT requests -> {shares((cluster,))}"
         case NamedRoutes(name):
             return f"requests, by {name}"
         case ScopedRoutes():

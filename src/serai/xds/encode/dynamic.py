@@ -16,6 +16,7 @@ from typing import Any
 
 import re2
 
+from serai.attach.hostnames import ANY
 from serai.ir.route import LookUp, WeightedCluster
 from serai.model.reserved import RESERVED
 from serai.model.settings import Settings
@@ -115,7 +116,8 @@ def address_guard(settings: Settings) -> list[dict[str, Any]]:
 
 def _pattern(hosts: str) -> str:
     """Group 1 is the name, if it is covered.  Anything is matched, so as to be replaced."""
-    name = re.escape(hosts).replace(r"\*", "[^:]+", 1)
+    # Any host is none without a letter or digit: a ClientHello without a name comes as a dash.
+    name = r"[^:]*[0-9A-Za-z]\.?" if hosts == ANY else re.escape(hosts).replace(r"\*", "[^:]+", 1)
     return rf"(?i)^(?:({name})(?::[0-9]*)?|.*)$"
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from serai.ir.listener import NamedRoutes, ScopedRoutes
 from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
+from serai.xds.encode import dynamic, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
-from serai.xds.encode import dynamic, policies
 
 DESTINATION_HEADER = "x-serai-destination"
 """Carries the restored destination to the scope lookup; overwritten first and removed last."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward
 from serai.ir.listener import FilterChain as IrChain
-from serai.ir.listener import Handling, ScopedRoutes, TcpForward
 from serai.ir.listener import Listener as IrListener
 from serai.proto.envoy import FilterChain, Listener, TlsInspector
 from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher
+from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
 from serai.xds.encode.identity import identity, proxy_protocol
 from serai.xds.encode.tcp import tcp_proxy
@@ -68,7 +69,7 @@ def _addresses(listener: IrListener) -> dict[str, Any]:
 
 def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
     filters = [proxy_protocol()] if listener.proxy_protocol else []
-    if listener.server_names:
+    if listener.reads_hello:
         filters.append(extension("envoy.filters.listener.tls_inspector", TlsInspector()))
     return filters
 
@@ -76,10 +77,14 @@ def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
 def _filter_chain(name: str, handling: Handling, *, identified: bool) -> FilterChain:
     """Identity first, so that everything after it can ask who calls."""
     filters = [identity()] if identified else []
-    if isinstance(handling, TcpForward):
-        filters.append(tcp_proxy(name, handling))
-    else:
-        filters.append(http(name, handling, mesh=identified or isinstance(handling, ScopedRoutes)))
+    match handling:
+        case TcpForward():
+            filters.append(tcp_proxy(name, handling))
+        case Connects():
+            filters.append(connects(name, handling))
+        case _:
+            mesh = identified or isinstance(handling, ScopedRoutes)
+            filters.append(http(name, handling, mesh=mesh))
     return FilterChain(name=name, filters=filters)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.listener import TcpForward
+from serai.ir.listener import TcpForward, Tunnel
 from serai.ir.route import WeightedCluster
 from serai.proto.envoy import TcpProxy
 from serai.translate.names import INVALID_BACKEND
@@ -14,7 +14,12 @@ from serai.xds.encode.body import extension
 
 def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
     """The filter that sends a connection's bytes to one of the clusters."""
-    proxy = TcpProxy(stat_prefix=name, access_log=[access_log()], **_tcp(handling.clusters))
+    proxy = TcpProxy(
+        stat_prefix=name,
+        access_log=[access_log()],
+        **_tcp(handling.clusters),
+        **_tunnel(handling.tunnel),
+    )
     return extension("envoy.filters.network.tcp_proxy", proxy)
 
 
@@ -23,3 +28,10 @@ def _tcp(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
         return {"cluster": clusters[0].cluster or INVALID_BACKEND}
     shares = [{"name": each.cluster or INVALID_BACKEND, "weight": each.weight} for each in clusters]
     return {"weighted_clusters": {"clusters": shares}}
+
+
+def _tunnel(tunnel: Tunnel) -> dict[str, Any]:
+    """Without a server name the authority has a dash for it, which nothing covers."""
+    if tunnel is Tunnel.NONE:
+        return {}
+    return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}

@@ -1,0 +1,57 @@
+"""TLS to hosts under a wildcard, whose addresses nobody should go to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from live.serving import Place, serving
+from serai.app.client.http import Entry, HttpRequest
+from serai.model.settings import Settings
+
+pytestmark = pytest.mark.live
+
+VIP = "240.9.9.1"
+MANIFESTS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: waypoint, namespace: shop}}
+spec:
+  gatewayClassName: serai-waypoint
+  listeners: [{{name: proxy, port: 15088, protocol: istio.io/PROXY}}]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: anything, namespace: shop, labels: {{istio.io/use-waypoint: waypoint}}}}
+spec:
+  hosts: ["*"]
+  resolution: DYNAMIC_DNS
+  ports: [{{number: 443, name: tls, protocol: TLS, targetPort: {port}}}]
+status: {{addresses: [{{value: 240.9.9.1, host: "*"}}]}}
+"""
+
+
+@pytest.mark.parametrize(("allowed", "reached"), [((), 0), (("127.0.0.0/8", "::1/128"), 1)])
+async def test_an_address_that_is_refused_is_never_connected_to(
+    tmp_path: Path, allowed: tuple[str, ...], reached: int
+) -> None:
+    connected = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    server = await asyncio.start_server(accept, "localhost", 0, family=socket.AF_INET)
+    port = server.sockets[0].getsockname()[1]
+    place = Place()
+    settings = msgspec.structs.replace(Settings(), allow_resolved=allowed)
+    files = {"all.yaml": MANIFESTS.format(port=port)}
+    async with server, serving(tmp_path, files, place=place, settings=settings) as served:
+        entry = Entry(connect=(place.gateway, 15088), destination=(VIP, 443))
+        asked = HttpRequest(headers=(("host", "x"),), tls_name="in.localhost", verify=False)
+        await served.ask(entry, asked)
+        assert len(connected) == reached
