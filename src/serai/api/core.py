@@ -57,6 +57,7 @@ class ServiceSpec(Struct, frozen=True):
     type: Literal["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"] = "ClusterIP"
     external_name: str | None = None
     publish_not_ready_addresses: bool = False
+    traffic_distribution: str = ""
 
 
 class LoadBalancerIngress(Struct, frozen=True):

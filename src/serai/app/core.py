@@ -9,12 +9,17 @@ import msgspec
 from serai.api.meta import Key, Object
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
+from serai.ir.cluster import Locality
+from serai.ir.viewpoint import Viewpoint
 from serai.model.catalog import CLAIMING, claim_of
+from serai.model.inputs import ViewpointKey
 from serai.model.settings import Settings
 from serai.model.vips import Allocator, Claim, History, Vips
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
+from serai.xds.wire import Node
 
+PlaceChanges = dict[tuple[str, Viewpoint], dict[ResourceKey, Resource | None] | None]
 ResourceChanges = dict[str, dict[ResourceKey, Resource | None]]
 
 
@@ -28,6 +33,8 @@ class Committed(msgspec.Struct, frozen=True):
     """Whether the pipeline's problems changed."""
     vips: Mapping[Key, Vips | None] = {}
     """By object: what was looked at again; None where it has no VIPs of ours."""
+    places: PlaceChanges = {}
+    """Likewise what is different for clients at some place; None where nobody is any more."""
 
 
 class Core:
@@ -75,6 +82,43 @@ class Core:
             found.add(graph.commit())
         return self._committed(found)
 
+    def locate(self, node: Node) -> Viewpoint | None:
+        """Where a client is, if that is a place of its own.
+
+        What it does not say is taken from its Pod, where its id is the Pod's ``name.namespace``.
+        """
+        said = node.viewpoint or Viewpoint()
+        name, _, namespace = node.id.rpartition(".")
+        pod = self.pipeline.attached.catalog.workloads.row(Key("Pod", namespace, name))
+        found = said
+        if pod is not None:
+            found = Viewpoint(
+                said.locality if said.locality != Locality() else pod.locality,
+                said.network or pod.network,
+                said.node or pod.node,
+                said.labels or pod.labels,
+            )
+        return None if found in (Viewpoint(), self.pipeline.settings.viewpoint) else found
+
+    def look(self, places: Iterable[tuple[str, Viewpoint]]) -> Committed:
+        """These are the places of their own that clients look from, from now on."""
+        wanted = {
+            ViewpointKey(Key("Gateway", *proxy.split("/", 1)), viewpoint): (proxy, viewpoint)
+            for proxy, viewpoint in places
+            if "/" in proxy
+        }
+        table = self.pipeline.inputs.viewpoints
+        gone, come = table.rows.keys() - wanted.keys(), wanted.keys() - table.rows.keys()
+        for key in gone:
+            table.drop(key)
+        for key in come:
+            table.put(key, key.viewpoint)
+        committed = self.commit()
+        changes: PlaceChanges = {wanted[key]: {} for key in come}
+        changes |= committed.places
+        changes |= {(_name(key.proxy), key.viewpoint): None for key in gone}
+        return msgspec.structs.replace(committed, places=changes)
+
     def _allocate(self, claims: dict[Key, Claim | None], *, keep: bool) -> dict[Key, Vips | None]:
         if not claims:
             return {}
@@ -103,10 +147,20 @@ class Core:
 
     def _committed(self, found: _Changes) -> Committed:
         resources: ResourceChanges = {}
+        places: dict[tuple[str, Viewpoint], dict[ResourceKey, Resource | None]] = {}
         for key in found.snapshot:
-            name = f"{key.proxy.namespace}/{key.proxy.name}"
-            resources.setdefault(name, {})[key.resource] = self.pipeline.snapshot.row(key)
-        return Committed(resources, tuple(found.statuses), found.problems)
+            name, viewpoint = _name(key.proxy), key.viewpoint
+            changed = (
+                resources.setdefault(name, {})
+                if viewpoint is None
+                else places.setdefault((name, viewpoint), {})
+            )
+            changed[key.resource] = self.pipeline.snapshot.row(key)
+        return Committed(resources, tuple(found.statuses), found.problems, places={**places})
+
+
+def _name(proxy: Key) -> str:
+    return f"{proxy.namespace}/{proxy.name}"
 
 
 class _Changes:

@@ -30,6 +30,7 @@ def _state(
         agent=client.agent,
         protocol=client.protocol,
         known=client.known,
+        viewpoint=client.viewpoint,
         acknowledged=tuple((each.type, each.acked) for each in client.types),
         waiting=sum(each.pending for each in client.types),
         rejected=rejected,

@@ -41,6 +41,7 @@ from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.policies import Looks, compiled_policies, on_kinds
+from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.waypoint import (
     frontend_routes,
@@ -73,7 +74,7 @@ def pipeline(settings: Settings) -> Pipeline:
     inputs = Inputs(graph)
     refusals: Table[SnapshotKey, Refusal] = Table(graph, "refusals")
     attached = _attach(graph, inputs, settings)
-    translated = _translate(graph, attached)
+    translated = _translate(graph, inputs, attached)
     return Pipeline(
         graph=graph,
         settings=settings,
@@ -126,7 +127,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     )
 
 
-def _translate(graph: Graph, attached: Attached) -> Translated:
+def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     """What each proxy should do."""
     routes = Union(
         graph, "routes", (frontend_routes(graph, attached), gateway_routes(graph, attached))
@@ -150,6 +151,7 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
     demanded = demand(graph, "demand for clusters", sent)
     internal = internal_clusters(graph, Union(graph, "inner listeners", (switches, inner)))
     clusters = Clusters(graph, attached, demanded, internal)
+    looking = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
         chains=chains,
@@ -158,6 +160,9 @@ def _translate(graph: Graph, attached: Attached) -> Translated:
         demand=demanded,
         clusters=clusters.clusters,
         endpoints=clusters.endpoints,
+        users=clusters.users,
+        viewpoints=looking,
+        sights=sights(graph, clusters.clusters, clusters.users, looking),
     )
 
 

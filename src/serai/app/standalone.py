@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -134,8 +134,8 @@ class Standalone:
         self._vips = VipJournal(instance.vips)
         self._web: WebServer | None = None
         self._waiting_for = "the files to be read"
-        server.on_rejections = self._on_rejections
-        server.on_clients = self.changes.tell
+        server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
+        server.locate, server.on_places = core.locate, self._look_soon
         if fleet is not None:
             fleet.on_event = self._on_event
 
@@ -267,7 +267,7 @@ class Standalone:
             proxy = Key("Gateway", namespace, gateway)
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
-        self.server.publish(passing)
+        self.server.publish(passing, committed.places)
 
     def _remember_addresses(self) -> None:
         """Where the Gateways listened in the run before, so that what runs on can be adopted."""
@@ -306,7 +306,20 @@ class Standalone:
 
     def _settle_soon(self, proxy: Key) -> None:
         """Put on the objects what is refused now, once nobody reads them."""
-        task = asyncio.get_running_loop().create_task(self._settle(proxy))
+        self._soon(self._settle(proxy))
+
+    def _look_soon(self) -> None:
+        """Work out what is different where clients have come to, once nobody reads."""
+        self._soon(self._look())
+
+    async def _look(self) -> None:
+        async with self._lock:
+            # Nobody comes or goes between these two: they are one step of the event loop.
+            committed = self.core.look(self.server.places())
+            self.server.publish({}, committed.places)
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -368,6 +381,7 @@ class Standalone:
             gateway=proxy.name,
             node_id=f"{proxy.key.name}.{proxy.key.namespace}",
             xds=UnixSocket(str(self.instance.xds_socket)),
+            viewpoint=self.core.pipeline.settings.viewpoint,
         )
         return GatewaySpec(
             bootstrap=render(bootstrap(settings)), drain_seconds=self.options.drain_seconds

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from serai.ir.viewpoint import Viewpoint
+
 Json = dict[str, Any]
 
 XDS_CLUSTER = "serai_xds"
@@ -103,6 +105,8 @@ class BootstrapSettings(msgspec.Struct, frozen=True, kw_only=True):
     admin_port: int = 0
     """0: the kernel picks a free one, and Envoy writes it where --admin-address-path says."""
     max_connections: int = MAX_CONNECTIONS
+    viewpoint: Viewpoint | None = None
+    """Where it runs, if that is known."""
     extra_stats: tuple[str, ...] = ()
     """More prefixes of stats to count, such as ``istio.``."""
 
@@ -110,7 +114,7 @@ class BootstrapSettings(msgspec.Struct, frozen=True, kw_only=True):
 def bootstrap(settings: BootstrapSettings) -> Json:
     """The bootstrap in the JSON form of envoy.config.bootstrap.v3.Bootstrap."""
     return {
-        "node": {"id": settings.node_id, "cluster": settings.gateway},
+        "node": _node(settings),
         "admin": _admin(settings),
         "dynamic_resources": _dynamic_resources(settings),
         "static_resources": {"clusters": [_xds_cluster(settings.xds)]},
@@ -231,6 +235,21 @@ def _address(address: XdsAddress) -> Json:
 
 def _socket_address(host: str, port: int) -> Json:
     return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _node(settings: BootstrapSettings) -> Json:
+    """Who it is, and where: in the fields and metadata that Istio's proxies have."""
+    node: Json = {"id": settings.node_id, "cluster": settings.gateway}
+    where = settings.viewpoint
+    if where is None:
+        return node
+    place = where.locality
+    locality = {"region": place.region, "zone": place.zone, "sub_zone": place.subzone}
+    said = {"NETWORK": where.network, "NODE_NAME": where.node, "LABELS": dict(where.labels)}
+    return node | {
+        "locality": {name: value for name, value in locality.items() if value},
+        "metadata": {name: value for name, value in said.items() if value},
+    }
 
 
 def _stats(settings: BootstrapSettings) -> list[Json]:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from serai.ir.distribution import Distribution
 from serai.ir.origin import Origin, Value
 
 
-class Locality(Value, frozen=True):
+class Locality(Value, frozen=True, order=True):
     """Where a workload runs."""
 
     region: str = ""
     zone: str = ""
     subzone: str = ""
+
+
+class Health(StrEnum):
+    """What is known of an endpoint from whoever runs it."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    """Not ready.  Nothing is sent there, but its share of the traffic may go elsewhere."""
+    DRAINING = "draining"
+    """On its way out: it finishes what it has."""
 
 
 class Endpoint(Value, frozen=True):
@@ -23,9 +34,14 @@ class Endpoint(Value, frozen=True):
     """0 of a Unix socket."""
     weight: int = 1
     locality: Locality = Locality()
-    healthy: bool = True
+    health: Health = Health.HEALTHY
     identity: str = ""
     """``namespace/serviceaccount`` of what runs there, as far as it is written."""
+    network: str = ""
+    node: str = ""
+    """The machine it runs on, by name."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of what runs there, sorted."""
 
 
 class Discovery(StrEnum):
@@ -58,6 +74,10 @@ class Cluster(Value, frozen=True):
     """Of an INTERNAL cluster."""
     port: int = 0
     """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names."""
+    distribution: Distribution | None = None
+    """Which endpoints a client prefers; None: all are alike to it."""
+    panic_threshold: int | None = None
+    """Percent of healthy endpoints below which health is not looked at; None: Envoy's own, 50."""
 
 
 class ClusterEndpoints(Value, frozen=True):
@@ -66,3 +86,4 @@ class ClusterEndpoints(Value, frozen=True):
     cluster: str
     endpoints: tuple[Endpoint, ...]
     origin: Origin
+    distribution: Distribution | None = None

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from serai.api import core
-from serai.api.core import EndpointSlice, Pod
+from serai.api.core import EndpointSlice, Namespace, Pod
 from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntry
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Endpoint, Locality
 from serai.model import locality
+from serai.model.distribution import Wish, wished
 from serai.model.endpoints import EndpointLookup
 from serai.model.from_endpointslice import SERVICE_NAME
 from serai.model.from_pod import workload_from_pod
@@ -127,21 +128,35 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
 
 
 def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Service]:
+    wishes: Derived[str, Wish] = Derived(
+        graph, "traffic distributions of Namespaces", inputs.namespaces, _wish_of_namespace
+    )
     from_services = mapped(
         graph,
         "services from Service",
         inputs.services,
         lambda reader, key, row: service_from_service(
-            row, settings.cluster_domain, reader.get(inputs.vips, key)
+            row,
+            settings.cluster_domain,
+            reader.get(inputs.vips, key),
+            reader.get(wishes, key.namespace),
         ),
     )
     from_entries = mapped(
         graph,
         "services from ServiceEntry",
         inputs.service_entries,
-        lambda reader, key, row: service_from_serviceentry(row, reader.get(inputs.vips, key)),
+        lambda reader, key, row: service_from_serviceentry(
+            row, reader.get(inputs.vips, key), reader.get(wishes, key.namespace)
+        ),
     )
     return Union(graph, "services", (from_services, from_entries))
+
+
+def _wish_of_namespace(_: Reader, key: Key, row: Namespace) -> Iterator[tuple[str, Wish]]:
+    wish = wished(row.metadata.annotations)
+    if wish is not None:
+        yield key.name, wish
 
 
 def _backends(

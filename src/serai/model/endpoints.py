@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from serai.api.core import EndpointSlice
 from serai.api.meta import Key
 from serai.incremental import Index, Node, Reader
-from serai.ir.cluster import Endpoint, Locality
+from serai.ir.cluster import Endpoint, Health, Locality
 from serai.model.addresses import is_ip, is_socket
 from serai.model.from_endpointslice import endpoints_from_slice
 from serai.model.service import (
@@ -42,7 +42,12 @@ class EndpointLookup:
         self.localities = localities
 
     def endpoints(self, reader: Reader, backend: Backend) -> tuple[Endpoint, ...]:
-        """The endpoints of a backend, sorted; in a DNS cluster their addresses may be names."""
+        """The endpoints of a backend, sorted; in a DNS cluster their addresses may be names.
+
+        Unhealthy ones are among them only where the healthy ones' share would go elsewhere.
+        Those on their way out never are, as in Istio: left out they finish what they have just
+        the same, while as a part of the whole they would push traffic to farther endpoints.
+        """
         parts = backend.parts or (backend,)
         listed = [each for part in parts for each in self._share(reader, backend, part)]
         if backend.resolution is Resolution.DNS_ROUND_ROBIN:
@@ -55,7 +60,8 @@ class EndpointLookup:
         """What an object adds to a backend: a name only where names are resolved."""
         named = backend.resolution is not Resolution.KNOWN or part.resolution is Resolution.KNOWN
         for each in self._find(reader, part):
-            if named or is_ip(each.address):
+            counts = each.health is Health.HEALTHY or backend.distribution is not None
+            if counts and (named or is_ip(each.address)):
                 yield each
 
     def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
@@ -82,7 +88,10 @@ class EndpointLookup:
     ) -> Iterator[Endpoint]:
         for _, each in slices:
             yield from endpoints_from_slice(
-                each, port, lambda node: reader.get(self.localities, node)
+                each,
+                port,
+                lambda node: reader.get(self.localities, node),
+                lambda key: reader.get(self.workloads, key),
             )
 
     def _select(self, reader: Reader, namespace: str, selector: Selector) -> Iterator[Workload]:
@@ -114,6 +123,8 @@ def _given(endpoint: InlineEndpoint, number: int, backend: Backend) -> Endpoint:
         endpoint.weight,
         endpoint.locality,
         identity=f"{namespace}/{account}" if account else "",
+        network=endpoint.network,
+        labels=endpoint.labels,
     )
 
 
@@ -121,9 +132,10 @@ def _of_workloads(
     workloads: Iterable[Workload], port: ServicePort, *, with_unready: bool
 ) -> Iterator[Endpoint]:
     for workload in workloads:
-        if not (workload.ready or with_unready) or workload.terminating:
+        if workload.health is Health.DRAINING:
             continue
         number = _workload_port(workload, port)
+        health = Health.HEALTHY if with_unready else workload.health
         for address in workload.addresses if number else ():
             if is_ip(address):
                 yield Endpoint(
@@ -131,7 +143,11 @@ def _of_workloads(
                     number,
                     workload.weight,
                     workload.locality,
+                    health=health,
                     identity=workload.identity,
+                    network=workload.network,
+                    node=workload.node,
+                    labels=workload.labels,
                 )
 
 
@@ -149,14 +165,16 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
     return port.target or port.number
 
 
-def _order(endpoint: Endpoint) -> tuple[str, int, int, str, str, str, str]:
-    where = endpoint.locality
+def _order(endpoint: Endpoint) -> tuple[object, ...]:
+    """By address; of several that say different things of one address the last is taken."""
     return (
         endpoint.address,
         endpoint.port,
+        endpoint.health is Health.HEALTHY,
         endpoint.weight,
-        where.region,
-        where.zone,
-        where.subzone,
+        endpoint.locality,
         endpoint.identity,
+        endpoint.network,
+        endpoint.node,
+        endpoint.labels,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serai.api.core import Pod
 from serai.ir.cluster import Locality
+from serai.ir.distribution import NETWORK
 from serai.model import locality
 from serai.model.workload import Workload, labelled
 
@@ -25,7 +26,7 @@ def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
             if port.name
         ),
         locality=locality.of_labels(pod.metadata.labels) or node or Locality(),
-        network=pod.metadata.labels.get("topology.istio.io/network", ""),
+        network=pod.metadata.labels.get(NETWORK, ""),
         service_account=pod.spec.service_account_name,
         node=pod.spec.node_name or "",
     )

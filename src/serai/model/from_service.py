@@ -5,6 +5,7 @@ from __future__ import annotations
 from serai.api import core
 from serai.model import protocol
 from serai.model.addresses import canonical
+from serai.model.distribution import Wish, distribution
 from serai.model.service import Address, Resolution, Service, ServicePort, Slices
 from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import waypoint_labels
@@ -24,9 +25,15 @@ def claim_of_service(service: core.Service, *, standalone: bool) -> Claim:
 
 
 def service_from_service(
-    service: core.Service, cluster_domain: str, vips: Vips | None = None
+    service: core.Service,
+    cluster_domain: str,
+    vips: Vips | None = None,
+    namespace: Wish | None = None,
 ) -> Service:
-    """A Service as the mesh sees it.  It owns its name before any ServiceEntry does."""
+    """A Service as the mesh sees it.  It owns its name before any ServiceEntry does.
+
+    `namespace` is the traffic distribution that its Namespace asks for.
+    """
     meta, spec = service.metadata, service.spec
     short = f"{meta.name}.{meta.namespace}.svc"
     return Service(
@@ -43,6 +50,7 @@ def service_from_service(
         generation=meta.generation,
         exported_to=(".",),
         rank=0,
+        distribution=distribution(spec.traffic_distribution, meta.annotations, namespace),
     )
 
 

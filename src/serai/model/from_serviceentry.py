@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from serai.api.networking import ALLOCATE, ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
+from serai.ir.distribution import NETWORK
 from serai.model import locality, protocol
 from serai.model.addresses import canonical, is_socket
+from serai.model.distribution import Wish, distribution
 from serai.model.service import (
     Address,
     Inline,
@@ -41,8 +43,13 @@ def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
     )
 
 
-def service_from_serviceentry(entry: ServiceEntry, vips: Vips | None = None) -> Service:
-    """A ServiceEntry as the mesh sees it, with the VIPs that were allocated to it."""
+def service_from_serviceentry(
+    entry: ServiceEntry, vips: Vips | None = None, namespace: Wish | None = None
+) -> Service:
+    """A ServiceEntry as the mesh sees it, with the VIPs that were allocated to it.
+
+    `namespace` is the traffic distribution that its Namespace asks for.
+    """
     meta, spec = entry.metadata, entry.spec
     selector = spec.workload_selector
     return Service(
@@ -61,6 +68,7 @@ def service_from_serviceentry(entry: ServiceEntry, vips: Vips | None = None) -> 
         created=meta.creation_timestamp or "",
         generation=meta.generation,
         exported_to=spec.export_to or ("*",),
+        distribution=distribution("", meta.annotations, namespace),
     )
 
 
@@ -104,6 +112,7 @@ def _endpoint(endpoint: WorkloadEntrySpec) -> InlineEndpoint:
             if endpoint.locality
             else locality.of_labels(endpoint.labels) or locality.parse("")
         ),
-        network=endpoint.network,
+        network=endpoint.network or endpoint.labels.get(NETWORK, ""),
         service_account=endpoint.service_account,
+        labels=labelled(endpoint.labels),
     )

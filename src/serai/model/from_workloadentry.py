@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from serai.api.networking import WorkloadEntry
 from serai.ir.cluster import Locality
+from serai.ir.distribution import NETWORK
 from serai.model import locality
 from serai.model.addresses import canonical
 from serai.model.workload import Workload, labelled
@@ -28,7 +29,7 @@ def workload_from_workloadentry(entry: WorkloadEntry) -> Workload:
             if spec.locality
             else locality.of_labels(labels) or Locality()
         ),
-        network=spec.network or labels.get("topology.istio.io/network", ""),
+        network=spec.network or labels.get(NETWORK, ""),
         weight=spec.weight or 1,
         service_account=spec.service_account,
     )

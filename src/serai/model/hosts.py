@@ -63,14 +63,20 @@ def merged_backends(
     """One backend for each host and port of a service, with what else its endpoints come from.
 
     `sharing` has, for each host, the services that have it, this one among them.  The first of
-    those that merge decides how the addresses become known.
+    those that merge decides how the addresses become known, and which are preferred.
     """
     by_host = dict(sharing)
     for backend in backends(service):
         listed = siblings(service, by_host.get(backend.key.host, ()))
         parts = tuple(_parts(listed, backend.key))
         if len(parts) > 1 and backend.resolution in MERGEABLE:
-            yield replace(backend, resolution=parts[0].resolution, parts=parts)
+            first = parts[0]
+            yield replace(
+                backend,
+                resolution=first.resolution,
+                parts=parts,
+                distribution=first.distribution,
+            )
         else:
             yield backend
 
@@ -80,7 +86,7 @@ def _parts(services: Iterable[Service], key: BackendKey) -> Iterator[Backend]:
         port = each.port(key.port)
         if port is not None and each.resolution in MERGEABLE and key.host in each.hosts:
             own = BackendKey(each.key, key.host, key.port)
-            yield Backend(own, port, each.resolution, each.members)
+            yield Backend(own, port, each.resolution, each.members, distribution=each.distribution)
 
 
 def merges_with(first: Service, second: Service, host: str, port: int) -> bool:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from serai.api import core, gateway, networking, traffic_policy
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
+from serai.ir.viewpoint import Viewpoint
 from serai.model.vips import Vips
+
+
+class ViewpointKey(NamedTuple):
+    """A place from which clients of a proxy look."""
+
+    proxy: Key
+    viewpoint: Viewpoint
 
 
 class Inputs:
@@ -40,6 +48,8 @@ class Inputs:
         """Where each Gateway's proxy listens, decided by who runs it."""
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
         """What was allocated to each object that is to have VIPs, by who remembers it."""
+        self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")
+        """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         }

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from serai.ir.cluster import Locality
+from serai.ir.distribution import REGION, SUBZONE, ZONE
 
-REGION = "topology.kubernetes.io/region"
-ZONE = "topology.kubernetes.io/zone"
-SUBZONE = "topology.istio.io/subzone"
 ISTIO = ("topology.istio.io/locality", "istio-locality")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from serai.api.meta import Key
 from serai.ir.cluster import Locality
+from serai.ir.distribution import Distribution
 from serai.ir.origin import Value
 from serai.model.protocol import Protocol
 
@@ -73,6 +74,7 @@ class InlineEndpoint(Value, frozen=True):
     network: str = ""
     """Without an address it is reachable through this network's gateway only."""
     service_account: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 class Inline(Value, frozen=True):
@@ -108,6 +110,8 @@ class Service(Value, frozen=True):
     """Other names that the hosts go by."""
     rank: int = 1
     """Which service owns a host or an address that two claim: the lowest, then the oldest."""
+    distribution: Distribution | None = None
+    """Which endpoints a client prefers; None: all are alike to it."""
 
     @property
     def precedence(self) -> tuple[int, str, str, str, str]:
@@ -149,13 +153,18 @@ class Backend(Value, frozen=True):
 
     Their endpoints together are this one's.
     """
+    distribution: Distribution | None = None
 
 
 def backends(service: Service) -> tuple[Backend, ...]:
     """One backend for each host and port."""
     return tuple(
         Backend(
-            BackendKey(service.key, host, port.number), port, service.resolution, service.members
+            BackendKey(service.key, host, port.number),
+            port,
+            service.resolution,
+            service.members,
+            distribution=service.distribution,
         )
         for host in service.hosts
         for port in service.ports

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from serai.ir.origin import Value
+from serai.ir.viewpoint import Viewpoint
+from serai.model import locality
 
 ISTIO_V4, ISTIO_V6 = "240.240.0.0/16", "2001:2::/48"
 """From which Istio allocates: addresses that nobody else has."""
@@ -39,6 +41,19 @@ class Settings(Value, frozen=True):
     this machine; ``none``: they get none."""
     vip_range_v6: str = ""
     """Likewise; empty: Istio's, or none on one machine, whose only IPv6 loopback address is ::1."""
+
+    locality: str = ""
+    """``region/zone/subzone`` where proxies run that do not say it themselves."""
+    network: str = ""
+    """Likewise."""
+    node: str = ""
+    """Likewise; the name of the machine."""
+
+    @property
+    def viewpoint(self) -> Viewpoint | None:
+        """Where proxies run that do not say it themselves, if that is known."""
+        found = Viewpoint(locality.parse(self.locality), self.network, self.node)
+        return None if found == Viewpoint() else found
 
     @property
     def vip_ranges(self) -> tuple[str, ...]:

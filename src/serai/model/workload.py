@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serai.api.meta import Key
-from serai.ir.cluster import Locality
+from serai.ir.cluster import Health, Locality
 from serai.ir.origin import Value
 
 
@@ -24,6 +24,13 @@ class Workload(Value, frozen=True):
     weight: int = 1
     service_account: str = ""
     node: str = ""
+
+    @property
+    def health(self) -> Health:
+        """What its owner says of it."""
+        if self.terminating:
+            return Health.DRAINING
+        return Health.HEALTHY if self.ready else Health.UNHEALTHY
 
     @property
     def identity(self) -> str:

@@ -12,11 +12,12 @@ import grpc
 import msgspec
 import structlog
 
+from serai.ir.viewpoint import Viewpoint
 from serai.server.client import BrokenProtocol, Client, ClientState
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
-from serai.xds.resource import Resource, ResourceKey
+from serai.xds.resource import ResourceKey
 from serai.xds.sotw import SotwStream
 from serai.xds.wire import (
     Node,
@@ -26,7 +27,7 @@ from serai.xds.wire import (
     encode_delta,
     encode_sotw,
 )
-from serai.xds.world import World
+from serai.xds.world import Changes, Place, World
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,8 @@ OPTIONS: Final = (
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.so_reuseport", 0),  # a port that another process serves is an error
 )
+
+NOWHERE: Final[Mapping[Place, Changes | None]] = {}
 
 RejectionsChanged = Callable[[str, Mapping[ResourceKey, Rejection]], None]
 
@@ -76,6 +79,11 @@ class AdsServer:
         self.on_rejections = on_rejections
         self.on_clients: Callable[[], None] = lambda: None
         """Called when a client comes, goes, has all that it should, or rejects something."""
+        self.locate: Callable[[Node], Viewpoint | None] = lambda _: None
+        """Where a client is, if that is a place of its own; it is not answered before `publish`
+        has named the place."""
+        self.on_places: Callable[[], None] = lambda: None
+        """Called when a client comes to or goes from a place of its own."""
         self.counts = Counts()
         self._world = World()
         self._ready = False
@@ -110,16 +118,33 @@ class AdsServer:
         servers, self._servers = self._servers, []
         await asyncio.gather(*(server.stop(grace=None) for server in servers))
 
-    def publish(self, changes: Mapping[str, Mapping[ResourceKey, Resource | None]]) -> None:
+    def publish(
+        self,
+        changes: Mapping[str, Changes],
+        places: Mapping[Place, Changes | None] = NOWHERE,
+    ) -> None:
         """Makes changes (None: removed) to what proxies should have, and sends them in time.
 
-        A proxy is known once it is named here, be it with nothing.
+        `places` has what is different for the clients at some place; None: nobody is there.
+        A proxy, and a place, is known once it is named here, be it with nothing.
         """
-        for proxy, changed in self._world.apply(changes).items():
+        changed, there = self._world.apply(changes), self._world.look(places)
+        for proxy in dict.fromkeys((*changed, *(proxy for proxy, _ in there))):
             for client in self._clients.get(proxy, ()):
                 self._attach(client)
-                client.changed(changed)
+                client.changed(changed.get(proxy, ()))
+                if client.viewpoint is not None:
+                    client.changed(there.get((proxy, client.viewpoint), ()))
             self._report(proxy)
+
+    def places(self) -> set[Place]:
+        """Where clients are that are at a place of their own."""
+        return {
+            (proxy, client.viewpoint)
+            for proxy, clients in self._clients.items()
+            for client in clients
+            if client.viewpoint is not None
+        }
 
     def mark_ready(self) -> None:
         """Everything has been read once: from now on clients are answered."""
@@ -183,11 +208,14 @@ class AdsServer:
     def _connected(self, protocol: Literal["delta", "sotw"], node: Node) -> Iterator[_Client]:
         memory = self._memories.pop(node, Memory())
         stream = DeltaStream(None, memory) if protocol == "delta" else SotwStream(None, memory)
-        client: _Client = Client(stream, node, protocol, memory, self._happened)
+        viewpoint = self.locate(node)
+        client: _Client = Client(stream, node, protocol, memory, self._happened, viewpoint)
         self._clients[node.cluster].append(client)
         log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=protocol)
         self._attach(client)
         self._tell_of_clients()
+        if viewpoint is not None:
+            self.on_places()
         try:
             yield client
         finally:
@@ -198,6 +226,8 @@ class AdsServer:
             self._remember(node, stream.memory())
             log.info("xds.disconnected", proxy=node.cluster, node=node.id)
             self._tell_of_clients()
+            if viewpoint is not None:
+                self.on_places()
 
     def _remember(self, node: Node, memory: Memory) -> None:
         if memory.rejections or memory.sets:
@@ -208,12 +238,12 @@ class AdsServer:
     def _attach(self, client: _Client) -> None:
         """Lets the client be answered as soon as there is something true to say."""
         proxy = client.node.cluster
-        resources = self._world.resources(proxy)
+        resources = self._world.resources(proxy, client.viewpoint)
         if not self._ready or client.known:
             return
         if resources is not None:
             client.attach(resources)
-        elif proxy not in self._unknown:
+        elif proxy not in self._unknown and self._world.resources(proxy) is None:
             self._unknown.add(proxy)
             log.warning("xds.unknown_gateway", proxy=proxy, node=client.node.id)
 
@@ -273,18 +303,21 @@ class AdsServer:
         for client in clients:
             said.append(client.stream.conversation.rejections())
             memory = client.remembered()
-            said += [self._current(proxy, memory)] if memory is not None else []
+            if memory is not None:
+                said.append(self._current(proxy, memory, client.viewpoint))
         if not clients:
             said += [
-                self._current(proxy, memory)
+                self._current(proxy, memory, self.locate(node))
                 for node, memory in self._memories.items()
                 if node.cluster == proxy
             ]
         return {key: rejection for one in reversed(said) for key, rejection in one.items()}
 
-    def _current(self, proxy: str, memory: Memory) -> dict[ResourceKey, Rejection]:
-        """Remembered rejections of versions that are still what the proxy should have."""
-        resources = self._world.resources(proxy)
+    def _current(
+        self, proxy: str, memory: Memory, viewpoint: Viewpoint | None
+    ) -> dict[ResourceKey, Rejection]:
+        """Remembered rejections of versions that are still what the client should have."""
+        resources = self._world.resources(proxy, viewpoint)
         if resources is None:
             return {}
         return {

@@ -12,6 +12,7 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from serai.ir.viewpoint import Viewpoint
 from serai.xds.conversation import Conversation, Memory
 from serai.xds.events import Acknowledged, Converged, Event
 from serai.xds.resource import ResourceKey, ResourceType
@@ -53,6 +54,8 @@ class ClientState(msgspec.Struct, frozen=True):
     known: bool
     """Whether there is such a Gateway; if not, nothing is sent."""
     types: tuple[TypeState, ...]
+    viewpoint: Viewpoint | None = None
+    """Where it is, if that is a place of its own."""
 
 
 class Stream(Protocol[In_contra, Out]):
@@ -100,11 +103,16 @@ class Client(Generic[In, Out]):
         protocol: Literal["delta", "sotw"],
         memory: Memory,
         on_events: Callable[[Client[In, Out], list[Event]], None],
+        viewpoint: Viewpoint | None = None,
     ) -> None:
-        """`memory` is of the client's last stream, and stands in until this one has settled."""
+        """`memory` is of the client's last stream, and stands in until this one has settled.
+
+        `viewpoint` is where it is, if that is a place of its own.
+        """
         self.node = node
         self.stream = stream
         self.known = False
+        self.viewpoint = viewpoint
         self._protocol = protocol
         self._memory: Memory | None = memory
         self._on_events = on_events
@@ -209,6 +217,7 @@ class Client(Generic[In, Out]):
             connected_at=self._connected_at,
             last_ack_at=self._last_ack_at,
             known=self.known,
+            viewpoint=self.viewpoint,
             types=tuple(
                 TypeState(
                     type=type_,

@@ -16,6 +16,7 @@ from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Ste
 from serai.trace.request import Destination, TraceRequest, Way
 from serai.trace.rewrite import rewritten, without_port
 from serai.trace.view import ProxyView
+from serai.translate.localities import in_use, localities
 from serai.xds.encode.dynamic import looked_up
 
 _SHOWN_ENDPOINTS = 5
@@ -100,11 +101,19 @@ def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, .
     match cluster.discovery:
         case Discovery.EDS:
             found = view.endpoints(cluster.name)
-            return found.endpoints if found else ()
+            return _preferred(view, cluster, found.endpoints if found else ())
         case Discovery.ORIGINAL_DST:
             return (Endpoint(way.address, cluster.port),) if isinstance(way, Destination) else ()
         case _:
-            return cluster.dns_endpoints
+            return _preferred(view, cluster, cluster.dns_endpoints)
+
+
+def _preferred(
+    view: ProxyView, cluster: Cluster, endpoints: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    """Those that get requests, as a proxy sees them from where the settings say that it runs."""
+    viewpoint = view.attached.settings.viewpoint
+    return in_use(localities(endpoints, cluster.distribution, viewpoint))
 
 
 def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:

@@ -125,10 +125,10 @@ class Clusters:
         self._catalog = attached.catalog
         self._backends = attached.catalog.backends
         self._endpoints = attached.catalog.endpoints
-        used: Index[str, Proxied] = Index(
+        self.users: Index[str, Proxied] = Index(
             graph, "proxies of cluster", demanded, lambda key, _: (key.cluster,)
         )
-        self.clusters: Derived[str, Cluster] = mapped(graph, "clusters", used, self._cluster)
+        self.clusters: Derived[str, Cluster] = mapped(graph, "clusters", self.users, self._cluster)
         self.endpoints: Derived[str, ClusterEndpoints] = mapped(
             graph, "cluster endpoints", self.clusters, self._cluster_endpoints
         )
@@ -145,6 +145,7 @@ class Clusters:
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = discovery in {Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS}
         owner = owns_host(reader, self._catalog, backend.key)
+        preferring = backend.distribution is not None
         return Cluster(
             name=name,
             discovery=discovery,
@@ -153,6 +154,9 @@ class Clusters:
             http2=backend.port.protocol.is_http2,
             dns_endpoints=reader.get(self._endpoints, backend.key) or () if resolved else (),
             port=backend.port.target_number if ported else 0,
+            distribution=backend.distribution,
+            # Endpoints that are not ready are among the others there, and are to get nothing.
+            panic_threshold=0 if preferring and discovery is Discovery.EDS else None,
         )
 
     def _cluster_endpoints(
@@ -162,4 +166,4 @@ class Clusters:
         if backend is None:
             return None
         endpoints = reader.get(self._endpoints, backend.key) or ()
-        return ClusterEndpoints(name, endpoints, cluster.origin)
+        return ClusterEndpoints(name, endpoints, cluster.origin, cluster.distribution)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serai.views.row import Row
+from serai.ir.viewpoint import Viewpoint
+from serai.views.row import Row, locality_name
 from serai.views.state import ClientState, State
 from serai.xds.resource import ResourceType
 
@@ -38,12 +39,19 @@ class ClientRow(Row, frozen=True):
     rejected: int
     refusals: tuple[str, ...]
     """What it refuses, with its words."""
+    locality: str = ""
+    """Where it runs, ``region/zone/subzone``, as far as it is known."""
+    network: str = ""
+    runs_on: str = ""
+    """The name of the machine, likewise."""
 
 
 def client_rows(state: State) -> list[ClientRow]:
     """Every client, by Gateway and node."""
     clients = sorted(state.facts.clients, key=lambda each: (each.gateway, each.node))
-    return [_row(client) for client in clients]
+    return [
+        _row(client, client.viewpoint or state.pipeline.settings.viewpoint) for client in clients
+    ]
 
 
 def _state(client: ClientState) -> str:
@@ -54,7 +62,8 @@ def _state(client: ClientState) -> str:
     return "behind" if client.waiting else IN_STEP
 
 
-def _row(client: ClientState) -> ClientRow:
+def _row(client: ClientState, viewpoint: Viewpoint | None) -> ClientRow:
+    place = viewpoint or Viewpoint()
     held = dict(client.acknowledged)
     return ClientRow(
         namespace=client.gateway.partition("/")[0],
@@ -67,4 +76,7 @@ def _row(client: ClientState) -> ClientRow:
         waiting=client.waiting,
         rejected=client.rejected,
         refusals=tuple(f"{name}: {words}" for name, words in client.refusals),
+        locality=locality_name(place.locality),
+        network=place.network,
+        runs_on=place.node,
     )

@@ -76,10 +76,11 @@ def statuses(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def resources_of(pipeline: Pipeline) -> dict[tuple[Key, ResourceType], list[Resource]]:
-    """The resources of each Gateway and type, sorted by name."""
+    """The resources of each Gateway and type, sorted by name, as from where the settings say."""
     found: dict[tuple[Key, ResourceType], list[Resource]] = {}
     for key, resource in pipeline.snapshot.items():
-        found.setdefault((key.proxy, resource.type), []).append(resource)
+        if key.viewpoint is None:
+            found.setdefault((key.proxy, resource.type), []).append(resource)
     for listed in found.values():
         listed.sort(key=lambda each: each.name)
     return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.ir.cluster import Locality
 from serai.model.service import Backend, Resolution
 from serai.views.backends import order
 from serai.views.health import RESOLVED, Heard, Opinion, joined
 from serai.views.members import CALLER, HOST_NAME, Member, Members
-from serai.views.row import Row, object_name
+from serai.views.preferences import Preference, Preferences
+from serai.views.row import Row, locality_name, object_name
 from serai.views.state import State
 
 READY = "ready"
@@ -33,6 +33,12 @@ class EndpointRow(Row, frozen=True):
     """``ready``, or why it is not used."""
     identity: str
     """Its SPIFFE identity, as far as a service account is written; else empty."""
+    network: str = ""
+    health: str = ""
+    """What is known of it here: ``healthy``, ``unhealthy`` or ``draining``; empty where only Envoy
+    could tell."""
+    priorities: tuple[Preference, ...] = ()
+    """How soon clients send to it, 0 first: once for each place that clients are at."""
     envoys: tuple[Opinion, ...] = ()
     """What the Envoy of each Gateway that sends to it says; empty where nothing runs."""
 
@@ -46,30 +52,31 @@ def endpoint_rows(state: State) -> list[EndpointRow]:
 
 def rows_of_backend(state: State, members: Members, backend: Backend) -> Iterator[EndpointRow]:
     """The endpoints of one backend."""
-    heard = Heard(state, backend)
+    heard, preferences = Heard(state, backend), Preferences(state, backend)
     if backend.resolution in RESOLVED:
-        yield from _resolved(state, members, backend, heard)
+        yield from _resolved(state, members, backend, heard, preferences)
         return
     for member in members.of(backend):
         address = joined(member.address, member.port)
         status = member.why or _status(heard, address)
-        opinions = () if member.why else heard.opinions(address)
-        yield _row(state, backend, member, address, status, opinions)
+        opinions = heard.opinions(address) if member.port or not member.why else ()
+        yield _row(state, backend, member, address, status, opinions, preferences)
 
 
 def _resolved(
-    state: State, members: Members, backend: Backend, heard: Heard
+    state: State, members: Members, backend: Backend, heard: Heard, preferences: Preferences
 ) -> Iterator[EndpointRow]:
     """The names of a backend; where an Envoy resolves them, what they came to."""
     for member in () if heard.by_address else members.of(backend):
         address = joined(member.address, member.port)
         status = member.why or ("no address found" if heard.anything else "resolved by Envoy")
-        yield _row(state, backend, member, address, status, heard.opinions(address))
+        opinions = heard.opinions(address)
+        yield _row(state, backend, member, address, status, opinions, preferences)
     source = CALLER if backend.resolution is Resolution.NONE else HOST_NAME
     name = Member("", 0, source, ready=True)
     for address in heard.by_address:
         status = _status(heard, address)
-        yield _row(state, backend, name, address, status, heard.opinions(address))
+        yield _row(state, backend, name, address, status, heard.opinions(address), preferences)
 
 
 def _row(
@@ -79,6 +86,7 @@ def _row(
     address: str,
     status: str,
     opinions: tuple[Opinion, ...],
+    preferences: Preferences,
 ) -> EndpointRow:
     service = object_name(backend.key.service)
     cluster = state.pipeline.attached.cluster_names.row(backend.key)
@@ -93,6 +101,9 @@ def _row(
         ready=status == READY,
         status=status,
         identity=_spiffe(state, member.identity),
+        network=member.network,
+        health=member.health,
+        priorities=preferences.of(member.address, member.port),
         envoys=opinions,
     )
 
@@ -116,8 +127,3 @@ def _spiffe(state: State, identity: str) -> str:
     namespace, _, account = identity.partition("/")
     domain = state.pipeline.settings.trust_domain
     return f"spiffe://{domain}/ns/{namespace}/sa/{account}" if account else ""
-
-
-def locality_name(locality: Locality) -> str:
-    """``region/zone/subzone`` as far as it is known."""
-    return f"{locality.region}/{locality.zone}/{locality.subzone}".rstrip("/")

@@ -13,6 +13,7 @@ from serai.views.gateways import GatewayRow, gateway_rows
 from serai.views.health import Endpoints
 from serai.views.listing import Column, Listing, Tone
 from serai.views.policies import PolicyRow, policy_kinds, policy_rows
+from serai.views.preferences import preferences_in_words
 from serai.views.problems import ProblemRow, problem_rows
 from serai.views.routes import NOT_OURS, RouteRow, route_rows
 from serai.views.services import ServiceRow, service_rows
@@ -186,10 +187,13 @@ ENDPOINTS = Listing(
         Column("BACKEND", lambda row: row.backend),
         Column("SOURCE", lambda row: row.source),
         Column("LOCALITY", lambda row: row.locality),
+        Column("PRIORITY", lambda row: preferences_in_words(row.priorities)),
         Column("WEIGHT", lambda row: str(row.weight), number=True),
+        Column("HEALTH", lambda row: row.health or "-"),
         Column("STATUS", lambda row: row.status, tone=lambda row: _good(good=row.ready)),
         Column("ENVOYS", lambda row: opinions_in_words(row.envoys)),
         Column("SERVICE", lambda row: row.service.replace("/", " ", 1), wide=True),
+        Column("NETWORK", lambda row: row.network, wide=True),
         Column("IDENTITY", lambda row: row.identity, wide=True),
     ),
 )
@@ -229,6 +233,9 @@ CLIENTS = Listing(
         *(_held(short) for short in TYPES.values()),
         Column("WAITING", lambda row: str(row.waiting), number=True),
         Column("STATE", lambda row: row.state, tone=lambda row: _good(good=row.state == IN_STEP)),
+        Column("LOCALITY", lambda row: row.locality, wide=True),
+        Column("NETWORK", lambda row: row.network, wide=True),
+        Column("RUNS-ON", lambda row: row.runs_on, wide=True),
         Column("PROTOCOL", lambda row: row.protocol, wide=True),
         Column("REFUSALS", lambda row: _spoken(row.refusals), wide=True),
     ),

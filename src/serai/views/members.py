@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from serai.api.core import EndpointSlice
 from serai.api.meta import Key
-from serai.ir.cluster import Endpoint, Locality
+from serai.ir.cluster import Endpoint, Health, Locality
 from serai.ir.origin import Value
 from serai.model.addresses import canonical
-from serai.model.from_endpointslice import SERVICE_NAME
+from serai.model.from_endpointslice import SERVICE_NAME, health_of
 from serai.model.service import (
     Backend,
     Inline,
@@ -23,6 +23,7 @@ from serai.views.pipeline import Pipeline
 
 INLINE = "inline"
 HOST_NAME = "DNS"
+NOT_READY = "not ready"
 CALLER = "caller"
 """It is where the caller was connecting to."""
 
@@ -41,6 +42,9 @@ class Member(Value, frozen=True):
     why: str = ""
     identity: str = ""
     """``namespace/serviceaccount``, as far as it is written."""
+    network: str = ""
+    health: str = ""
+    """What is known of it here; empty of a name, of which only Envoy could tell."""
 
     @property
     def kind(self) -> str:
@@ -111,10 +115,13 @@ def _endpoint(endpoint: Endpoint, source: str) -> Member:
         address=endpoint.address,
         port=endpoint.port,
         source=source,
-        ready=True,
+        ready=endpoint.health is Health.HEALTHY,
         locality=endpoint.locality,
         weight=endpoint.weight,
+        why="" if endpoint.health is Health.HEALTHY else NOT_READY,
         identity=endpoint.identity,
+        network=endpoint.network,
+        health="" if source == HOST_NAME else endpoint.health,
     )
 
 
@@ -130,21 +137,25 @@ def _elsewhere(written: tuple[InlineEndpoint, ...]) -> Iterator[Member]:
                 locality=each.locality,
                 weight=each.weight,
                 why=unreachable(each.network),
+                network=each.network,
             )
 
 
 def _of_slices(used: tuple[Endpoint, ...], slices: list[EndpointSlice]) -> Iterator[Member]:
-    by_address: dict[str, str] = {}
+    by_address: dict[str, tuple[str, Health]] = {}
     for each in slices:
         for listed in each.endpoints:
             for address in listed.addresses:
-                by_address.setdefault(canonical(address) or address, str(each.key))
+                found = (str(each.key), health_of(listed))
+                by_address.setdefault(canonical(address) or address, found)
     for endpoint in used:
-        yield _endpoint(endpoint, by_address.get(endpoint.address, "EndpointSlice"))
+        source, _ = by_address.get(endpoint.address, ("EndpointSlice", endpoint.health))
+        yield _endpoint(endpoint, source)
     present = {endpoint.address for endpoint in used}
-    for address, source in by_address.items():
+    for address, (source, health) in by_address.items():
         if address not in present:
-            yield Member(address, 0, source, ready=False, why="not ready")
+            why = "terminating" if health is Health.DRAINING else NOT_READY
+            yield Member(address, 0, source, ready=False, why=why, health=health)
 
 
 def _of_workloads(
@@ -167,6 +178,8 @@ def _of_workloads(
                 weight=workload.weight,
                 identity=workload.identity,
                 why=_why_not(workload),
+                network=workload.network,
+                health=workload.health,
             )
 
 
@@ -174,7 +187,7 @@ def _why_not(workload: Workload) -> str:
     if workload.terminating:
         return "terminating"
     if not workload.ready:
-        return "not ready"
+        return NOT_READY
     if workload.addresses:
         return "has not the port"
     return unreachable(workload.network) if workload.network else "has no address"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from serai.api.meta import Key
+from serai.ir.cluster import Locality
 
 API_VERSION = "serai.dev/cli/v1"
 """The version of every JSON shape here; a change that could break a reader changes it."""
@@ -36,3 +37,8 @@ def row_list(kind: str, rows: Sequence[Row]) -> dict[str, Any]:
 def object_name(key: Key) -> str:
     """``Kind/namespace/name``, or ``Kind/name`` for what is in no namespace."""
     return "/".join(part for part in key if part)
+
+
+def locality_name(locality: Locality) -> str:
+    """``region/zone/subzone`` as far as it is known."""
+    return f"{locality.region}/{locality.zone}/{locality.subzone}".rstrip("/")

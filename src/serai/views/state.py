@@ -10,6 +10,7 @@ from serai.api.kinds import KINDS
 from serai.api.meta import Key
 from serai.api.problem import Place, Problem
 from serai.ir.origin import Value
+from serai.ir.viewpoint import Viewpoint
 from serai.views.pipeline import Pipeline
 from serai.xds.resource import ResourceType
 
@@ -55,6 +56,8 @@ class ClientState(Value, frozen=True):
     """Whether there is such a Gateway; if not, it gets nothing."""
     acknowledged: tuple[tuple[ResourceType, int], ...] = ()
     """How many resources of each type it has."""
+    viewpoint: Viewpoint | None = None
+    """Where it is, if not where the settings say."""
     waiting: int = 0
     """How many were sent, or are to be, and are not acknowledged yet."""
     rejected: int = 0

@@ -9,12 +9,16 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
-from serai.ir.cluster import Cluster, ClusterEndpoints
+from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import FilterChain, Listener
 from serai.ir.route import RouteConfiguration, Scope
+from serai.ir.viewpoint import Viewpoint
+from serai.model.inputs import ViewpointKey
 from serai.model.settings import Settings
 from serai.translate.clusters import Proxied, SenderKey
 from serai.translate.collections import Named
+from serai.translate.localities import relevant
+from serai.translate.sights import Sight
 from serai.xds.encode.cluster import encode_cluster
 from serai.xds.encode.endpoint import encode_endpoints
 from serai.xds.encode.listener import encode_chain, encode_listener
@@ -29,6 +33,8 @@ class SnapshotKey(NamedTuple):
 
     proxy: Key
     resource: ResourceKey
+    viewpoint: Viewpoint | None = None
+    """Of the clients that get it instead of what all others get (None)."""
 
 
 class Translated(msgspec.Struct, frozen=True):
@@ -41,34 +47,20 @@ class Translated(msgspec.Struct, frozen=True):
     demand: Index[Proxied, SenderKey]
     clusters: Node[str, Cluster]
     endpoints: Node[str, ClusterEndpoints]
+    users: Index[str, Proxied]
+    viewpoints: Index[Key, ViewpointKey]
+    sights: Node[Sight, Viewpoint]
 
 
 def snapshot(
     graph: Graph, translated: Translated, settings: Settings
 ) -> Union[SnapshotKey, Resource]:
-    """Encode everything, each thing once however many proxies share it."""
-    clusters = mapped(
-        graph,
-        "cluster resources",
-        translated.clusters,
-        lambda _, __, row: encode_cluster(row, settings),
-    )
-    endpoints = mapped(
-        graph, "endpoint resources", translated.endpoints, lambda _, __, row: encode_endpoints(row)
-    )
-
-    def demanded(
-        reader: Reader, key: Proxied, _: Sequence[SenderKey]
-    ) -> Iterator[tuple[SnapshotKey, Resource]]:
-        for found in (reader.get(clusters, key.cluster), reader.get(endpoints, key.cluster)):
-            if found is not None:
-                yield SnapshotKey(key.proxy, found.key), found
-
+    """Encode everything, each thing once however many proxies and viewpoints share it."""
     return Union(
         graph,
         "snapshot",
         (
-            Derived(graph, "clusters of proxy", translated.demand, demanded),
+            *_clusters(graph, translated, settings),
             _own(graph, "listener resources", translated.listeners, encode_listener),
             _own(graph, "chain resources", translated.chains, encode_chain),
             _own(graph, "scope resources", translated.scopes, encode_scope),
@@ -80,6 +72,81 @@ def snapshot(
             ),
         ),
     )
+
+
+def _clusters(
+    graph: Graph, translated: Translated, settings: Settings
+) -> tuple[Derived[SnapshotKey, Resource], ...]:
+    """The clusters that each proxy sends to, with their endpoints: for all, and by place."""
+    clusters = mapped(
+        graph,
+        "cluster resources",
+        translated.clusters,
+        lambda _, __, row: encode_cluster(row, settings, settings.viewpoint),
+    )
+    endpoints = mapped(
+        graph,
+        "endpoint resources",
+        translated.endpoints,
+        lambda _, __, row: encode_endpoints(row, settings.viewpoint),
+    )
+
+    def demanded(
+        reader: Reader, key: Proxied, _: Sequence[SenderKey]
+    ) -> Iterator[tuple[SnapshotKey, Resource]]:
+        for found in (reader.get(clusters, key.cluster), reader.get(endpoints, key.cluster)):
+            if found is not None:
+                yield SnapshotKey(key.proxy, found.key), found
+
+    by_sight = _by_sight(graph, translated, settings, clusters, endpoints)
+    return (
+        Derived(graph, "clusters of proxy", translated.demand, demanded),
+        _seen(graph, translated, by_sight),
+    )
+
+
+def _by_sight(
+    graph: Graph,
+    translated: Translated,
+    settings: Settings,
+    clusters: Node[str, Resource],
+    endpoints: Node[str, Resource],
+) -> Derived[Sight, Resource]:
+    """What is different there from what all others get: a load assignment, or a DNS cluster."""
+
+    def encoded(reader: Reader, key: Sight, viewpoint: Viewpoint) -> Resource | None:
+        cluster = reader.get(translated.clusters, key.cluster)
+        if cluster is not None and cluster.discovery is Discovery.DNS:
+            found = encode_cluster(cluster, settings, viewpoint)
+            shared = reader.get(clusters, key.cluster)
+        elif row := reader.get(translated.endpoints, key.cluster):
+            found = encode_endpoints(row, viewpoint)
+            shared = reader.get(endpoints, key.cluster)
+        else:
+            return None
+        return None if shared and shared.version == found.version else found
+
+    return mapped(graph, "resources by sight", translated.sights, encoded)
+
+
+def _seen(
+    graph: Graph, translated: Translated, by_sight: Node[Sight, Resource]
+) -> Derived[SnapshotKey, Resource]:
+    """What each proxy's clients get because of where they are."""
+
+    def rows(
+        reader: Reader, key: Proxied, _: Sequence[SenderKey]
+    ) -> Iterator[tuple[SnapshotKey, Resource]]:
+        cluster = reader.get(translated.clusters, key.cluster)
+        if cluster is None or cluster.distribution is None:
+            return
+        for place in reader.members(translated.viewpoints, key.proxy):
+            sight = Sight(key.cluster, relevant(cluster.distribution, place.viewpoint))
+            found = reader.get(by_sight, sight)
+            if found is not None:
+                yield SnapshotKey(key.proxy, found.key, place.viewpoint), found
+
+    return Derived(graph, "clusters of viewpoint", translated.demand, rows)
 
 
 def _own(

@@ -8,8 +8,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from google.protobuf.message import DecodeError
 
+from serai.ir.viewpoint import Viewpoint
 from serai.proto.envoy import DeltaDiscoveryRequest, DiscoveryRequest
 from serai.xds.delta import DeltaRequest, DeltaResponse
+from serai.xds.node import viewpoint_of
 from serai.xds.resource import ResourceType
 from serai.xds.sotw import SotwRequest, SotwResponse
 from serai.xds.world import Entry
@@ -26,6 +28,8 @@ class Node(msgspec.Struct, frozen=True):
     """The Gateway, as ``namespace/name``."""
     agent: str = ""
     """Such as ``envoy``."""
+    viewpoint: Viewpoint | None = None
+    """Where it says to be, if it does."""
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -132,7 +136,7 @@ def _node(message: Any) -> Node | None:
     if not message.HasField("node"):
         return None
     node = message.node
-    return Node(node.id, node.cluster, node.user_agent_name)
+    return Node(node.id, node.cluster, node.user_agent_name, viewpoint_of(node))
 
 
 def _error(message: Any) -> str | None:

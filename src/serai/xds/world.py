@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from serai.ir.viewpoint import Viewpoint
 from serai.xds.references import references
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 
@@ -65,6 +66,33 @@ Resources: TypeAlias = Mapping[ResourceType, Mapping[str, Entry]]
 """What one proxy should have, by type and name.  Live: it follows the world."""
 
 
+Changes: TypeAlias = Mapping[ResourceKey, Resource | None]
+"""New and changed resources; None for those that went."""
+
+Place: TypeAlias = tuple[str, Viewpoint]
+"""Where some of a proxy's clients are."""
+
+_Own: TypeAlias = dict[ResourceType, dict[str, Entry]]
+
+
+class _Seen(Mapping[str, Entry]):
+    """What all clients of a proxy have, but for what is different at one place.  Live."""
+
+    def __init__(self, shared: Mapping[str, Entry], own: Mapping[str, Entry]) -> None:
+        self._shared = shared
+        self._own = own
+
+    def __getitem__(self, name: str) -> Entry:
+        shared = self._shared[name]
+        return self._own.get(name, shared)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shared)
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+
 class World:
     """What every proxy should have, by proxy (a Gateway's ``namespace/name``).
 
@@ -72,29 +100,48 @@ class World:
     """
 
     def __init__(self) -> None:
-        self._proxies: dict[str, dict[ResourceType, dict[str, Entry]]] = {}
+        self._proxies: dict[str, _Own] = {}
+        self._places: dict[Place, _Own] = {}
         self._entries: WeakValueDictionary[tuple[object, ...], Entry] = WeakValueDictionary()
 
-    def resources(self, proxy: str) -> Resources | None:
-        """A live view of what the proxy should have; None if there is no such proxy (yet)."""
-        return self._proxies.get(proxy)
+    def resources(self, proxy: str, viewpoint: Viewpoint | None = None) -> Resources | None:
+        """A live view of what a proxy should have, where its client is at a place of its own.
 
-    def apply(
-        self, changes: Mapping[str, Mapping[ResourceKey, Resource | None]]
-    ) -> dict[str, tuple[ResourceKey, ...]]:
+        None if there is no such proxy (yet), or nobody has looked from that place (yet).
+        """
+        shared = self._proxies.get(proxy)
+        if viewpoint is None or shared is None:
+            return shared
+        own = self._places.get((proxy, viewpoint))
+        return own and {type_: _Seen(shared[type_], own[type_]) for type_ in ResourceType}
+
+    def look(self, changes: Mapping[Place, Changes | None]) -> dict[Place, tuple[ResourceKey, ...]]:
+        """Makes changes to what is different at places; None: nobody is there any more.
+
+        Every place named otherwise is known from then on, even where nothing is different.
+        """
+        changed: dict[Place, tuple[ResourceKey, ...]] = {}
+        for place, wanted in changes.items():
+            if wanted is None:
+                self._places.pop(place, None)
+            else:
+                own = self._places.setdefault(place, {type_: {} for type_ in ResourceType})
+                changed[place] = self._change(own, wanted)
+        return changed
+
+    def apply(self, changes: Mapping[str, Changes]) -> dict[str, tuple[ResourceKey, ...]]:
         """Makes the changes (None: removed) and says per proxy what really differs from before.
 
         The work is proportional to the changes.  Every proxy named in them exists from then on,
         even where it has nothing.
         """
-        return {proxy: self._apply_one(proxy, wanted) for proxy, wanted in changes.items()}
+        found: dict[str, tuple[ResourceKey, ...]] = {}
+        for proxy, wanted in changes.items():
+            shared = self._proxies.setdefault(proxy, {type_: {} for type_ in ResourceType})
+            found[proxy] = self._change(shared, wanted)
+        return found
 
-    def _apply_one(
-        self, proxy: str, wanted: Mapping[ResourceKey, Resource | None]
-    ) -> tuple[ResourceKey, ...]:
-        resources = self._proxies.get(proxy)
-        if resources is None:
-            resources = self._proxies[proxy] = {type_: {} for type_ in ResourceType}
+    def _change(self, resources: _Own, wanted: Changes) -> tuple[ResourceKey, ...]:
         changed = []
         for key, resource in wanted.items():
             entries = resources[key.type]

@@ -6,11 +6,11 @@ from serai.api.meta import Key
 from serai.model.service import backends
 from serai.model.waypoint_labels import USE_WAYPOINT, USE_WAYPOINT_NAMESPACE
 from serai.model.workload import Workload
-from serai.views.endpoints import locality_name
 from serai.views.explain.explanation import Explanation, Line
 from serai.views.explain.subject import Subject
 from serai.views.health import joined
 from serai.views.problems import counted
+from serai.views.row import locality_name
 
 
 def explain_workload(subject: Subject, workload: Workload) -> Explanation:

@@ -7,21 +7,27 @@ from typing import Any
 
 from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
+from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
 from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
 from serai.proto.pool import pack
+from serai.translate.localities import localities
 from serai.xds.encode.body import EDS, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
-_BY_LOCALITY: dict[str, Any] = {"locality_weighted_lb_config": {}}
 _UNLIMITED = 2**32 - 1
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def encode_cluster(cluster: IrCluster, settings: Settings) -> Resource:
-    """A cluster; what Envoy resolves itself has its names in it, all else comes by EDS."""
+def encode_cluster(
+    cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None = None
+) -> Resource:
+    """A cluster; what Envoy resolves itself has its names in it, all else comes by EDS.
+
+    The names are as near or far as clients at a viewpoint find them.
+    """
     message = Cluster(
         name=cluster.name,
         alt_stat_name=cluster.alt_stat_name,
@@ -29,13 +35,15 @@ def encode_cluster(cluster: IrCluster, settings: Settings) -> Resource:
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
         circuit_breakers={"thresholds": [_thresholds(level) for level in ("DEFAULT", "HIGH")]},
-        **_discovery(cluster, settings),
+        **_discovery(cluster, settings, viewpoint),
         **_protocol(cluster, settings),
     )
     return resource(ResourceType.CLUSTER, cluster.name, message, (cluster.origin,))
 
 
-def _discovery(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
+def _discovery(
+    cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None
+) -> dict[str, Any]:
     if cluster.discovery is Discovery.INTERNAL:
         return {"type": "STATIC", "load_assignment": _internal(cluster)}
     if cluster.discovery is Discovery.ORIGINAL_DST:
@@ -48,7 +56,7 @@ def _discovery(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
         return {
             "type": "EDS",
             "eds_cluster_config": {"eds_config": EDS},
-            "common_lb_config": _BY_LOCALITY,
+            "common_lb_config": _by_locality(cluster),
         }
     if cluster.discovery is Discovery.DYNAMIC_DNS:
         return {
@@ -68,9 +76,17 @@ def _discovery(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
     )
     return {
         "cluster_type": {"name": "envoy.clusters.dns", "typed_config": pack(resolved)},
-        "load_assignment": load_assignment(cluster.name, cluster.dns_endpoints),
-        "common_lb_config": _BY_LOCALITY,
+        "load_assignment": load_assignment(
+            cluster.name, localities(cluster.dns_endpoints, cluster.distribution, viewpoint)
+        ),
+        "common_lb_config": _by_locality(cluster),
     }
+
+
+def _by_locality(cluster: IrCluster) -> dict[str, Any]:
+    threshold = cluster.panic_threshold
+    panic = {} if threshold is None else {"healthy_panic_threshold": {"value": threshold}}
+    return {"locality_weighted_lb_config": {}, **panic}
 
 
 def _internal(cluster: IrCluster) -> ClusterLoadAssignment:
