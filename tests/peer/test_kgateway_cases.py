@@ -27,10 +27,12 @@ CHECKER = SHARED / "tools" / "check_config.py"
 SURROUNDINGS = Path(__file__).with_name("surroundings.yaml")
 """What the fixtures' own suites set up beforehand, and the class whose name must be mapped."""
 
+CLIENT = Settings(locality="r1/r1z2/r1z2s3", network="n1", node="worker")
+"""Where the fixtures' own client is."""
+
 DESTINATION_RULE = "DestinationRule is not read yet"
 HEALTH = "BackendConfigPolicy is not read yet"
 GROUPS = "Backend is not read yet"
-DISTRIBUTION = "traffic distribution is not read yet"
 AUTHORIZATION = "AuthorizationPolicy is not read yet"
 
 NOT_YET: dict[str, dict[int, str]] = {
@@ -45,7 +47,6 @@ NOT_YET: dict[str, dict[int, str]] = {
     "serviceentry-dr-se-hostname-ref": dict.fromkeys((2, 3), DESTINATION_RULE),
     "serviceentry-dr-se-hostname-ref-polattach": {2: "BackendTLSPolicy is not read yet"},
     "serviceentry-dr-se-inline-eps": dict.fromkeys((2, 3), DESTINATION_RULE),
-    "trafficdist-se-prefer-same-network": {1: DISTRIBUTION},
     "waypoint-e2e-authz-complex": dict.fromkeys((16, 18, 27), AUTHORIZATION),
 }
 """By case and number of the expectation: what part of Serai is still to come."""
@@ -83,7 +84,7 @@ def test_a_peers_expectation(folder: Path, number: int) -> None:
 def _verdicts(folder: Path) -> dict[int, dict[str, Any]]:
     """What the checker says to each expectation of a case, by its number."""
     inputs = [path for name in ("input.yaml", "extra.yaml") if (path := folder / name).exists()]
-    found = load([SURROUNDINGS, *inputs], Settings())
+    found = load([SURROUNDINGS, *inputs], CLIENT)
     gateways = [
         key
         for key in sorted(found.pipeline.attached.proxies.keys())

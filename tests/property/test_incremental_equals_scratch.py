@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from property.worlds import EDITS, built, edited, keys, objects, worlds
+from property.worlds import EDITS, PLACES, built, edited, keys, objects, worlds
 from serai.api.meta import Key, Object
 from serai.app.core import Core
 from serai.incremental import Derived
+from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
+from serai.proto.envoy import ClusterLoadAssignment
 from serai.xds.resource import Resource, ResourceType
 from serai.xds.snapshot import SnapshotKey
 
@@ -27,6 +29,8 @@ class Batch(NamedTuple):
     removed: list[Key]
     edits: list[tuple[int, str]]
     """Small changes to what there is, by position."""
+    places: list[tuple[str, Viewpoint]]
+    """Where clients are, from then on."""
 
 
 batches = st.builds(
@@ -34,6 +38,7 @@ batches = st.builds(
     changed=st.lists(objects(), max_size=2),
     removed=st.lists(keys(), max_size=1),
     edits=st.lists(st.tuples(st.integers(0, 19), st.sampled_from(EDITS)), max_size=2),
+    places=st.lists(st.sampled_from(PLACES), max_size=3),
 )
 
 
@@ -58,17 +63,30 @@ def from_scratch(objects: Iterable[Object]) -> Core:
 def test_incremental_equals_scratch(first: list[Object], later: list[Batch], seed: Random) -> None:
     world = Core(Settings())
     held: dict[Key, Object] = {}
-    for batch in [Batch(first, [], []), *later]:
+    for batch in [Batch(first, [], [], []), *later]:
         changed = {each.key: each for each in (*_edits(held, batch.edits), *batch.changed)}
         gone = [key for key in batch.removed if key not in changed]
         held.update(changed)
         for key in gone:
             held.pop(key, None)
         world.apply(changed.values(), gone, keep=False)
+        world.look(batch.places)
 
         shuffled = list(held.values())
         seed.shuffle(shuffled)
-        _compare(everything(world), everything(from_scratch(shuffled)))
+        scratch = from_scratch(shuffled)
+        scratch.look(batch.places)
+        _compare(everything(world), everything(scratch))
+        _have_no_gaps(world)
+
+
+def _have_no_gaps(world: Core) -> None:
+    """Priorities begin with 0 and leave none out.  Envoy: LocalityLbEndpoints.priority."""
+    for key, row in world.pipeline.snapshot.items():
+        if key.resource.type is ResourceType.ENDPOINTS:
+            message: Any = ClusterLoadAssignment.FromString(row.body)
+            priorities = sorted({each.priority for each in message.endpoints})
+            assert priorities == list(range(len(priorities))), key
 
 
 def _edits(held: dict[Key, Object], edits: list[tuple[int, str]]) -> Iterable[Object]:

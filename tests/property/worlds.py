@@ -11,6 +11,10 @@ from serai.api.gateway import Gateway, GatewayAddress
 from serai.api.kinds import KINDS, by_kind
 from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntry, ServiceEntryAddress, ServiceEntryStatus
+from serai.ir.cluster import Locality
+from serai.ir.distribution import REGION
+from serai.ir.viewpoint import Viewpoint
+from serai.model.distribution import ANNOTATION
 
 
 def _names_of(kind: str) -> tuple[str, ...]:
@@ -82,7 +86,14 @@ def _ground() -> list[Object]:
     ]
 
 
-EDITS = ("label", "unlabel", "age", "addresses")
+PLACES = tuple(
+    (f"blue/{name}", Viewpoint(Locality("eu", zone), network))
+    for name in NAMES
+    for zone, network in (("a", ""), ("b", "n1"))
+)
+"""Where clients of the ground's gateways may be."""
+
+EDITS = ("label", "unlabel", "age", "addresses", "near", "place")
 
 
 def edited(held: Object, edit: str) -> Object:
@@ -94,6 +105,12 @@ def edited(held: Object, edit: str) -> Object:
             return replace(held, metadata=replace(metadata, labels=labels))
         case "unlabel":
             return replace(held, metadata=replace(metadata, labels={}))
+        case "near":
+            asked = {**metadata.annotations, ANNOTATION: "PreferSameZone"}
+            return replace(held, metadata=replace(metadata, annotations=asked))
+        case "place":
+            labels = {**metadata.labels, "topology.istio.io/locality": "eu.b", REGION: "us"}
+            return replace(held, metadata=replace(metadata, labels=labels))
         case "age":
             aged = replace(metadata, creation_timestamp="2025-01-01T00:00:00Z")
             return replace(held, metadata=aged)

@@ -15,6 +15,7 @@ from serai.attach.routes import Parents, attachments
 from serai.attach.targets import targets
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
+from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
@@ -196,6 +197,7 @@ def _problems(
             host_problems(graph, attached),
             inline_problems(graph, inputs.service_entries),
             workload_problems(graph, inputs.workload_entries),
+            distribution_problems(graph, inputs),
             gateway_problems(graph, inputs.gateways, attached),
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.http_routes, attached),

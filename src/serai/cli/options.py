@@ -126,6 +126,21 @@ def _option(name: str, help_: str, **more: Any) -> Any:
     return typer.Option(f"--{name}", envvar=env, help=help_, **more)
 
 
+_ClusterDomain = Annotated[
+    str,
+    _option(
+        "cluster-domain",
+        "The end of every Service's name.",
+        metavar="DOMAIN",
+        callback=_domain,
+    ),
+]
+
+_TrustDomain = Annotated[
+    str,
+    _option("trust-domain", "The trust domain of identities.", metavar="DOMAIN", callback=_domain),
+]
+
 _Family = Annotated[
     Literal["V4_PREFERRED", "V4_ONLY", "V6_ONLY", "ALL", "AUTO"],
     _option("dns-lookup-family", "Which addresses Envoy takes of a name it looks up."),
@@ -167,23 +182,27 @@ _VipRangeV6 = Annotated[
 ]
 
 
+_Locality = Annotated[
+    str,
+    _option(
+        "locality",
+        "Where the Envoys run that do not say it themselves: what is near is tried first.",
+        metavar="REGION/ZONE/SUBZONE",
+        show_default=False,
+    ),
+]
+_Network = Annotated[
+    str, _option("network", "Likewise, the network.", metavar="NAME", show_default=False)
+]
+_Node = Annotated[
+    str, _option("node", "Likewise, the machine.", metavar="NAME", show_default=False)
+]
+
+
 def settings(
     *,
-    cluster_domain: Annotated[
-        str,
-        _option(
-            "cluster-domain",
-            "The end of every Service's name.",
-            metavar="DOMAIN",
-            callback=_domain,
-        ),
-    ] = "cluster.local",
-    trust_domain: Annotated[
-        str,
-        _option(
-            "trust-domain", "The trust domain of identities.", metavar="DOMAIN", callback=_domain
-        ),
-    ] = "cluster.local",
+    cluster_domain: _ClusterDomain = "cluster.local",
+    trust_domain: _TrustDomain = "cluster.local",
     cluster_names: Annotated[
         Literal["serai", "istio"],
         _option("cluster-names", "Whose names Envoy's clusters have: kube_... or outbound|...."),
@@ -193,6 +212,9 @@ def settings(
     allow_resolved: _Resolved = None,
     vip_range_v4: _VipRangeV4 = "",
     vip_range_v6: _VipRangeV6 = "",
+    locality: _Locality = "",
+    network: _Network = "",
+    node: _Node = "",
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     return Settings(
@@ -204,6 +226,9 @@ def settings(
         allow_resolved=tuple(allow_resolved or ()),
         vip_range_v4=vip_range_v4,
         vip_range_v6=vip_range_v6,
+        locality=locality,
+        network=network,
+        node=node,
     )
 
 
