@@ -12,7 +12,7 @@ from serai.incremental import Derived
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
-from serai.proto.envoy import ClusterLoadAssignment
+from serai.proto.envoy import Cluster, ClusterLoadAssignment
 from serai.proto.envoy import Node as NodeMessage
 from serai.xds.node import viewpoint_of
 from serai.xds.resource import ResourceKey, ResourceType
@@ -158,3 +158,29 @@ def test_a_node_says_where_it_is_as_istios_proxies_do() -> None:
     assert viewpoint_of(NodeMessage(id="x", metadata={"LABELS": {}})) is None
     placed = viewpoint_of(NodeMessage(id="x", locality={"region": "r", "sub_zone": "s"}))
     assert placed == Viewpoint(Locality("r", "", "s"))
+
+
+def test_names_are_in_the_cluster_so_that_is_what_differs() -> None:
+    core = world()
+    spec = {
+        "hosts": ["named.example"],
+        "addresses": ["240.1.1.1"],
+        "resolution": "DNS",
+        "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+        "endpoints": [
+            {"address": "a.example", "locality": "eu/a"},
+            {"address": "b.example", "locality": "eu/b"},
+        ],
+    }
+    asked = {"networking.istio.io/traffic-distribution": "PreferClose"}
+    entry = built(Key("ServiceEntry", "shop", "named"), {"spec": spec, "annotations": asked}, {})
+    core.apply([entry])
+    committed = core.look([(PROXY, B)])
+
+    own = committed.places[PROXY, B]
+    assert own is not None
+    [row] = [each for key, each in own.items() if key.type is ResourceType.CLUSTER]
+    assert row is not None
+    message: Any = Cluster.FromString(row.body)
+    found = message.load_assignment.endpoints
+    assert {each.locality.zone: each.priority for each in found} == {"a": 1, "b": 0}
