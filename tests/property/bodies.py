@@ -237,7 +237,7 @@ def gateways(namespace: str, name: str) -> st.SearchStrategy[Raw]:
             "allowedRoutes": allowed_routes,
         },
         optional={"hostname": _choice("one.example", "*.example")},
-    )
+    ).map(_without_odd_hosts)
     mesh = st.fixed_dictionaries(
         {
             "name": st.just("mesh"),
@@ -257,10 +257,49 @@ def gateways(namespace: str, name: str) -> st.SearchStrategy[Raw]:
                     "gatewayClassName": _choice("serai", "serai-waypoint", *NAMES),
                     "listeners": st.one_of(_few(mesh, most=1), edge),
                 },
-                optional={"addresses": st.just([{"value": "127.0.0.9"}])},
+                optional={
+                    "addresses": st.just([{"value": "127.0.0.9"}]),
+                    "allowedListeners": _choice(
+                        {"namespaces": {"from": "All"}}, {"namespaces": {"from": "Same"}}
+                    ),
+                },
             ),
         }
     )
+
+
+def _without_odd_hosts(listener: Raw) -> Raw:
+    """TCP has no host names."""
+    kept = listener["protocol"] != "TCP"
+    return {key: value for key, value in listener.items() if key != "hostname" or kept}
+
+
+listener_sets = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {
+                "parentRef": st.fixed_dictionaries(
+                    {"name": _choice(*NAMES), "namespace": st.just("blue")}
+                ),
+                "listeners": _few(
+                    st.fixed_dictionaries(
+                        {
+                            "port": _choice(20000, 20001, 20010),
+                            "protocol": _choice("HTTP", "HTTP", "TCP"),
+                            "allowedRoutes": allowed_routes,
+                        },
+                        optional={"hostname": _choice("one.example", "two.example")},
+                    ).map(_without_odd_hosts),
+                    least=1,
+                ).map(
+                    lambda found: [
+                        {**each, "name": f"l{number}"} for number, each in enumerate(found)
+                    ]
+                ),
+            }
+        )
+    }
+)
 
 
 references = st.one_of(
@@ -280,6 +319,9 @@ backend_refs = st.tuples(references, _maybe(weight=st.integers(0, 3))).map(
 parent_refs = st.one_of(
     _maybe(sectionName=_choice("l0", "mesh")).map(
         lambda raw: {"namespace": "blue", **raw, "kind": "Gateway", "group": GATEWAY_API}
+    ),
+    _maybe(sectionName=_choice("l0", "l1")).map(
+        lambda raw: {"namespace": "blue", **raw, "kind": "ListenerSet", "group": GATEWAY_API}
     ),
     references.map(lambda raw: {"group": "", "kind": "Service", **raw}),
 ).flatmap(lambda raw: _choice(*NAMES).map(lambda name: {"name": name, **raw}))
@@ -386,6 +428,7 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "EndpointSlice": endpoint_slices,
     "GatewayClass": gateway_classes,
     "HTTPRoute": http_routes,
+    "ListenerSet": listener_sets,
     "ReferenceGrant": grants,
     "ServiceEntry": service_entries,
     "WorkloadEntry": workload_entries,

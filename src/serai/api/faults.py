@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from serai.api.problem import Problem, shown
 from serai.api.syntax import is_port
 
+HOSTNAME_RULE = "Use a host name in small letters, with no port; '*.' may stand before it."
+
 VALUE, TWICE, TOGETHER, UNWISE = "SER0102", "SER0103", "SER0104", "SER0105"
 
 

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
+from serai.api.gateway_tls import GatewayTLSConfig, ListenerTLSConfig
 from serai.api.meta import LabelSelector, Object, Struct
 
 GROUP = "gateway.networking.k8s.io"
+
+
+class ParametersReference(Struct, frozen=True):
+    """GatewayClass.spec.parametersRef and Gateway.spec.infrastructure.parametersRef.
+
+    Only a GatewayClass's has a namespace.
+    """
+
+    group: str
+    kind: str
+    name: str
+    namespace: str | None = None
 
 
 class GatewayClassSpec(Struct, frozen=True):
@@ -14,6 +27,7 @@ class GatewayClassSpec(Struct, frozen=True):
 
     controller_name: str
     description: str = ""
+    parameters_ref: ParametersReference | None = None
 
 
 class GatewayClass(Object, frozen=True):
@@ -50,7 +64,29 @@ class Listener(Struct, frozen=True):
     port: int
     protocol: str
     hostname: str | None = None
+    tls: ListenerTLSConfig | None = None
     allowed_routes: AllowedRoutes = AllowedRoutes()
+
+
+class ListenerNamespaces(Struct, frozen=True):
+    """allowedListeners.namespaces."""
+
+    from_: Literal["All", "Same", "Selector", "None"] = "None"
+    selector: LabelSelector | None = None
+
+
+class AllowedListeners(Struct, frozen=True):
+    """Gateway.spec.allowedListeners: of which namespaces ListenerSets may add listeners."""
+
+    namespaces: ListenerNamespaces = ListenerNamespaces()
+
+
+class GatewayInfrastructure(Struct, frozen=True):
+    """Gateway.spec.infrastructure."""
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    parameters_ref: ParametersReference | None = None
 
 
 class GatewayAddress(Struct, frozen=True, omit_defaults=False):
@@ -66,6 +102,10 @@ class GatewaySpec(Struct, frozen=True):
     gateway_class_name: str
     listeners: tuple[Listener, ...] = ()
     addresses: tuple[GatewayAddress, ...] = ()
+    infrastructure: GatewayInfrastructure | None = None
+    allowed_listeners: AllowedListeners = AllowedListeners()
+    tls: GatewayTLSConfig | None = None
+    default_scope: Literal["All", "None"] | None = None
 
 
 class Gateway(Object, frozen=True):

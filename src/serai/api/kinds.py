@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from serai.api import core, gateway, kgateway, networking, traffic_policy
+from serai.api import core, gateway, kgateway, listener_set, networking, traffic_policy
 from serai.api.meta import Object
 from serai.api.problem import Problem
 from serai.api.validate_core import (
@@ -17,7 +17,8 @@ from serai.api.validate_core import (
     check_service,
     check_slice,
 )
-from serai.api.validate_gateway import check_gateway, check_gateway_class, check_http_route
+from serai.api.validate_gateway import check_gateway_class, check_http_route
+from serai.api.validate_listeners import check_gateway, check_listener_set
 from serai.api.validate_networking import check_service_entry, check_workload_entry
 
 
@@ -82,6 +83,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(core.EndpointSlice, DISCOVERY, "endpointslices", ("eps",), check_slice),
     Kind(gateway.GatewayClass, GATEWAY, "gatewayclasses", ("gc",), check_gateway_class, False),
     Kind(gateway.Gateway, GATEWAY, "gateways", ("gtw", "gw"), check_gateway),
+    Kind(listener_set.ListenerSet, GATEWAY, "listenersets", ("lset",), check_listener_set),
     Kind(gateway.HTTPRoute, GATEWAY, "httproutes", (), check_http_route),
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
@@ -105,9 +107,7 @@ UNREAD: dict[str, frozenset[str]] = {
             "ServiceAccount",
         ]
     ),
-    GATEWAY.group: frozenset(
-        ["BackendTLSPolicy", "GRPCRoute", "ListenerSet", "TCPRoute", "TLSRoute", "UDPRoute"]
-    ),
+    GATEWAY.group: frozenset(["BackendTLSPolicy", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"]),
     KGATEWAY.group: frozenset(
         [
             "Backend",

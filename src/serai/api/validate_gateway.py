@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from serai.api.faults import clash, port_faults, twice, value_faults, wrong
+from serai.api.faults import HOSTNAME_RULE, clash, port_faults, twice, value_faults, wrong
 from serai.api.gateway import (
-    Gateway,
     GatewayClass,
     HTTPHeaderFilter,
     HTTPPathModifier,
@@ -22,11 +21,9 @@ from serai.api.syntax import (
     is_duration,
     is_header_name,
     is_hostname,
-    is_subdomain,
     is_wildcard_hostname,
 )
 
-HOSTNAME_RULE = "Use a host name in small letters, with no port; '*.' may stand before it."
 LONGEST_PATTERN = 1024
 LONGEST_VALUE = 4096
 MOST_WEIGHT = 1_000_000
@@ -50,23 +47,6 @@ def check_gateway_class(gateway_class: GatewayClass) -> Iterator[Problem]:
     if not _CONTROLLER.fullmatch(name):
         path = "spec.controllerName"
         yield wrong(path, name, "a domain and a path", "Write it as example.com/name.")
-
-
-def check_gateway(gateway: Gateway) -> Iterator[Problem]:
-    """Listeners, each by itself; conflicts between them are told in the Gateway's status."""
-    listeners = gateway.spec.listeners
-    for index, listener in enumerate(listeners):
-        path = f"spec.listeners[{index}]"
-        if not is_subdomain(listener.name):
-            yield wrong(f"{path}.name", listener.name, "a name", "Use a-z, 0-9, '-' and '.'.")
-        yield from port_faults(f"{path}.port", listener.port)
-        if listener.hostname and not is_wildcard_hostname(listener.hostname):
-            yield wrong(f"{path}.hostname", listener.hostname, "a host name", HOSTNAME_RULE)
-        namespaces = listener.allowed_routes.namespaces
-        if namespaces.from_ == "Selector" and namespaces.selector is None:
-            here = f"{path}.allowedRoutes.namespaces"
-            yield clash(here, f"{here}.from is Selector without a selector", "Add selector.")
-    yield from twice("spec.listeners", [one.name for one in listeners], ".name", "name")
 
 
 def check_http_route(route: HTTPRoute) -> Iterator[Problem]:

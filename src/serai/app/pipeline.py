@@ -10,7 +10,8 @@ from serai.attach.capture import captures
 from serai.attach.frontends import bindings, frontends, ranges
 from serai.attach.gateways import proxies
 from serai.attach.grants import Grants
-from serai.attach.listeners import listeners
+from serai.attach.listener_sets import added_listeners, by_gateway
+from serai.attach.listeners import by_proxy, listeners
 from serai.attach.routes import Parents, attachments
 from serai.attach.targets import targets
 from serai.backends import Lookup
@@ -96,9 +97,10 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     captured = captures(graph, known.services, inputs.namespaces, ours)
     fronts = frontends(graph, captured, known.services)
     bound = bindings(graph, fronts)
-    heard = listeners(graph, ours)
+    added = added_listeners(graph, inputs.listener_sets, ours, inputs.namespaces)
+    heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
-    parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
+    parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
     joined = attachments(graph, inputs.http_routes, parents)
     clusters = cluster_names(graph, known, settings)
     indexes = AttachmentIndexes(graph, joined)
@@ -112,7 +114,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         catalog=known,
         proxies=ours,
         addresses=inputs.gateway_addresses,
+        added=added,
         listeners=heard,
+        of_proxy=by_proxy(graph, heard),
         captures=captured,
         frontends=fronts,
         bindings=bound,

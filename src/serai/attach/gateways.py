@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from serai.api.gateway import Gateway, GatewayClass, Listener
+from serai.api.gateway import AllowedListeners, Gateway, GatewayClass, Listener
+from serai.api.gateway_tls import GatewayTLSConfig
 from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value
@@ -39,6 +40,8 @@ class Proxy(Value, frozen=True):
     listeners: tuple[Listener, ...]
     waypoint_for: str = "service"
     """Of a waypoint: service, workload, all or none."""
+    allowed_listeners: AllowedListeners = AllowedListeners()
+    tls: GatewayTLSConfig | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +73,8 @@ def proxies(
             class_name=name,
             listeners=gateway.spec.listeners,
             waypoint_for=_waypoint_for(gateway, gateway_class),
+            allowed_listeners=gateway.spec.allowed_listeners,
+            tls=gateway.spec.tls,
         )
 
     return mapped(graph, "proxies", gateways, proxy)

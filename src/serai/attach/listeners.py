@@ -1,6 +1,6 @@
-"""The listeners of our Gateways: which are usable, and which conflict.
+"""The listeners of our Gateways and their ListenerSets: which are usable, and which conflict.
 
-Gateway API: Gateway.spec.listeners, ListenerStatus.
+Gateway API: Gateway.spec.listeners, ListenerSet.spec.listeners, ListenerStatus.
 """
 
 from __future__ import annotations
@@ -10,19 +10,30 @@ from typing import NamedTuple
 
 from serai.api.gateway import GROUP, Listener, RouteGroupKind
 from serai.api.meta import Key
+from serai.attach.conflicts import added_to, within_gateway
 from serai.attach.gateways import MESH_PROTOCOLS, Proxy, Role
+from serai.attach.hostnames import ANY
+from serai.attach.listener_sets import AddedListeners
 from serai.attach.verdict import ACCEPTED, Verdict, refused
-from serai.incremental import Derived, Graph, Node, Reader
+from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
 
-ROUTE_KINDS = {"HTTP": ("HTTPRoute",), **dict.fromkeys(MESH_PROTOCOLS, ("HTTPRoute",))}
+ROUTE_KINDS = {
+    "HTTP": ("HTTPRoute",),
+    "HTTPS": ("HTTPRoute",),
+    "TLS": ("TLSRoute",),
+    "TCP": ("TCPRoute",),
+    "UDP": ("UDPRoute",),
+    **dict.fromkeys(sorted(MESH_PROTOCOLS), ("HTTPRoute",)),
+}
 """The kinds of routes that can attach, by the listener's protocol."""
+GATEWAY_PROTOCOLS = tuple(each for each in ROUTE_KINDS if each not in MESH_PROTOCOLS)
 
 
 class ListenerKey(NamedTuple):
-    """A listener of a Gateway, by its name there."""
+    """A listener, by what it is written in (a Gateway or a ListenerSet) and its name there."""
 
-    gateway: Key
+    parent: Key
     name: str
 
 
@@ -30,6 +41,8 @@ class ListenerState(Value, frozen=True):
     """A listener and what became of it."""
 
     key: ListenerKey
+    gateway: Key
+    """The Gateway whose proxy has it; of a Gateway's own listeners the same as the parent."""
     listener: Listener
     role: Role
     kinds: tuple[str, ...]
@@ -44,26 +57,63 @@ class ListenerState(Value, frozen=True):
         """Whether it can be programmed."""
         return self.accepted.ok and self.resolved.ok
 
+    @property
+    def hostname(self) -> str:
+        """The hosts that it is for, as a pattern in small letters."""
+        return (self.listener.hostname or ANY).lower()
 
-def listeners(graph: Graph, proxies: Node[Key, Proxy]) -> Derived[ListenerKey, ListenerState]:
-    """Every listener of every Gateway of ours."""
 
-    def rows(_: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[ListenerKey, ListenerState]]:
-        for listener in proxy.listeners:
+def listeners(
+    graph: Graph,
+    proxies: Node[Key, Proxy],
+    sets: Node[Key, AddedListeners],
+    sets_of: Index[Key, Key],
+) -> Derived[ListenerKey, ListenerState]:
+    """Every listener of every Gateway of ours, also those that ListenerSets add.
+
+    Listeners of ListenerSets that are not allowed have no row.
+    """
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[ListenerKey, ListenerState]]:
+        own = within_gateway(proxy.listeners)
+        for listener, conflict in zip(proxy.listeners, own, strict=True):
             name = ListenerKey(key, listener.name)
-            yield name, _state(name, listener, proxy)
+            yield name, _state(name, listener, proxy, conflict)
+        found = [row for _, row in reader.rows(sets_of, key, sets) if row.allowed.ok]
+        ranked = sorted(found, key=lambda each: each.precedence)
+        added = [(each.key, listener) for each in ranked for listener in each.listeners]
+        lost = added_to(proxy.listeners, [listener for _, listener in added])
+        for (parent, listener), conflict in zip(added, lost, strict=True):
+            name = ListenerKey(parent, listener.name)
+            yield name, _state(name, listener, proxy, conflict)
 
     return Derived(graph, "listeners", proxies, rows)
 
 
-def _state(key: ListenerKey, listener: Listener, proxy: Proxy) -> ListenerState:
-    conflict = _conflict(listener, proxy)
+def by_proxy(graph: Graph, states: Node[ListenerKey, ListenerState]) -> Index[Key, ListenerKey]:
+    """The listeners of each Gateway's proxy."""
+    return Index(graph, "listeners of proxy", states, lambda _, row: (row.gateway,))
+
+
+def _state(key: ListenerKey, listener: Listener, proxy: Proxy, conflict: str) -> ListenerState:
     kinds, resolved = _kinds(listener)
     if conflict:
-        accepted = refused(conflict, "another listener of this Gateway has the same port and host")
+        words = "another listener of this Gateway has the same port and host"
+        if key.parent != proxy.key:
+            words = f"{words}, and comes before this one"
+        accepted = refused(conflict, words)
     else:
         accepted = _supported(listener, proxy)
-    return ListenerState(key, listener, proxy.role, kinds, accepted, resolved, conflict)
+    return ListenerState(
+        key=key,
+        gateway=proxy.key,
+        listener=listener,
+        role=proxy.role,
+        kinds=kinds,
+        accepted=accepted,
+        resolved=resolved,
+        conflict=conflict,
+    )
 
 
 def _supported(listener: Listener, proxy: Proxy) -> Verdict:
@@ -76,21 +126,9 @@ def _supported(listener: Listener, proxy: Proxy) -> Verdict:
     if listener.protocol not in ROUTE_KINDS:
         return refused(
             "UnsupportedProtocol",
-            f"protocol {listener.protocol} is not implemented yet; HTTP is",
+            f"there is no protocol {listener.protocol}; use one of {', '.join(GATEWAY_PROTOCOLS)}",
         )
     return ACCEPTED
-
-
-def _conflict(listener: Listener, proxy: Proxy) -> str:
-    """No winner is picked: all that conflict are out."""
-    for other in proxy.listeners:
-        if other is listener or other.port != listener.port:
-            continue
-        if other.protocol != listener.protocol:
-            return "ProtocolConflict"
-        if (other.hostname or "") == (listener.hostname or ""):
-            return "HostnameConflict"
-    return ""
 
 
 def _kinds(listener: Listener) -> tuple[tuple[str, ...], Verdict]:

@@ -9,13 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from serai.api.core import Namespace
-from serai.api.gateway import GROUP, HTTPRoute, ParentReference
+from serai.api.gateway import GROUP, HTTPRoute, Listener, ParentReference
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
 from serai.attach.capture import Capture
 from serai.attach.gateways import Proxy, Role
 from serai.attach.grants import Grants
 from serai.attach.hostnames import ANY, intersection
+from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.selectors import admits
 from serai.attach.verdict import ACCEPTED, Verdict, refused
@@ -76,6 +77,8 @@ class Parents(msgspec.Struct, frozen=True):
     namespaces: Node[Key, Namespace]
     proxies: Node[Key, Proxy]
     listeners: Node[ListenerKey, ListenerState]
+    added: Node[Key, AddedListeners]
+    """ListenerSets of Gateways of ours."""
     captures: Node[Key, Capture]
     grants: Grants
 
@@ -107,6 +110,9 @@ def _attach(
             if proxy is None:
                 return None
             return _to_gateway(reader, parents, key, route, parent, proxy)
+        case (group, "ListenerSet") if group == GROUP:
+            added = reader.get(parents.added, Key("ListenerSet", namespace, parent.name))
+            return _to_listener_set(reader, parents, key, route, parent, added) if added else None
         case ("", "Service") | ("core", "Service"):
             target = Key("Service", namespace, parent.name)
         case (group, "ServiceEntry") if group == ISTIO:
@@ -205,32 +211,62 @@ def _to_gateway(
     parent: ParentReference,
     proxy: Proxy,
 ) -> Attachment:
+    if proxy.role is Role.WAYPOINT and not proxy.listeners and parent.section_name is None:
+        return _to_waypoint(key, route, parent, proxy)
+    attached = _to_listeners(reader, parents, key, route, parent, proxy.key, proxy.listeners)
+    if proxy.role is Role.WAYPOINT and attached.verdict.reason in _ADMITTED:
+        return _to_waypoint(key, route, parent, proxy)
+    return attached
+
+
+def _to_listener_set(
+    reader: Reader,
+    parents: Parents,
+    key: Key,
+    route: HTTPRoute,
+    parent: ParentReference,
+    added: AddedListeners,
+) -> Attachment:
+    if not added.allowed.ok:
+        return Attachment(parent, refused("NotAllowedByListeners", added.allowed.message))
+    return _to_listeners(reader, parents, key, route, parent, added.key, added.listeners)
+
+
+_ADMITTED = {"Accepted", "NoMatchingListenerHostname"}
+
+
+def _to_listeners(
+    reader: Reader,
+    parents: Parents,
+    key: Key,
+    route: HTTPRoute,
+    parent: ParentReference,
+    owner: Key,
+    listeners: tuple[Listener, ...],
+) -> Attachment:
+    """To those listeners of a Gateway or ListenerSet that the parentRef means."""
     candidates = [
         state
-        for listener in proxy.listeners
-        if (state := reader.get(parents.listeners, ListenerKey(proxy.key, listener.name)))
+        for listener in listeners
+        if (state := reader.get(parents.listeners, ListenerKey(owner, listener.name)))
         and parent.section_name in {None, listener.name}
         and parent.port in {None, listener.port}
     ]
-    if proxy.role is Role.WAYPOINT and not proxy.listeners and parent.section_name is None:
-        return _to_waypoint(key, route, parent, proxy)
     if not candidates:
-        message = f"Gateway {proxy.name} has no listener {_asked(parent)}"
+        message = f"{owner} has no listener {_asked(parent)}"
         return Attachment(parent, refused("NoMatchingParent", message))
     allowed = [each for each in candidates if _admitted(reader, parents, key, each)]
     if not allowed:
         message = (
-            f"no listener of Gateway {proxy.name} admits {key.kind} from namespace {key.namespace};"
+            f"no listener of {owner} admits {key.kind} from namespace {key.namespace};"
             " see its allowedRoutes"
         )
         return Attachment(parent, refused("NotAllowedByListeners", message))
-    if proxy.role is Role.WAYPOINT:
-        return _to_waypoint(key, route, parent, proxy)
     targets = tuple(target for each in allowed if (target := _on_listener(route, each)))
     if not targets:
-        message = f"none of the route's hostnames is one of a listener of Gateway {proxy.name}"
+        message = f"none of the route's hostnames is one of a listener of {owner}"
         return Attachment(parent, refused("NoMatchingListenerHostname", message))
-    return Attachment(parent, ACCEPTED, targets, proxy.key.namespace)
+    return Attachment(parent, ACCEPTED, targets, owner.namespace)
 
 
 def _to_waypoint(key: Key, route: HTTPRoute, parent: ParentReference, proxy: Proxy) -> Attachment:
@@ -243,12 +279,12 @@ def _to_waypoint(key: Key, route: HTTPRoute, parent: ParentReference, proxy: Pro
 
 def _admitted(reader: Reader, parents: Parents, key: Key, state: ListenerState) -> bool:
     rule = state.listener.allowed_routes.namespaces
-    own = state.key.gateway.namespace
+    own = state.key.parent.namespace
     return key.kind in state.kinds and admits(reader, parents.namespaces, rule, own, key.namespace)
 
 
 def _on_listener(route: HTTPRoute, state: ListenerState) -> ListenerTarget | None:
-    own = (state.listener.hostname or ANY).lower()
+    own = state.hostname
     wanted = _lowered(route.spec.hostnames) or (ANY,)
     shared = (intersection(own, each) for each in wanted)
     hostnames = tuple(dict.fromkeys(each for each in shared if each))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from serai.api.core import Namespace
-from serai.api.gateway import RouteNamespaces
+from serai.api.gateway import ListenerNamespaces, RouteNamespaces
 from serai.api.meta import Key, LabelSelector, LabelSelectorRequirement
 from serai.incremental import Node, Reader
 
@@ -44,13 +44,13 @@ def namespace_labels(
 def admits(
     reader: Reader,
     namespaces: Node[Key, Namespace],
-    rule: RouteNamespaces,
+    rule: RouteNamespaces | ListenerNamespaces,
     own: str,
     other: str,
 ) -> bool:
-    """Whether a listener of a Gateway in namespace `own` admits objects of namespace `other`.
+    """Whether what is in namespace `own` admits objects of namespace `other`.
 
-    Gateway API: Listener.allowedRoutes.namespaces.
+    Gateway API: allowedRoutes.namespaces of a listener, allowedListeners.namespaces of a Gateway.
     """
     match rule.from_:
         case "All":

@@ -42,12 +42,23 @@ class Connects(Value, frozen=True):
 Handling = ScopedRoutes | NamedRoutes | TcpForward | Connects
 
 
+class Tls(Value, frozen=True):
+    """How a chain's connections are decrypted."""
+
+    certificates: tuple[str, ...]
+    """Names of secrets; the client's abilities decide between several."""
+    alpn: tuple[str, ...] = ()
+    """Protocols that are offered, the preferred first."""
+
+
 class FilterChain(Value, frozen=True):
-    """What is done with the connections to one captured port; discovered one by one (FCDS)."""
+    """What is done with some of a listener's connections; discovered one by one (FCDS)."""
 
     name: str
     handling: NamedRoutes | TcpForward
     origin: Origin
+    tls: Tls | None = None
+    """None: connections are taken as they are, also those that are TLS."""
 
 
 class ServerName(Value, frozen=True):
@@ -65,6 +76,17 @@ class ChainMatch(Value, frozen=True):
     chain: str
 
 
+class SniMatch(Value, frozen=True):
+    """Which connections go to a filter chain: TLS whose ClientHello names such a host.
+
+    Of several patterns the most specific one counts; `*` takes what none of them does, also
+    connections that name no host.
+    """
+
+    host: str
+    chain: str
+
+
 class Listener(Value, frozen=True):
     """A socket of the proxy.
 
@@ -76,9 +98,11 @@ class Listener(Value, frozen=True):
     addresses: tuple[str, ...]
     port: int
     default: Handling | None
-    """What is done with connections that no entry of `chains` matches; None: closed."""
+    """What is done with connections that no entry of `chains` or `sni` matches; None: closed."""
     origin: Origin
     chains: tuple[ChainMatch, ...] = ()
+    sni: tuple[SniMatch, ...] = ()
+    """Of a gateway's port that speaks TLS; it has no `chains`."""
     proxy_protocol: bool = False
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from serai.api import core, gateway, networking, traffic_policy
+from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
 from serai.ir.viewpoint import Viewpoint
@@ -35,6 +36,7 @@ class Inputs:
         self.config_maps: Table[Key, core.ConfigMap] = table(core.ConfigMap)
         self.gateway_classes: Table[Key, gateway.GatewayClass] = table(gateway.GatewayClass)
         self.gateways: Table[Key, gateway.Gateway] = table(gateway.Gateway)
+        self.listener_sets: Table[Key, ListenerSet] = table(ListenerSet)
         self.http_routes: Table[Key, gateway.HTTPRoute] = table(gateway.HTTPRoute)
         self.grants: Table[Key, gateway.ReferenceGrant] = table(gateway.ReferenceGrant)
         self.service_entries: Table[Key, networking.ServiceEntry] = table(networking.ServiceEntry)

@@ -69,7 +69,7 @@ def gateway_statuses(
 def _attached_routes(reader: Reader, attached: Attached, state: ListenerState) -> int:
     """How many routes, each once however many of its parentRefs lead here."""
     if state.role is Role.WAYPOINT:
-        found = reader.members(attached.on_waypoint, state.key.gateway)
+        found = reader.members(attached.on_waypoint, state.gateway)
     else:
         found = reader.members(attached.on_listener, state.key)
     return len({each.route for each in found})

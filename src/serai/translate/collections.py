@@ -10,6 +10,7 @@ from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.gateways import Proxy
+from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.routes import Attachment, AttachmentKey
 from serai.attach.targets import Targets
@@ -36,7 +37,11 @@ class Attached(msgspec.Struct, frozen=True):
     proxies: Node[Key, Proxy]
     addresses: Node[Key, tuple[str, ...]]
     """Where each Gateway's proxy listens, decided by who runs it."""
+    added: Node[Key, AddedListeners]
+    """ListenerSets of Gateways of ours."""
     listeners: Node[ListenerKey, ListenerState]
+    of_proxy: Index[Key, ListenerKey]
+    """The listeners of each Gateway's proxy, those of ListenerSets among them."""
     captures: Node[Key, Capture]
     frontends: Node[FrontendKey, Frontend]
     bindings: Node[BindingKey, Binding]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
-from serai.attach.hostnames import ANY
-from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.listeners import ListenerState
 from serai.attach.routes import ListenerTarget
 from serai.incremental import Derived, Graph, Reader
+from serai.ir.leaf import Leaf
 from serai.ir.listener import Listener, NamedRoutes
 from serai.ir.origin import Origin
 from serai.ir.route import RouteConfiguration
@@ -53,10 +53,11 @@ def _ports(
     reader: Reader, attached: Attached, key: Key, proxy: Proxy
 ) -> dict[int, list[ListenerState]]:
     ports: dict[int, list[ListenerState]] = {}
-    for listener in proxy.listeners if proxy.role is Role.GATEWAY else ():
-        state = reader.get(attached.listeners, ListenerKey(key, listener.name))
-        if state and state.accepted.ok:
-            ports.setdefault(listener.port, []).append(state)
+    if proxy.role is not Role.GATEWAY:
+        return ports
+    for _, state in reader.rows(attached.of_proxy, key, attached.listeners):
+        if state.accepted.ok and state.listener.protocol == "HTTP":
+            ports.setdefault(state.listener.port, []).append(state)
     return ports
 
 
@@ -69,6 +70,12 @@ def _group(reader: Reader, attached: Attached, state: ListenerState) -> HostGrou
             for target in attachment.targets
             if compiled and isinstance(target, ListenerTarget) and target.listener == state.key
         ]
-    leaves = attached.policies.of_gateway(reader, state.key.gateway, state.key.name)
-    hostname = (state.listener.hostname or ANY).lower()
-    return HostGroup(hostname, tuple(entries), leaves=tuple(leaves))
+    return HostGroup(state.hostname, tuple(entries), leaves=tuple(_leaves(reader, attached, state)))
+
+
+def _leaves(reader: Reader, attached: Attached, state: ListenerState) -> list[Leaf]:
+    """Of the policies on a listener; those on a ListenerSet are for its own listeners only."""
+    policies, (parent, name) = attached.policies, state.key
+    if parent == state.gateway:
+        return policies.of_gateway(reader, parent, name)
+    return [*policies.at(reader, parent, (name,)), *policies.of_gateway(reader, state.gateway)]

@@ -100,7 +100,9 @@ def _attached(pipeline: Pipeline) -> Mapping[Key, set[Key]]:
         for target in attachment.targets:
             match target:
                 case ListenerTarget(listener):
-                    found[listener.gateway].add(key.route)
+                    state = pipeline.attached.listeners.row(listener)
+                    if state:
+                        found[state.gateway].add(key.route)
                 case WaypointTarget(waypoint):
                     found[waypoint].add(key.route)
                 case ServiceTarget(service):

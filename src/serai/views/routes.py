@@ -77,8 +77,8 @@ def target_name(target: ListenerTarget | WaypointTarget | ServiceTarget) -> str:
     """What a route attaches to, as a person would say it."""
     match target:
         case ListenerTarget(listener):
-            gateway = listener.gateway
-            return f"listener {listener.name} of {gateway.namespace}/{gateway.name}"
+            parent = listener.parent
+            return f"listener {listener.name} of {parent.namespace}/{parent.name}"
         case WaypointTarget(waypoint):
             return f"all that waypoint {waypoint.namespace}/{waypoint.name} captures"
         case ServiceTarget(service, host, port, clients):

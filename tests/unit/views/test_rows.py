@@ -30,7 +30,7 @@ kind: Gateway
 metadata: {name: ours}
 spec:
   gatewayClassName: serai
-  listeners: [{name: tcp, port: 81, protocol: TCP}]
+  listeners: [{name: tcp, port: 81, protocol: SCTP}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
