@@ -2,6 +2,16 @@
 
 from serai.echo.endpoint import EchoEndpoint, Identity, parse_endpoint
 from serai.echo.process import echo_process
+from serai.echo.request import EchoRequest
 from serai.echo.server import echo
+from serai.echo.tls import Tls
 
-__all__ = ["EchoEndpoint", "Identity", "echo", "echo_process", "parse_endpoint"]
+__all__ = [
+    "EchoEndpoint",
+    "EchoRequest",
+    "Identity",
+    "Tls",
+    "echo",
+    "echo_process",
+    "parse_endpoint",
+]

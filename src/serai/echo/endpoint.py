@@ -9,13 +9,20 @@ from typing import Literal
 import msgspec
 
 _WRITTEN = re.compile(
-    r"""(?: (?P<mode> http|tcp ) :// )?
+    r"""(?: (?P<mode> https?|h2c|tcp|tls|udp ) :// )?
         (?: \[ (?P<six> [0-9a-fA-F:.]+ ) \] | (?P<four> [0-9.]+ ) )
         : (?P<port> [0-9]{1,5} )
         (?: / (?: (?P<namespace> [^/\s]+ ) / )? (?P<pod> [^/\s]+ ) )?""",
     re.VERBOSE,
 )
 _LAST_PORT = 65535
+
+Mode = Literal["http", "h2c", "https", "tcp", "tls", "udp"]
+"""HTTP/1.1 (and WebSocket); HTTP/2 in clear text; either over TLS; bytes; bytes over TLS; UDP.
+
+Where HTTP/2 is spoken, so is gRPC.
+"""
+OVER_TLS = ("https", "tls")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -34,7 +41,7 @@ class EchoEndpoint(msgspec.Struct, frozen=True):
     """A canonical IP address."""
     port: int = 0
     identity: Identity = Identity()
-    mode: Literal["http", "tcp"] = "http"
+    mode: Mode = "http"
 
     @property
     def where(self) -> str:
@@ -45,15 +52,15 @@ class EchoEndpoint(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         identity = self.identity
         named = "/".join(part for part in (identity.namespace, identity.pod) if part)
-        scheme = "tcp://" if self.mode == "tcp" else ""
+        scheme = "" if self.mode == "http" else f"{self.mode}://"
         return f"{scheme}{self.where}/{named}" if named else f"{scheme}{self.where}"
 
 
 def parse_endpoint(text: str) -> EchoEndpoint:
-    """Reads ``[tcp://]address:port[/[namespace/]pod]``.  ValueError, with words, for all else."""
+    """Reads ``[mode://]address:port[/[namespace/]pod]``.  ValueError, with words, for all else."""
     found = _WRITTEN.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not [tcp://]ADDRESS:PORT[/[NAMESPACE/]NAME]")
+        raise ValueError(f"{text!r} is not [MODE://]ADDRESS:PORT[/[NAMESPACE/]NAME]")
     port = int(found["port"])
     if port > _LAST_PORT:
         raise ValueError(f"{text!r}: {port} is not a port")
@@ -61,5 +68,5 @@ def parse_endpoint(text: str) -> EchoEndpoint:
         address=str(ip_address(found["six"] or found["four"])),
         port=port,
         identity=Identity(pod=found["pod"] or "", namespace=found["namespace"] or ""),
-        mode="tcp" if found["mode"] == "tcp" else "http",
+        mode=msgspec.convert(found["mode"] or "http", Mode),
     )

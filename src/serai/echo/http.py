@@ -5,98 +5,91 @@ Gateway API: conformance/echo-basic, whose answers this server's have the shape 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 
+from serai.echo.grpc import CONTENT_TYPE, grpc_answer
+from serai.echo.request import LONGEST_BODY, EchoAnswer, EchoRequest
+from serai.echo.retries import PREFIX, Retries
 from serai.api.duration import seconds
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-    from serai.echo.endpoint import EchoEndpoint
+Respond = Callable[[EchoRequest], EchoAnswer]
 
 SET_HEADER = "x-echo-set-header"
 _STATUS = re.compile(r"/status/([1-5][0-9]{2})")
-_LONGEST_BODY = 64 * 1024
 
 
-def http_app(endpoint_at: Callable[[str, int], EchoEndpoint | None]) -> ASGIApp:
-    """An ASGI application.  `endpoint_at` tells whom a local address and port stand for.
+def responder(observe: Callable[[EchoRequest], None]) -> Respond:
+    """What to say to a request; `observe` is told of each.
 
-    ``/status/NNN`` answers with that status; ``?delay=1s`` answers later; a request header
-    ``X-Echo-Set-Header: name:value, ...`` becomes headers of the answer.
+    ``/status/NNN`` answers with that status; ``?delay=1s`` answers later; ``/retry/`` fails at
+    first; a request header ``X-Echo-Set-Header: name:value, ...`` becomes headers of the answer.
     """
+    retries = Retries()
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        endpoint = endpoint_at(*scope["server"])
-        with contextlib.suppress(asyncio.CancelledError):  # the server ends, the client is gone
-            response = await _answer(Request(scope, receive), endpoint)
-            await response(scope, receive, send)
+    def respond(request: EchoRequest) -> EchoAnswer:
+        observe(request)
+        if request.header("content-type").startswith(CONTENT_TYPE):
+            return grpc_answer(request)
+        return _answer(request, retries)
 
-    return app
-
-
-async def _answer(request: Request, endpoint: EchoEndpoint | None) -> Response:
-    body = await request.body()
-    delay = request.query_params.get("delay", "")
-    if delay:
-        wait = seconds(delay)
-        if wait is None:
-            return _json(500, {"message": f"delay {delay!r} is no duration such as 1s or 250ms"})
-        await asyncio.sleep(wait)
-    asked = _STATUS.fullmatch(request.url.path)
-    response = _json(int(asked[1]) if asked else 200, _report(request, endpoint, body))
-    for name, value in _wanted_headers(request):
-        response.raw_headers.append((name.encode("latin-1"), value.encode("latin-1")))
-    return response
+    return respond
 
 
-def _report(request: Request, endpoint: EchoEndpoint | None, body: bytes) -> dict[str, Any]:
-    scope = request.scope
-    query = scope["query_string"].decode("latin-1")
-    path = scope["raw_path"].decode("latin-1")
+def _answer(request: EchoRequest, retries: Retries) -> EchoAnswer:
+    parts = urlsplit(request.target)
+    asked = dict(parse_qsl(parts.query))
+    if parts.path.startswith(PREFIX):
+        failing = retries.failing(asked)
+        if failing is not None:
+            return failing
+    delay = seconds(asked["delay"]) if asked.get("delay") else 0.0
+    if delay is None:
+        wrong = f"delay {asked['delay']!r} is no duration such as 1s or 250ms"
+        return _json(500, {"message": wrong})
+    wanted = _STATUS.fullmatch(parts.path)
+    answer = _json(int(wanted[1]) if wanted else 200, _report(request))
+    headers = (*answer.headers, *_wanted_headers(request))
+    return msgspec.structs.replace(answer, headers=headers, delay=delay)
+
+
+def _report(request: EchoRequest) -> dict[str, Any]:
+    endpoint = request.endpoint
     report: dict[str, Any] = {
-        "path": f"{path}?{query}" if query else path,
-        "host": request.headers.get("host", ""),
+        "path": request.target,
+        "host": request.authority,
         "method": request.method,
-        "proto": f"HTTP/{scope['http_version']}",
+        "proto": request.proto,
         "headers": _headers(request),
-        "httpPort": str(scope["server"][1]),
+        "httpPort": str(endpoint.port),
+        **msgspec.structs.asdict(endpoint.identity),
+        "endpoint": endpoint.where,
     }
-    if endpoint is not None:
-        report |= msgspec.structs.asdict(endpoint.identity)
-        report["endpoint"] = endpoint.where
-    if body:
-        report["body"] = body[:_LONGEST_BODY].decode(errors="replace")
+    if request.tls is not None:
+        report["tls"] = request.tls
+    if request.body:
+        report["body"] = request.body[:LONGEST_BODY].decode(errors="replace")
     return report
 
 
-def _headers(request: Request) -> dict[str, list[str]]:
+def _headers(request: EchoRequest) -> dict[str, list[str]]:
     """Names as Go writes them: X-Request-Id."""
     headers: dict[str, list[str]] = {}
-    for name, value in request.headers.items():
-        if name != "host":
-            canonical = "-".join(part.capitalize() for part in name.split("-"))
-            headers.setdefault(canonical, []).append(value)
+    for name, value in request.headers:
+        canonical = "-".join(part.capitalize() for part in name.split("-"))
+        headers.setdefault(canonical, []).append(value)
     return headers
 
 
-def _wanted_headers(request: Request) -> list[tuple[str, str]]:
-    written = ",".join(request.headers.getlist(SET_HEADER))
-    pairs = (each.partition(":") for each in written.split(","))
+def _wanted_headers(request: EchoRequest) -> list[tuple[str, str]]:
+    pairs = (each.partition(":") for each in request.header(SET_HEADER).split(","))
     return [(name.strip(), value.strip()) for name, _, value in pairs if name.strip()]
 
 
-def _json(status: int, content: dict[str, Any]) -> Response:
+def _json(status: int, content: dict[str, Any]) -> EchoAnswer:
     body = msgspec.json.format(msgspec.json.encode(content), indent=1)
-    return Response(body, status_code=status, media_type="application/json")
+    return EchoAnswer(status=status, headers=(("content-type", "application/json"),), body=body)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from serai.echo.endpoint import EchoEndpoint
+    from serai.echo.tls import Tls
 
 READY = "ready"
 
 
 @contextlib.asynccontextmanager
 async def echo_process(
-    endpoints: Iterable[EchoEndpoint],
+    endpoints: Iterable[EchoEndpoint], *, tls: Tls | None = None
 ) -> AsyncIterator[tuple[EchoEndpoint, ...]]:
     """As `echo`, in another process.  It ends with the context, or when this process dies.
 
@@ -30,6 +31,7 @@ async def echo_process(
         "-m",
         "serai.echo",
         "--bound",
+        *_written(tls),
         *map(str, endpoints),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -47,3 +49,10 @@ async def echo_process(
         with contextlib.suppress(OSError):
             process.stdin.close()
         await process.wait()
+
+
+def _written(tls: Tls | None) -> list[str]:
+    if tls is None:
+        return []
+    found = [f"--certificate={tls.certificate}", f"--key={tls.key}"]
+    return [*found, f"--client-ca={tls.client_ca}"] if tls.client_ca else found

@@ -6,44 +6,72 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from serai.asgi.serving import serving
-from serai.echo.http import http_app
+from serai.echo.connection import Connections
+from serai.echo.endpoint import OVER_TLS
+from serai.echo.http import Respond, responder
+from serai.echo.http1 import Http1Protocol
+from serai.echo.http2 import Http2Protocol
+from serai.echo.https import ALPN, HttpsProtocol
 from serai.echo.tcp import EchoProtocol
+from serai.echo.tls import Tls, server_context
+from serai.echo.udp import EchoDatagrams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
-    from starlette.types import ASGIApp
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from serai.echo.endpoint import EchoEndpoint
+    from serai.echo.request import EchoRequest
 
 
 @contextlib.asynccontextmanager
-async def echo(endpoints: Iterable[EchoEndpoint]) -> AsyncIterator[tuple[EchoEndpoint, ...]]:
+async def echo(
+    endpoints: Iterable[EchoEndpoint],
+    *,
+    tls: Tls | None = None,
+    observe: Callable[[EchoRequest], None] = lambda _: None,
+) -> AsyncIterator[tuple[EchoEndpoint, ...]]:
     """Listens on all of these while the context lasts; gives them back with their real ports.
 
-    OSError, naming the endpoint, if one cannot be had; then none is kept.  Requests still being
-    answered at the end are cut off.
+    `tls` is what those over TLS present; `observe` is told of every HTTP request.  OSError,
+    naming the endpoint, if one cannot be had, ssl.SSLError for a bad certificate; then none is
+    kept.  Requests still being answered at the end are cut off.
     """
+    connections, respond = Connections(), responder(observe)
     with contextlib.ExitStack() as sockets:
         bound = [(endpoint, sockets.enter_context(_listen(endpoint))) for endpoint in endpoints]
         real = [
             (msgspec.structs.replace(endpoint, port=int(sock.getsockname()[1])), sock)
             for endpoint, sock in bound
         ]
-        http = [(endpoint, sock) for endpoint, sock in real if endpoint.mode == "http"]
-        tcp = [(endpoint, sock) for endpoint, sock in real if endpoint.mode == "tcp"]
-        async with serving(_answering(http), [sock for _, sock in http]), _tcp(tcp):
+        contexts = _contexts([endpoint for endpoint, _ in real], tls)
+        async with contextlib.AsyncExitStack() as servers:
+            servers.callback(connections.cut)
+            for endpoint, sock in real:
+                end = await _serve(
+                    endpoint, sock, contexts.get(endpoint.mode), _Speaking(respond, connections)
+                )
+                servers.callback(end)
             yield tuple(endpoint for endpoint, _ in real)
+        await asyncio.sleep(0)  # the connections learn that they are lost
+
+
+class _Speaking(msgspec.Struct, frozen=True):
+    """What all servers of one call share."""
+
+    respond: Respond
+    connections: Connections
 
 
 def _listen(endpoint: EchoEndpoint) -> socket.socket:
     family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
     try:
+        if endpoint.mode == "udp":
+            return _datagrams(endpoint, family)
         return socket.create_server((endpoint.address, endpoint.port), family=family, backlog=1024)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else error
@@ -51,27 +79,46 @@ def _listen(endpoint: EchoEndpoint) -> socket.socket:
         raise OSError(error.errno, words) from error
 
 
-def _answering(bound: list[tuple[EchoEndpoint, socket.socket]]) -> ASGIApp:
-    by_address = {(each.address, each.port): each for each, _ in bound}
-    by_port = {each.port: each for each, _ in bound}
-    # A wildcard socket is known by its port alone.
-    return http_app(lambda address, port: by_address.get((address, port)) or by_port.get(port))
+def _datagrams(endpoint: EchoEndpoint, family: socket.AddressFamily) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.bind((endpoint.address, endpoint.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
-@contextlib.asynccontextmanager
-async def _tcp(bound: list[tuple[EchoEndpoint, socket.socket]]) -> AsyncIterator[None]:
+def _contexts(endpoints: Iterable[EchoEndpoint], tls: Tls | None) -> dict[str, ssl.SSLContext]:
+    """By mode: what is presented there."""
+    modes = {endpoint.mode for endpoint in endpoints if endpoint.mode in OVER_TLS}
+    if modes and tls is None:
+        raise ValueError(f"{', '.join(sorted(modes))}: TLS needs a certificate")
+    return {mode: server_context(tls, ALPN if mode == "https" else ()) for mode in modes if tls}
+
+
+async def _serve(
+    endpoint: EchoEndpoint, sock: socket.socket, context: ssl.SSLContext | None, shared: _Speaking
+) -> Callable[[], None]:
+    """Answer on a socket; what ends it."""
     loop = asyncio.get_running_loop()
-    connections: set[asyncio.Transport] = set()
-    async with contextlib.AsyncExitStack() as servers:
-        for endpoint, sock in bound:
+    if endpoint.mode == "udp":
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: EchoDatagrams(endpoint), sock=sock
+        )
+        return transport.close
+    server = await loop.create_server(lambda: _protocol(endpoint, shared), sock=sock, ssl=context)
+    return server.close
 
-            def connected(endpoint: EchoEndpoint = endpoint) -> EchoProtocol:
-                return EchoProtocol(endpoint, connections)
 
-            server = await loop.create_server(connected, sock=sock)
-            servers.callback(server.close)
-        try:
-            yield
-        finally:
-            for transport in tuple(connections):
-                transport.abort()
+def _protocol(endpoint: EchoEndpoint, shared: _Speaking) -> asyncio.Protocol:
+    match endpoint.mode:
+        case "tcp" | "tls":
+            return EchoProtocol(endpoint, shared.connections)
+        case "h2c":
+            return Http2Protocol(endpoint, shared.respond, shared.connections)
+        case "https":
+            return HttpsProtocol(endpoint, shared.respond, shared.connections)
+        case _:
+            return Http1Protocol(endpoint, shared.respond, shared.connections)

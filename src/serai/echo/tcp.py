@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from serai.echo.connection import Connections
+
 if TYPE_CHECKING:
     from serai.echo.endpoint import EchoEndpoint
 
@@ -23,16 +25,14 @@ def greeting(endpoint: EchoEndpoint) -> bytes:
 class EchoProtocol(asyncio.Protocol):
     """One connection.  What the client does not read stops being read from it."""
 
-    def __init__(self, endpoint: EchoEndpoint, open_connections: set[asyncio.Transport]) -> None:
+    def __init__(self, endpoint: EchoEndpoint, connections: Connections) -> None:
         self._first = greeting(endpoint)
-        self._open = open_connections
+        self._connections = connections
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-            self._open.add(transport)
+        self._transport = self._connections.opened(transport)
 
     def data_received(self, data: bytes) -> None:
         """Send the bytes back."""
@@ -52,5 +52,4 @@ class EchoProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Forget the connection."""
-        if self._transport is not None:
-            self._open.discard(self._transport)
+        self._connections.closed(self._transport)

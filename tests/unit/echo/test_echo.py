@@ -151,6 +151,8 @@ async def test_a_process_that_cannot_listen_says_so() -> None:
         ("127.0.0.1:80/a", EchoEndpoint("127.0.0.1", 80, Identity("a"))),
         ("http://[::1]:0/n/a", EchoEndpoint("::1", 0, Identity("a", "n"))),
         ("tcp://127.0.0.1:6379", EchoEndpoint("127.0.0.1", 6379, mode="tcp")),
+        ("https://127.0.0.1:443/a", EchoEndpoint("127.0.0.1", 443, Identity("a"), "https")),
+        ("udp://127.0.0.1:53", EchoEndpoint("127.0.0.1", 53, mode="udp")),
     ],
 )
 def test_an_endpoint_is_written_as_it_is_read(text: str, endpoint: EchoEndpoint) -> None:
@@ -160,7 +162,7 @@ def test_an_endpoint_is_written_as_it_is_read(text: str, endpoint: EchoEndpoint)
 
 @pytest.mark.parametrize(
     "text",
-    ["", "127.0.0.1", ":80", "localhost:80", "127.0.0.1:99999", "1.2.3.400:1", "udp://1.1.1.1:1"],
+    ["", "127.0.0.1", ":80", "localhost:80", "127.0.0.1:99999", "1.2.3.400:1", "sctp://1.1.1.1:1"],
 )
 def test_what_is_no_endpoint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not|does"):
