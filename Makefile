@@ -4,13 +4,14 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup test lint types demo bench clean
+.PHONY: help setup test lint types demo bench conformance clean
 
 help:
 	@echo "make demo    a folder of manifests, served by real Envoys, with every step checked"
 	@echo "make test    the whole test suite       (ARGS=tests/unit for a part of it)"
 	@echo "make lint    ruff and import-linter"
 	@echo "make types   mypy"
+	@echo "make conformance   the Gateway API's suite, replayed; writes docs/conformance.md"
 	@echo "make bench   what things cost at 100, 1,000 and 10,000 services"
 	@echo "make setup   only what all of these need, in .venv"
 	@echo "make clean   remove .venv and whatever was generated"
@@ -38,6 +39,10 @@ types: $(READY)
 demo: $(READY)
 	@echo "demo: serai demo $(ARGS)"
 	@$(BIN)/serai demo $(ARGS)
+
+conformance: $(READY)
+	@echo "conformance: replaying the Gateway API's suite in two processes"
+	@$(BIN)/pytest -q -n 2 tests/conformance --conformance-report docs/conformance.md $(ARGS)
 
 bench: $(READY)
 	@echo "bench: translation, first sync and one change, on real Envoy"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from conformance import summary
+from conformance.data import DATA
 
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
@@ -14,8 +18,9 @@ if os.environ.get("CI"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--update`` rewrites expected/ of the cases from what is."""
+    """Options of ours."""
     parser.addoption("--update", action="store_true", help="rewrite expected/ of the cases")
+    parser.addoption("--conformance-report", help="write the result of tests/conformance there")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,3 +28,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "live" in item.path.parts:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=0.5))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much of the conformance suite passes, where it was replayed."""
+    results = {
+        each.nodeid.rpartition("[")[2].removesuffix("]"): (outcome, getattr(each, "wasxfail", ""))
+        for outcome in ("passed", "failed", "skipped", "xfailed")
+        for each in terminalreporter.stats.get(outcome, ())
+        if "test_conformance.py" in each.nodeid
+    }
+    if not results or not DATA.is_dir():
+        return
+    terminalreporter.section("Gateway API conformance")
+    for line in summary.lines(results):
+        terminalreporter.write_line(line)
+    report = terminalreporter.config.getoption("--conformance-report")
+    if report:
+        Path(report).write_text(summary.document(results))
