@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from serai.api.duration import seconds
 from serai.echo.grpc import CONTENT_TYPE, grpc_answer
 from serai.echo.request import LONGEST_BODY, EchoAnswer, EchoRequest
 from serai.echo.retries import PREFIX, Retries
-from serai.api.duration import seconds
 
 Respond = Callable[[EchoRequest], EchoAnswer]
 

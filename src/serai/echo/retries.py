@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from serai.echo.request import EchoAnswer
 from serai.api.duration import seconds
+from serai.echo.request import EchoAnswer
 
 PREFIX = "/retry/"
 
