@@ -7,12 +7,13 @@ from typing import Any
 from casekit.case import Stage
 from serai.api.gateway import ParentReference
 from serai.api.meta import Condition, Key
-from serai.ir.cluster import Endpoint
+from serai.ir.cluster import Cluster, Endpoint
 from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.model.addresses import with_port
 from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
 from serai.trace.match import shown
+from serai.translate.clusters import ClusterKey
 
 
 def project(stage: Stage) -> dict[str, Any]:
@@ -103,8 +104,8 @@ def _weighted(clusters: tuple[WeightedCluster, ...]) -> str:
 def _clusters(stage: Stage) -> dict[str, Any]:
     translated = stage.world.pipeline.translated
     found: dict[str, Any] = {}
-    for proxied in sorted(translated.demand.keys()):
-        cluster = translated.clusters.row(proxied.cluster)
+    for proxied, key in sorted(translated.chosen.items()):
+        cluster = translated.clusters.row(key)
         if cluster is not None:
             words = f"{cluster.discovery}{' http2' if cluster.http2 else ''}"
             found.setdefault(_gateway(proxied.proxy), {})[cluster.name] = words
@@ -114,13 +115,17 @@ def _clusters(stage: Stage) -> dict[str, Any]:
 def _endpoints(stage: Stage) -> dict[str, Any]:
     translated = stage.world.pipeline.translated
     return {
-        name: [_endpoint(each) for each in (*cluster.dns_endpoints, *_known(stage, name))]
-        for name, cluster in sorted(translated.clusters.items())
+        key.name: [_endpoint(each) for each in (*cluster.dns_endpoints, *_known(stage, key))]
+        for key, cluster in sorted(translated.clusters.items(), key=_by_name)
     }
 
 
-def _known(stage: Stage, name: str) -> tuple[Endpoint, ...]:
-    found = stage.world.pipeline.translated.endpoints.row(name)
+def _by_name(item: tuple[ClusterKey, Cluster]) -> str:
+    return item[0].name
+
+
+def _known(stage: Stage, key: ClusterKey) -> tuple[Endpoint, ...]:
+    found = stage.world.pipeline.translated.endpoints.row(key)
     return found.endpoints if found else ()
 
 

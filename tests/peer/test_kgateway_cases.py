@@ -30,23 +30,15 @@ SURROUNDINGS = Path(__file__).with_name("surroundings.yaml")
 CLIENT = Settings(locality="r1/r1z2/r1z2s3", network="n1", node="worker")
 """Where the fixtures' own client is."""
 
-DESTINATION_RULE = "DestinationRule is not read yet"
-HEALTH = "BackendConfigPolicy is not read yet"
+HEALTH = "Backend is not read yet"
 GROUPS = "Backend is not read yet"
 AUTHORIZATION = "AuthorizationPolicy is not read yet"
 
 NOT_YET: dict[str, dict[int, str]] = {
-    "destinationrule-failover-default": dict.fromkeys((2, 3), DESTINATION_RULE),
-    "destinationrule-failover-default-diffns": dict.fromkeys((2, 3), DESTINATION_RULE),
-    "destinationrule-failover-key-val-labels": dict.fromkeys((2,), DESTINATION_RULE),
-    "healthcheck-http-grpc": dict.fromkeys((1, 3, 4, 5), HEALTH),
     "priority-groups-failover": {
         **dict.fromkeys((1, 2, 4, 7, 8, 9, 10), GROUPS),
         **dict.fromkeys((3, 5), HEALTH),
     },
-    "serviceentry-dr-se-hostname-ref": dict.fromkeys((2, 3), DESTINATION_RULE),
-    "serviceentry-dr-se-hostname-ref-polattach": {2: "BackendTLSPolicy is not read yet"},
-    "serviceentry-dr-se-inline-eps": dict.fromkeys((2, 3), DESTINATION_RULE),
     "waypoint-e2e-authz-complex": dict.fromkeys((16, 18, 27), AUTHORIZATION),
 }
 """By case and number of the expectation: what part of Serai is still to come."""

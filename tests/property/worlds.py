@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from property.backend_bodies import BACKEND_BODIES
 from property.bodies import BODIES, NAMES, NAMESPACES, Raw, ages, gateways
 from serai.api.decode import decode
 from serai.api.gateway import Gateway, GatewayAddress
@@ -15,6 +16,8 @@ from serai.ir.cluster import Locality
 from serai.ir.distribution import REGION
 from serai.ir.viewpoint import Viewpoint
 from serai.model.distribution import ANNOTATION
+
+ALL_BODIES = {**BODIES, **BACKEND_BODIES}
 
 
 def _names_of(kind: str) -> tuple[str, ...]:
@@ -40,7 +43,7 @@ def objects(draw: st.DrawFn) -> Object:
     key = draw(keys())
     edge = key.kind == "Gateway"
     return built(
-        key, draw(gateways(key.namespace, key.name) if edge else BODIES[key.kind]), draw(ages)
+        key, draw(gateways(key.namespace, key.name) if edge else ALL_BODIES[key.kind]), draw(ages)
     )
 
 

@@ -7,9 +7,26 @@ from typing import Any, Literal
 
 import msgspec
 
-from serai.api import core, gateway, kgateway, listener_set, networking, traffic_policy
+from serai.api import (
+    backend_policy,
+    core,
+    destination_rule,
+    gateway,
+    kgateway,
+    kgateway_backend,
+    listener_set,
+    networking,
+    traffic_policy,
+)
 from serai.api.meta import Object
 from serai.api.problem import Problem
+from serai.api.validate_backend import (
+    check_backend,
+    check_backend_config,
+    check_backend_tls,
+    check_backend_traffic,
+    check_destination_rule,
+)
 from serai.api.validate_core import (
     check_config_map,
     check_pod,
@@ -72,6 +89,8 @@ GATEWAY = Api(gateway.GROUP, ("v1", "v1beta1", "v1alpha2"))
 GRANT = Api(gateway.GROUP, ("v1beta1", "v1", "v1alpha2"))
 ISTIO = Api(networking.GROUP, ("v1", "v1beta1", "v1alpha3"))
 KGATEWAY = Api(kgateway.GROUP, ("v1alpha1",))
+BACKEND_TLS = Api(gateway.GROUP, ("v1", "v1alpha3"))
+X_GATEWAY = Api(backend_policy.EXPERIMENTAL_GROUP, ("v1alpha1",))
 
 KINDS: tuple[Kind, ...] = (
     Kind(core.Namespace, CORE, "namespaces", ("ns",), namespaced=False, naming="label"),
@@ -89,6 +108,35 @@ KINDS: tuple[Kind, ...] = (
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
     Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),
     Kind(traffic_policy.TrafficPolicy, KGATEWAY, "trafficpolicies"),
+    Kind(
+        destination_rule.DestinationRule,
+        ISTIO,
+        "destinationrules",
+        ("dr",),
+        check_destination_rule,
+    ),
+    Kind(
+        backend_policy.BackendTLSPolicy,
+        BACKEND_TLS,
+        "backendtlspolicies",
+        ("btlspolicy",),
+        check_backend_tls,
+    ),
+    Kind(
+        backend_policy.XBackendTrafficPolicy,
+        X_GATEWAY,
+        "xbackendtrafficpolicies",
+        ("xbtrafficpolicy",),
+        check_backend_traffic,
+    ),
+    Kind(
+        kgateway_backend.BackendConfigPolicy,
+        KGATEWAY,
+        "backendconfigpolicies",
+        (),
+        check_backend_config,
+    ),
+    Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -107,11 +155,9 @@ UNREAD: dict[str, frozenset[str]] = {
             "ServiceAccount",
         ]
     ),
-    GATEWAY.group: frozenset(["BackendTLSPolicy", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"]),
+    GATEWAY.group: frozenset(["GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"]),
     KGATEWAY.group: frozenset(
         [
-            "Backend",
-            "BackendConfigPolicy",
             "DirectResponse",
             "GatewayExtension",
             "GatewayParameters",
@@ -121,7 +167,6 @@ UNREAD: dict[str, frozenset[str]] = {
     ),
     ISTIO.group: frozenset(
         [
-            "DestinationRule",
             "EnvoyFilter",
             "Gateway",
             "ProxyConfig",

@@ -53,6 +53,7 @@ class ServiceEntrySpec(Struct, frozen=True):
     endpoints: tuple[WorkloadEntrySpec, ...] = ()
     workload_selector: WorkloadSelector | None = None
     export_to: tuple[str, ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
 
 
 class ServiceEntryAddress(Struct, frozen=True):

@@ -8,15 +8,16 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.capture import captures
 from serai.attach.frontends import bindings, frontends, ranges
-from serai.attach.gateways import proxies
+from serai.attach.gateways import Proxy, proxies
 from serai.attach.grants import Grants
 from serai.attach.listener_sets import added_listeners, by_gateway
 from serai.attach.listeners import by_proxy, listeners
 from serai.attach.routes import Parents, attachments
-from serai.attach.targets import targets
+from serai.attach.targets import Targets, targets
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
 from serai.check.distribution import distribution_problems
+from serai.check.cluster_policies import cluster_policy_problems, rule_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
@@ -30,19 +31,24 @@ from serai.model.catalog import catalog
 from serai.model.inputs import Inputs
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
+from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
 from serai.status.gateway import class_statuses, gateway_statuses
 from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses
 from serai.status.values import Status
+from serai.translate.applied import Applied, applied
 from serai.translate.chains import chain_matches, frontend_chains
+from serai.translate.cluster_policies import cluster_policies
 from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
+from serai.translate.destination_rules import destination_rules
 from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
-from serai.translate.policies import Looks, compiled_policies, on_kinds
+from serai.translate.material import CertificateSources
+from serai.translate.policies import Looks, Policies, compiled_policies, on_kinds
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.waypoint import (
@@ -85,8 +91,8 @@ def pipeline(settings: Settings) -> Pipeline:
         attached=attached,
         translated=translated,
         snapshot=snapshot(graph, translated, settings),
-        statuses=_statuses(graph, inputs, attached, Refusals(graph, refusals)),
-        problems=_problems(graph, inputs, attached, refusals),
+        statuses=_statuses(graph, inputs, attached, translated.applied, Refusals(graph, refusals)),
+        problems=_problems(graph, inputs, attached, translated.applied, refusals),
     )
 
 
@@ -96,19 +102,17 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
     captured = captures(graph, known.services, inputs.namespaces, ours)
     fronts = frontends(graph, captured, known.services)
-    bound = bindings(graph, fronts)
     added = added_listeners(graph, inputs.listener_sets, ours, inputs.namespaces)
     heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
     parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
     joined = attachments(graph, inputs.http_routes, parents)
     clusters = cluster_names(graph, known, settings)
-    indexes = AttachmentIndexes(graph, joined)
-    lookup = Lookup(known, grants)
     aimed = targets(graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes})
+    lookup = Lookup(known, grants)
     looks = Looks(lookup, clusters, grants, inputs.secrets, inputs.config_maps)
-    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
-    policies = compiled_policies(graph, kinds, aimed, looks, ours)
+    policies = _policies(graph, inputs, aimed, looks, ours)
+    indexes = AttachmentIndexes(graph, joined)
     return Attached(
         settings=settings,
         catalog=known,
@@ -119,7 +123,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         of_proxy=by_proxy(graph, heard),
         captures=captured,
         frontends=fronts,
-        bindings=bound,
+        bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
         compiled=compiled_routes(graph, joined, inputs.http_routes, lookup, clusters, policies),
@@ -129,7 +133,17 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         cluster_names=clusters,
         targets=aimed,
         policies=policies,
+        cluster_policies=cluster_policies(graph, aimed, inputs.by_kind),
+        rules=destination_rules(graph, inputs, settings),
+        material=CertificateSources(inputs.secrets, inputs.config_maps),
     )
+
+
+def _policies(
+    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
+) -> Policies:
+    """What is asked of requests, and where."""
+    return compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
 
 
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
@@ -163,16 +177,18 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         scopes=scopes(graph, attached),
         routes=routes,
         demand=demanded,
+        chosen=clusters.chosen,
         clusters=clusters.clusters,
         endpoints=clusters.endpoints,
-        users=clusters.users,
+        users=clusters.used,
         viewpoints=looking,
-        sights=sights(graph, clusters.clusters, clusters.users, looking),
+        sights=sights(graph, clusters.clusters, clusters.used, looking),
+        applied=applied(graph, clusters.clusters, clusters.used),
     )
 
 
 def _statuses(
-    graph: Graph, inputs: Inputs, attached: Attached, refusals: Refusals
+    graph: Graph, inputs: Inputs, attached: Attached, done: Applied, refusals: Refusals
 ) -> Node[Key, Status]:
     """What is said back on each object."""
     parts: tuple[Node[Key, Status], ...] = (
@@ -181,6 +197,8 @@ def _statuses(
         route_statuses(graph, inputs.http_routes, attached, refusals),
         service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
         policy_statuses(graph, attached.policies.compiled, attached),
+        cluster_policy_statuses(graph, attached, done),
+        rule_statuses(graph, attached, done),
     )
     return Union(graph, "statuses", parts)
 
@@ -189,6 +207,7 @@ def _problems(
     graph: Graph,
     inputs: Inputs,
     attached: Attached,
+    done: Applied,
     refusals: Table[SnapshotKey, Refusal],
 ) -> Node[ProblemKey, Problem]:
     """What a person must know."""
@@ -206,6 +225,8 @@ def _problems(
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.http_routes, attached),
             policy_problems(graph, attached.policies.compiled),
+            cluster_policy_problems(graph, attached, done),
+            rule_problems(graph, attached, done),
             refusal_problems(graph, refusals),
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from serai.api.meta import Key
 from serai.ir.distribution import Distribution
 from serai.ir.origin import Origin, Value
 
@@ -58,6 +59,18 @@ class Discovery(StrEnum):
     """Where each request's own host resolves to."""
     INTERNAL = "INTERNAL"
     """A listener inside the proxy itself."""
+    NOWHERE = "NOWHERE"
+    """There are none: what is asked for cannot be done, and nothing is sent without it."""
+
+
+class Refusal(Value, frozen=True):
+    """What a policy asks of a cluster and cannot have, so that nothing may be sent there."""
+
+    policy: Key
+    path: str
+    reason: str
+    """As in the policy's condition."""
+    message: str
 
 
 class Cluster(Value, frozen=True):
@@ -67,6 +80,8 @@ class Cluster(Value, frozen=True):
     discovery: Discovery
     origin: Origin
     alt_stat_name: str = ""
+    http: bool = False
+    """Whether endpoints speak HTTP."""
     http2: bool = False
     dns_endpoints: tuple[Endpoint, ...] = ()
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
@@ -78,6 +93,14 @@ class Cluster(Value, frozen=True):
     """Which endpoints a client prefers; None: all are alike to it."""
     panic_threshold: int | None = None
     """Percent of healthy endpoints below which health is not looked at; None: Envoy's own, 50."""
+    host: str = ""
+    """The host of the service."""
+    leaves: tuple[Value, ...] = ()
+    """What policies ask for, one value a feature (serai.backends.FEATURES)."""
+    policies: tuple[Key, ...] = ()
+    """The policies that had a part in it."""
+    refusals: tuple[Refusal, ...] = ()
+    """Why it leads nowhere."""
 
 
 class ClusterEndpoints(Value, frozen=True):

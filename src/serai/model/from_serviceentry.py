@@ -69,6 +69,7 @@ def service_from_serviceentry(
         generation=meta.generation,
         exported_to=spec.export_to or ("*",),
         distribution=distribution("", meta.annotations, namespace),
+        subject_alt_names=spec.subject_alt_names,
     )
 
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from serai.api import core, gateway, networking, traffic_policy
+from serai.api import (
+    backend_policy,
+    core,
+    destination_rule,
+    gateway,
+    kgateway_backend,
+    networking,
+    traffic_policy,
+)
 from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
 from serai.ir.viewpoint import Viewpoint
 from serai.model.vips import Vips
+
+CLUSTER_POLICIES: tuple[type[Object], ...] = (
+    backend_policy.BackendTLSPolicy,
+    kgateway_backend.BackendConfigPolicy,
+    backend_policy.XBackendTrafficPolicy,
+)
+"""Policies that name services, and say how to send to them."""
 
 
 class ViewpointKey(NamedTuple):
@@ -46,6 +61,10 @@ class Inputs:
         self.traffic_policies: Table[Key, traffic_policy.TrafficPolicy] = table(
             traffic_policy.TrafficPolicy
         )
+        self.destination_rules: Table[Key, destination_rule.DestinationRule] = table(
+            destination_rule.DestinationRule
+        )
+        self.backends: Table[Key, kgateway_backend.Backend] = table(kgateway_backend.Backend)
         self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
         """Where each Gateway's proxy listens, decided by who runs it."""
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
@@ -54,7 +73,7 @@ class Inputs:
         """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
-        }
+        } | {kind.__name__: table(kind) for kind in CLUSTER_POLICIES}
 
     def table(self, kind: str) -> Table[Key, Any]:
         """The table of a kind.  Raises KeyError for a kind that isn't read."""

@@ -108,6 +108,8 @@ class Service(Value, frozen=True):
     """Namespaces that may send to it by host; `*` for all, `.` for its own."""
     aliases: tuple[str, ...] = ()
     """Other names that the hosts go by."""
+    subject_alt_names: tuple[str, ...] = ()
+    """What the certificates of its endpoints may be for; empty: nothing is said."""
     rank: int = 1
     """Which service owns a host or an address that two claim: the lowest, then the oldest."""
     distribution: Distribution | None = None

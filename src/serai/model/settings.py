@@ -30,6 +30,10 @@ class Settings(Value, frozen=True):
     """Which addresses Envoy takes of a name that it looks up.  Envoy: DnsLookupFamily."""
     allow_resolved: tuple[str, ...] = ()
     """Ranges that hosts under a wildcard may resolve to though they are not public."""
+    root_namespace: str = "istio-system"
+    """Whose DestinationRules are for all namespaces."""
+    system_certificates: str = "/etc/ssl/certs/ca-certificates.crt"
+    """Whom "System" trusts: a file on the machines of the proxies."""
     bind: str = "127.0.0.1"
     """Where standalone gateways listen."""
     proxy_port: int = 15088

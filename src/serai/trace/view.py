@@ -74,12 +74,13 @@ class ProxyView(msgspec.Struct, frozen=True):
 
     def cluster(self, name: str) -> Cluster | None:
         """A cluster, if this proxy has it."""
-        demanded = self.translated.demand.row(Proxied(self.key, name))
-        return self.translated.clusters.row(name) if demanded else None
+        chosen = self.translated.chosen.row(Proxied(self.key, name))
+        return self.translated.clusters.row(chosen) if chosen else None
 
     def endpoints(self, name: str) -> ClusterEndpoints | None:
         """The endpoints of an EDS cluster."""
-        return self.translated.endpoints.row(name)
+        chosen = self.translated.chosen.row(Proxied(self.key, name))
+        return self.translated.endpoints.row(chosen) if chosen else None
 
     def binding(self, cidr: str, port: int) -> Binding | None:
         """Who owns an address, or a range of them, and a port."""

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from serai.api.meta import Key
+from serai.backends.feature import Asked, Subject
+from serai.backends.features import in_force
+from serai.backends.preference import preferred
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
@@ -107,8 +110,20 @@ def _uses(
     return Derived(graph, f"uses of clusters by {part}", source, rows)
 
 
+class ClusterKey(NamedTuple):
+    """A cluster as the proxies see it that agree in all that makes a difference."""
+
+    name: str
+    namespace: str = ""
+    """Of the proxies, where it matters."""
+    rules: tuple[Key, ...] = ()
+    """The DestinationRules that apply."""
+    certificate: Key | None = None
+    """The Secret of the Gateways' own certificate, where it may be shown."""
+
+
 class Clusters:
-    """The clusters that any proxy sends to, and their endpoints, by cluster name."""
+    """The clusters that any proxy sends to, and their endpoints."""
 
     def __init__(
         self,
@@ -122,48 +137,92 @@ class Clusters:
             graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
         )
         self._internal = internal
+        self._attached = attached
         self._catalog = attached.catalog
-        self._backends = attached.catalog.backends
-        self._endpoints = attached.catalog.endpoints
-        self.users: Index[str, Proxied] = Index(
-            graph, "proxies of cluster", demanded, lambda key, _: (key.cluster,)
+        self.chosen: Derived[Proxied, ClusterKey] = mapped(
+            graph, "clusters of proxies", demanded, self._choose
         )
-        self.clusters: Derived[str, Cluster] = mapped(graph, "clusters", self.users, self._cluster)
-        self.endpoints: Derived[str, ClusterEndpoints] = mapped(
+        """As which each proxy sees each cluster."""
+        self.used: Index[ClusterKey, Proxied] = Index(
+            graph, "proxies of cluster", self.chosen, lambda _, key: (key,)
+        )
+        self.clusters: Derived[ClusterKey, Cluster] = mapped(
+            graph, "clusters", self.used, self._cluster
+        )
+        self.endpoints: Derived[ClusterKey, ClusterEndpoints] = mapped(
             graph, "cluster endpoints", self.clusters, self._cluster_endpoints
         )
 
     def _backend(self, reader: Reader, name: str) -> Backend | None:
         keys = reader.get(self._by_name, name)
-        return reader.get(self._backends, keys[0]) if keys else None
+        return reader.get(self._catalog.backends, keys[0]) if keys else None
 
-    def _cluster(self, reader: Reader, name: str, _: Sequence[Proxied]) -> Cluster | None:
-        backend = self._backend(reader, name)
+    def _choose(self, reader: Reader, key: Proxied, _: Sequence[SenderKey]) -> ClusterKey:
+        backend = self._backend(reader, key.cluster)
+        service = reader.get(self._catalog.services, backend.key.service) if backend else None
+        if backend is None or service is None:
+            return ClusterKey(key.cluster)
+        found = self._attached.rules.applying(reader, backend.key.host, service, key.proxy)
+        return ClusterKey(
+            key.cluster,
+            namespace=key.proxy.namespace if found else "",
+            rules=found,
+        )
+
+    def _cluster(self, reader: Reader, key: ClusterKey, _: Sequence[Proxied]) -> Cluster | None:
+        backend = self._backend(reader, key.name)
         if backend is None:
-            return reader.get(self._internal, name)
+            return reader.get(self._internal, key.name)
         discovery = _DISCOVERY[backend.resolution]
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = discovery in {Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS}
         owner = owns_host(reader, self._catalog, backend.key)
-        preferring = backend.distribution is not None
+        found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
+        asking = tuple(dict.fromkeys(each.policy for each in self._asked(reader, key, backend)))
+        distribution = preferred(found.leaves) or backend.distribution
         return Cluster(
-            name=name,
-            discovery=discovery,
+            name=key.name,
+            discovery=Discovery.NOWHERE if found.refusals else discovery,
             origin=Origin(backend.key.service),
             alt_stat_name=names.alt_stat_name(backend.key, owner=owner),
+            http=backend.port.protocol.is_http,
             http2=backend.port.protocol.is_http2,
-            dns_endpoints=reader.get(self._endpoints, backend.key) or () if resolved else (),
+            dns_endpoints=(
+                reader.get(self._catalog.endpoints, backend.key) or ()
+                if resolved and not found.refusals
+                else ()
+            ),
             port=backend.port.target_number if ported else 0,
-            distribution=backend.distribution,
+            host=backend.key.host,
+            distribution=distribution,
             # Endpoints that are not ready are among the others there, and are to get nothing.
-            panic_threshold=0 if preferring and discovery is Discovery.EDS else None,
+            panic_threshold=0 if backend.distribution and discovery is Discovery.EDS else None,
+            leaves=found.leaves,
+            policies=asking,
+            refusals=found.refusals,
+        )
+
+    def _asked(self, reader: Reader, key: ClusterKey, backend: Backend) -> Iterator[Asked]:
+        yield from self._attached.cluster_policies.asked(reader, backend)
+        yield from self._attached.rules.asked(reader, key.rules, backend.key)
+
+    def _subject(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subject:
+        service = reader.get(self._catalog.services, backend.key.service)
+        return Subject(
+            backend=backend.key,
+            port=backend.port,
+            settings=self._attached.settings,
+            namespace=key.namespace,
+            policy_namespace="",
+            read=lambda held: self._attached.material.read(reader, held),
+            subject_alt_names=service.subject_alt_names if service else (),
         )
 
     def _cluster_endpoints(
-        self, reader: Reader, name: str, cluster: Cluster
+        self, reader: Reader, key: ClusterKey, cluster: Cluster
     ) -> ClusterEndpoints | None:
-        backend = self._backend(reader, name) if cluster.discovery is Discovery.EDS else None
+        backend = self._backend(reader, key.name) if cluster.discovery is Discovery.EDS else None
         if backend is None:
             return None
-        endpoints = reader.get(self._endpoints, backend.key) or ()
-        return ClusterEndpoints(name, endpoints, cluster.origin, cluster.distribution)
+        endpoints = reader.get(self._catalog.endpoints, backend.key) or ()
+        return ClusterEndpoints(key.name, endpoints, cluster.origin, cluster.distribution)

@@ -18,7 +18,10 @@ from serai.incremental import Index, Node
 from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
+from serai.translate.cluster_policies import ClusterPolicies
+from serai.translate.destination_rules import DestinationRules
 from serai.translate.httproute import CompiledRoute
+from serai.translate.material import CertificateSources
 from serai.translate.policies import Policies
 
 
@@ -56,3 +59,6 @@ class Attached(msgspec.Struct, frozen=True):
     """What targetRefs mean."""
     policies: Policies
     """What is asked of requests, and where."""
+    cluster_policies: ClusterPolicies
+    rules: DestinationRules
+    material: CertificateSources

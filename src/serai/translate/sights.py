@@ -10,14 +10,14 @@ from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.cluster import Cluster
 from serai.ir.viewpoint import Viewpoint
 from serai.model.inputs import ViewpointKey
-from serai.translate.clusters import Proxied
+from serai.translate.clusters import ClusterKey, Proxied
 from serai.translate.localities import relevant
 
 
 class Sight(NamedTuple):
     """A cluster as all see it that agree in what its distribution looks at."""
 
-    cluster: str
+    cluster: ClusterKey
     viewpoint: Viewpoint
 
 
@@ -30,18 +30,20 @@ def viewpoints_of(
 
 def sights(
     graph: Graph,
-    clusters: Node[str, Cluster],
-    users: Index[str, Proxied],
+    clusters: Node[ClusterKey, Cluster],
+    users: Index[ClusterKey, Proxied],
     looking: Index[Key, ViewpointKey],
 ) -> Derived[Sight, Viewpoint]:
     """Every sight that somebody has of a cluster; clusters without a distribution have none."""
 
-    def rows(reader: Reader, name: str, cluster: Cluster) -> Iterator[tuple[Sight, Viewpoint]]:
+    def rows(
+        reader: Reader, chosen: ClusterKey, cluster: Cluster
+    ) -> Iterator[tuple[Sight, Viewpoint]]:
         if cluster.distribution is None:
             return
-        for proxied in reader.members(users, name):
+        for proxied in reader.members(users, chosen):
             for key in reader.members(looking, proxied.proxy):
                 seen = relevant(cluster.distribution, key.viewpoint)
-                yield Sight(name, seen), seen
+                yield Sight(chosen, seen), seen
 
     return Derived(graph, "sights of clusters", clusters, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -15,7 +15,8 @@ from serai.ir.route import RouteConfiguration, Scope
 from serai.ir.viewpoint import Viewpoint
 from serai.model.inputs import ViewpointKey
 from serai.model.settings import Settings
-from serai.translate.clusters import Proxied, SenderKey
+from serai.translate.applied import Applied
+from serai.translate.clusters import ClusterKey, Proxied, SenderKey
 from serai.translate.collections import Named
 from serai.translate.localities import relevant
 from serai.translate.sights import Sight
@@ -45,9 +46,12 @@ class Translated(msgspec.Struct, frozen=True):
     scopes: Node[Named, Scope]
     routes: Node[Named, RouteConfiguration]
     demand: Index[Proxied, SenderKey]
-    clusters: Node[str, Cluster]
-    endpoints: Node[str, ClusterEndpoints]
-    users: Index[str, Proxied]
+    chosen: Node[Proxied, ClusterKey]
+    clusters: Node[ClusterKey, Cluster]
+    endpoints: Node[ClusterKey, ClusterEndpoints]
+    applied: Applied
+    """What became of the policies for clusters."""
+    users: Index[ClusterKey, Proxied]
     viewpoints: Index[Key, ViewpointKey]
     sights: Node[Sight, Viewpoint]
 
@@ -92,15 +96,15 @@ def _clusters(
     )
 
     def demanded(
-        reader: Reader, key: Proxied, _: Sequence[SenderKey]
+        reader: Reader, key: Proxied, chosen: ClusterKey
     ) -> Iterator[tuple[SnapshotKey, Resource]]:
-        for found in (reader.get(clusters, key.cluster), reader.get(endpoints, key.cluster)):
+        for found in (reader.get(clusters, chosen), reader.get(endpoints, chosen)):
             if found is not None:
                 yield SnapshotKey(key.proxy, found.key), found
 
     by_sight = _by_sight(graph, translated, settings, clusters, endpoints)
     return (
-        Derived(graph, "clusters of proxy", translated.demand, demanded),
+        Derived(graph, "clusters of proxy", translated.chosen, demanded),
         _seen(graph, translated, by_sight),
     )
 
@@ -109,8 +113,8 @@ def _by_sight(
     graph: Graph,
     translated: Translated,
     settings: Settings,
-    clusters: Node[str, Resource],
-    endpoints: Node[str, Resource],
+    clusters: Node[ClusterKey, Resource],
+    endpoints: Node[ClusterKey, Resource],
 ) -> Derived[Sight, Resource]:
     """What is different there from what all others get: a load assignment, or a DNS cluster."""
 
@@ -135,18 +139,18 @@ def _seen(
     """What each proxy's clients get because of where they are."""
 
     def rows(
-        reader: Reader, key: Proxied, _: Sequence[SenderKey]
+        reader: Reader, key: Proxied, chosen: ClusterKey
     ) -> Iterator[tuple[SnapshotKey, Resource]]:
-        cluster = reader.get(translated.clusters, key.cluster)
+        cluster = reader.get(translated.clusters, chosen)
         if cluster is None or cluster.distribution is None:
             return
         for place in reader.members(translated.viewpoints, key.proxy):
-            sight = Sight(key.cluster, relevant(cluster.distribution, place.viewpoint))
+            sight = Sight(chosen, relevant(cluster.distribution, place.viewpoint))
             found = reader.get(by_sight, sight)
             if found is not None:
                 yield SnapshotKey(key.proxy, found.key, place.viewpoint), found
 
-    return Derived(graph, "clusters of viewpoint", translated.demand, rows)
+    return Derived(graph, "clusters of viewpoint", translated.chosen, rows)
 
 
 def _own(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from serai.backends.circuit_breaker import CircuitBreaker
+from serai.backends.feature import Draft
+from serai.backends.features import write
 from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Discovery
+from serai.ir.origin import Origin
 from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
 from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
@@ -17,7 +21,6 @@ from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
 
-_UNLIMITED = 2**32 - 1
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -34,16 +37,23 @@ def encode_cluster(
         connect_timeout=timedelta(seconds=5),
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
-        circuit_breakers={"thresholds": [_thresholds(level) for level in ("DEFAULT", "HIGH")]},
         **_discovery(cluster, settings, viewpoint),
-        **_protocol(cluster, settings),
     )
-    return resource(ResourceType.CLUSTER, cluster.name, message, (cluster.origin,))
+    draft = Draft(cluster, message)
+    leaves = cluster.leaves
+    if not any(isinstance(each, CircuitBreaker) for each in leaves):
+        leaves = (CircuitBreaker(), *leaves)
+    write(leaves, draft)
+    _speak(draft, settings)
+    origins = (cluster.origin, *(Origin(key) for key in cluster.policies))
+    return resource(ResourceType.CLUSTER, cluster.name, message, origins)
 
 
 def _discovery(
     cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None
 ) -> dict[str, Any]:
+    if cluster.discovery is Discovery.NOWHERE:
+        return {"type": "STATIC", "load_assignment": {"cluster_name": cluster.name}}
     if cluster.discovery is Discovery.INTERNAL:
         return {"type": "STATIC", "load_assignment": _internal(cluster)}
     if cluster.discovery is Discovery.ORIGINAL_DST:
@@ -97,15 +107,24 @@ def _internal(cluster: IrCluster) -> ClusterLoadAssignment:
     )
 
 
-def _protocol(cluster: IrCluster, settings: Settings) -> dict[str, Any]:
-    dynamic = cluster.discovery is Discovery.DYNAMIC_DNS
-    if not cluster.http2 and not dynamic:
-        return {}
-    version = "http2_protocol_options" if cluster.http2 else "http_protocol_options"
-    options = HttpProtocolOptions(
-        explicit_http_config={version: {}}, **(_guarded(settings) if dynamic else {})
-    )
-    return {"typed_extension_protocol_options": {_HTTP_OPTIONS: pack(options)}}
+def _speak(draft: Draft, settings: Settings) -> None:
+    """Which protocol endpoints are spoken to in, where it is not plain HTTP/1.1."""
+    http = draft.http
+    if draft.ir.discovery is Discovery.DYNAMIC_DNS:
+        http.MergeFrom(HttpProtocolOptions(**_guarded(settings)))
+    version = "http2_protocol_options" if draft.http2 else "http_protocol_options"
+    options = draft.http2_options if draft.http2 else draft.http1_options
+    if draft.follow_client:
+        both = {
+            "http_protocol_options": draft.http1_options,
+            "http2_protocol_options": draft.http2_options,
+        }
+        http.MergeFrom(HttpProtocolOptions(use_downstream_protocol_config=both))
+    elif draft.http2 or options.ByteSize() or http.ByteSize():
+        http.MergeFrom(HttpProtocolOptions(explicit_http_config={version: options}))
+    if http.ByteSize():
+        options_by_name = {_HTTP_OPTIONS: pack(http)}
+        draft.message.MergeFrom(Cluster(typed_extension_protocol_options=options_by_name))
 
 
 def _guarded(settings: Settings) -> dict[str, Any]:
@@ -114,15 +133,4 @@ def _guarded(settings: Settings) -> dict[str, Any]:
     return {
         "upstream_http_protocol_options": verified,
         "http_filters": address_guard(settings),
-    }
-
-
-def _thresholds(priority: str) -> dict[str, Any]:
-    """No limits but those that somebody asked for: Envoy's own would refuse under load."""
-    return {
-        "priority": priority,
-        "max_connections": {"value": _UNLIMITED},
-        "max_pending_requests": {"value": _UNLIMITED},
-        "max_requests": {"value": _UNLIMITED},
-        "max_retries": {"value": _UNLIMITED},
     }

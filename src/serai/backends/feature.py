@@ -1,0 +1,80 @@
+"""What a feature of clusters is: a value, who can ask for it, and what it writes for Envoy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from serai.api.core import ConfigMap, Secret
+from serai.api.meta import Key
+from serai.ir.cluster import Cluster as IrCluster
+from serai.ir.cluster import Refusal
+from serai.ir.origin import Value
+from serai.ir.tls import ClientCertificate
+from serai.model.service import BackendKey, ServicePort
+from serai.model.settings import Settings
+from serai.proto.envoy import (
+    Cluster,
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A spec that asks for something of a cluster, and where it stands."""
+
+    policy: Key
+    path: str
+    spec: Any
+    """A BackendTLSValidation, BackendConfigPolicySpec, XBackendTrafficPolicySpec or
+    TrafficPolicy."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The cluster that something is asked of."""
+
+    backend: BackendKey
+    port: ServicePort
+    settings: Settings
+    namespace: str
+    """Of the proxy."""
+    policy_namespace: str
+    """Of who asks."""
+    read: Callable[[Key], Secret | ConfigMap | None]
+    """Secrets and ConfigMaps."""
+    subject_alt_names: tuple[str, ...] = ()
+    """The names that the service says its endpoints have.  Istio: ServiceEntry."""
+    certificate: ClientCertificate | None = None
+    """What the Gateway shows where nothing else is said."""
+
+
+class Draft:
+    """Envoy's cluster while its features write their parts."""
+
+    def __init__(self, cluster: IrCluster, message: Cluster) -> None:
+        self.ir = cluster
+        self.message = message
+        self.http2 = cluster.http2
+        self.http = HttpProtocolOptions()
+        self.http1_options = Http1ProtocolOptions()
+        self.http2_options = Http2ProtocolOptions()
+        self.follow_client = False
+        """Whether endpoints are spoken to in the protocol of each client."""
+
+
+Reads = Callable[[Any, Subject], Value | Refusal | None]
+
+
+class Feature(msgspec.Struct, frozen=True):
+    """One thing that can be asked of a cluster."""
+
+    value: type[Value]
+    reads: dict[type, Callable[..., Value | Refusal | None]]
+    """By type of spec: what it asks for; None if it says nothing of this."""
+    write: Callable[[Any, Draft], None]
+    """Writes the value into the draft."""
+    whole: bool = False
+    """Whether the first spec to say anything decides alone; else it does so field by field."""

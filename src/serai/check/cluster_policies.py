@@ -1,0 +1,57 @@
+"""SER11: policies for clusters that apply to nothing, or ask for what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.meta import Key
+from serai.api.problem import Problem
+from serai.check.problems import ProblemKey, keyed
+from serai.incremental import Derived, Graph, Reader
+from serai.translate.applied import Applied
+from serai.translate.cluster_policies import TARGETED, Aim, Section
+from serai.translate.collections import Attached
+
+
+def cluster_policy_problems(
+    graph: Graph, attached: Attached, done: Applied
+) -> Derived[ProblemKey, Problem]:
+    """What is wrong with each policy that names services, target by target."""
+
+    def rows(reader: Reader, key: Key, aim: Aim) -> Iterator[tuple[ProblemKey, Problem]]:
+        for position, target in enumerate(aim.targets):
+            path = f"spec.targetRefs[{position}]"
+            backends = [each for each in target.keys if each.object.kind in TARGETED]
+            if not backends:
+                words = target.verdict.message or f"{target.asked} is no backend"
+                message = f"{path} applies to nothing: {words}"
+                remedy = "Name a Service, ServiceEntry, Hostname or Backend that is there."
+                yield keyed(Problem("SER1101", "error", message, remedy, key, path))
+            for each in backends if key.kind == "BackendTLSPolicy" else ():
+                section = Section(each.object, each.section, each.host)
+                winner = attached.cluster_policies.winner(reader, key.kind, section)
+                if winner not in {None, key}:
+                    message = f"{path} is {winner}'s, which is older or comes first by name"
+                    remedy = "Remove one of them, or give this one a sectionName."
+                    yield keyed(Problem("SER1103", "error", message, remedy, key, path))
+                    break
+        yield from _refusals(reader, done, key)
+
+    return Derived(graph, "problems of cluster policies", attached.cluster_policies.aims, rows)
+
+
+def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[ProblemKey, Problem]:
+    """What DestinationRules ask for and cannot have."""
+
+    def rows(reader: Reader, key: Key, _: object) -> Iterator[tuple[ProblemKey, Problem]]:
+        yield from _refusals(reader, done, key)
+
+    return Derived(graph, "problems of DestinationRules", attached.rules.rules, rows)
+
+
+def _refusals(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
+    """Each path once: where many clusters are refused alike, one of them speaks for all."""
+    told = {each.path: each for each in done.refusals(reader, key)}
+    for path, each in told.items():
+        message = f"{path}: {each.message}. Nothing is sent to what it applies to until then"
+        yield keyed(Problem("SER1102", "error", message, "Correct it.", key, path))

@@ -1,0 +1,145 @@
+"""The policies that name a service as their target, and which of them count for a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from serai.api.backend_policy import BackendTLSPolicy
+from serai.api.meta import Key
+from serai.attach.targets import Target, TargetReference, Targets, TargetSelector
+from serai.backends.feature import Asked
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.ir.origin import Value
+from serai.model.inputs import CLUSTER_POLICIES
+from serai.model.service import Backend
+
+TARGETED = frozenset({"Service", "ServiceEntry", "Backend"})
+"""What such policies apply to; a Hostname means one of them."""
+
+
+class Aim(Value, frozen=True):
+    """What a policy applies to."""
+
+    created: str
+    generation: int
+    targets: tuple[Target, ...]
+
+    def precedence(self, key: Key) -> tuple[str, str, str]:
+        """Sorts policies: the oldest first, then by namespace and name."""
+        return (self.created or "9999", key.namespace, key.name)
+
+
+class Section(NamedTuple):
+    """A service, or a port or host of it, as a policy names it."""
+
+    service: Key
+    section: str
+    host: str
+
+
+class ClusterPolicies(msgspec.Struct, frozen=True):
+    """Policies by what they apply to."""
+
+    written: Mapping[str, Node[Key, Any]]
+    """By kind."""
+    aims: Node[Key, Aim]
+    by_service: Index[Key, Key]
+
+    def asked(self, reader: Reader, backend: Backend) -> Iterator[Asked]:
+        """What they ask of a backend, those whose word counts first before the others.
+
+        A policy for a port comes before one for the whole service; then the oldest.
+        """
+        found = [
+            (section == "", aim.precedence(key), key)
+            for key, aim in reader.rows(self.by_service, backend.key.service, self.aims)
+            for section in _sections(aim, backend)
+        ]
+        for _, _, key in sorted(found):
+            row = reader.get(self.written[key.kind], key)
+            if row is not None:
+                yield Asked(key, "", _spec(row))
+
+    def winner(self, reader: Reader, kind: str, section: Section) -> Key | None:
+        """Of the policies of a kind that name just this, the one that comes first."""
+        return next(iter(self._naming(reader, kind, section)), None)
+
+    def before(self, reader: Reader, key: Key, section: Section) -> list[Key]:
+        """The policies of the same kind that name just this and come before one."""
+        found = self._naming(reader, key.kind, section)
+        return found[: found.index(key)] if key in found else []
+
+    def _naming(self, reader: Reader, kind: str, section: Section) -> list[Key]:
+        having = [
+            (aim.precedence(key), key)
+            for key, aim in reader.rows(self.by_service, section.service, self.aims)
+            if key.kind == kind and section in aimed_at(aim)
+        ]
+        return [key for _, key in sorted(having)]
+
+
+def _spec(row: Any) -> Any:
+    return row.spec.validation if isinstance(row, BackendTLSPolicy) else row.spec
+
+
+def _sections(aim: Aim, backend: Backend) -> Iterator[str]:
+    names = {"", backend.port.name, str(backend.port.number)}
+    for each in aimed_at(aim):
+        here = each.service == backend.key.service and each.host in {"", backend.key.host}
+        if here and each.section in names:
+            yield each.section
+
+
+def aimed_at(aim: Aim) -> tuple[Section, ...]:
+    """Everything that a policy names and that is there, each once."""
+    found = (
+        Section(each.object, each.section, each.host)
+        for target in aim.targets
+        for each in target.keys
+        if each.object.kind in TARGETED
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def cluster_policies(
+    graph: Graph,
+    targets: Targets,
+    by_kind: Mapping[str, Node[Key, Any]],
+) -> ClusterPolicies:
+    """The policies of these kinds among all objects by kind."""
+    written = {kind.__name__: by_kind[kind.__name__] for kind in CLUSTER_POLICIES}
+    parts = tuple(_aims(graph, kind, node, targets) for kind, node in written.items())
+    aims: Union[Key, Aim] = Union(graph, "aims of cluster policies", parts)
+    by_service: Index[Key, Key] = Index(
+        graph,
+        "cluster policies by service",
+        aims,
+        lambda _, aim: (each.service for each in aimed_at(aim)),
+    )
+    return ClusterPolicies(written, aims, by_service)
+
+
+def _aims(graph: Graph, kind: str, node: Node[Key, Any], targets: Targets) -> Derived[Key, Aim]:
+    def aim(reader: Reader, key: Key, row: Any) -> Aim:
+        spec, meta = row.spec, row.metadata
+        references = tuple(_references(spec.target_refs))
+        selectors = tuple(_selectors(getattr(spec, "target_selectors", ())))
+        found = targets.find(reader, key, references, selectors)
+        return Aim(meta.creation_timestamp or "", meta.generation, found)
+
+    return mapped(graph, f"aims of {kind}", node, aim)
+
+
+def _references(written: Iterable[Any]) -> Iterator[TargetReference]:
+    for each in written:
+        section = getattr(each, "section_name", None) or ""
+        yield TargetReference(each.group, each.kind, each.name, section)
+
+
+def _selectors(written: Iterable[Any]) -> Iterator[TargetSelector]:
+    for each in written:
+        labels = tuple(sorted(each.match_labels.items()))
+        yield TargetSelector(each.group, each.kind, labels)

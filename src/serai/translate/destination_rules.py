@@ -1,0 +1,151 @@
+"""Which DestinationRules apply to a backend, as the clients of a proxy see it.
+
+Istio: the rules of the client's namespace come before those of the service's, and those before
+the root namespace's; in a namespace the most specific host counts, and several rules for it are
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from serai.api.destination_rule import DestinationRule, Subset, TrafficPolicy
+from serai.api.gateway import Gateway
+from serai.api.meta import Key
+from serai.backends.feature import Asked
+from serai.incremental import Graph, Index, Node, Reader
+from serai.model.hosts import patterns
+from serai.model.inputs import Inputs
+from serai.model.service import BackendKey, Service
+from serai.model.settings import Settings
+
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+
+
+class RuleKey(NamedTuple):
+    """The rules of a namespace for a host."""
+
+    namespace: str
+    host: str
+
+
+class DestinationRules(msgspec.Struct, frozen=True):
+    """Rules by namespace and host."""
+
+    rules: Node[Key, DestinationRule]
+    by_host: Index[RuleKey, Key]
+    gateways: Node[Key, Gateway]
+    root_namespace: str
+
+    def applying(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
+        """The rules for a host of a service at a proxy, the first first."""
+        own = (proxy.namespace, service.key.namespace, self.root_namespace)
+        for namespace in dict.fromkeys(own):
+            for name in _names(host, service):
+                found = reader.rows(self.by_host, RuleKey(namespace, name), self.rules)
+                chosen = self._chosen(reader, [rule for _, rule in found], proxy)
+                if chosen:
+                    return chosen
+        return ()
+
+    def _chosen(
+        self, reader: Reader, found: Sequence[DestinationRule], proxy: Key
+    ) -> tuple[Key, ...]:
+        visible = [each for each in found if _is_visible(each, proxy.namespace)]
+        plain = [each for each in visible if each.spec.workload_selector is None]
+        selecting = [each for each in visible if each.spec.workload_selector is not None]
+        if selecting:
+            labels = self._labels(reader, proxy)
+            chosen = [
+                each
+                for each in selecting
+                if each.key.namespace == proxy.namespace and _selects(each, labels)
+            ]
+            plain = chosen or plain
+        return tuple(each.key for each in sorted(plain, key=_precedence))
+
+    def _labels(self, reader: Reader, proxy: Key) -> Mapping[str, str]:
+        gateway = reader.get(self.gateways, proxy)
+        written = gateway.metadata.labels if gateway else {}
+        return {**written, GATEWAY_NAME: proxy.name}
+
+    def asked(self, reader: Reader, keys: Sequence[Key], backend: BackendKey) -> Iterator[Asked]:
+        """What rules ask of one port of a host, as one TrafficPolicy."""
+        found = [rule for key in keys if (rule := reader.get(self.rules, key))]
+        rule = next((each for each in found if each.spec.traffic_policy is not None), None)
+        if rule is not None and rule.spec.traffic_policy is not None:
+            policy, path = of_port(rule.spec.traffic_policy, backend.port)
+            yield Asked(rule.key, f"spec.trafficPolicy{path}", policy)
+
+    def subset(self, reader: Reader, keys: Sequence[Key], name: str) -> Subset | None:
+        """A subset by its name, of the first rule that has one of that name."""
+        found = (rule for key in keys if (rule := reader.get(self.rules, key)))
+        return next(
+            (each for rule in found for each in rule.spec.subsets if each.name == name), None
+        )
+
+
+def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> DestinationRules:
+    """The rules, by the host they are for."""
+    by_host: Index[RuleKey, Key] = Index(
+        graph,
+        "DestinationRules by host",
+        inputs.destination_rules,
+        lambda key, rule: (RuleKey(key.namespace, host_of(rule, settings.cluster_domain)),),
+    )
+    return DestinationRules(
+        inputs.destination_rules, by_host, inputs.gateways, settings.root_namespace
+    )
+
+
+def host_of(rule: DestinationRule, cluster_domain: str) -> str:
+    """The host in full; a name without a dot is a Service of the rule's namespace."""
+    host = rule.spec.host.lower()
+    if "." in host or host == "*":
+        return host
+    return f"{host}.{rule.metadata.namespace}.svc.{cluster_domain}"
+
+
+def of_port(policy: TrafficPolicy, number: int) -> tuple[TrafficPolicy, str]:
+    """A policy as it is for a port, and where that stands in it.
+
+    Istio: what portLevelSettings can say is theirs alone, also what they leave out.
+    """
+    for index, each in enumerate(policy.port_level_settings):
+        if each.port.number == number:
+            found = replace(
+                policy,
+                load_balancer=each.load_balancer,
+                connection_pool=each.connection_pool,
+                outlier_detection=each.outlier_detection,
+                tls=each.tls,
+            )
+            return found, f".portLevelSettings[{index}]"
+    return policy, ""
+
+
+def _names(host: str, service: Service) -> Iterator[str]:
+    yield host
+    yield from service.aliases
+    yield from (each for each in patterns(host) if each != host)
+
+
+def _is_visible(rule: DestinationRule, namespace: str) -> bool:
+    """Istio: exportTo; a rule counts in its own namespace in any case but ``~``."""
+    exported = rule.spec.export_to
+    own = rule.metadata.namespace == namespace
+    return not exported or "*" in exported or namespace in exported or (own and "." in exported)
+
+
+def _selects(rule: DestinationRule, labels: Mapping[str, str]) -> bool:
+    selector = rule.spec.workload_selector
+    wanted = selector.match_labels if selector else {}
+    return all(labels.get(name) == value for name, value in wanted.items())
+
+
+def _precedence(rule: DestinationRule) -> tuple[str, str]:
+    return (rule.metadata.creation_timestamp or "9999", rule.metadata.name)

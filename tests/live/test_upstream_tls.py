@@ -1,0 +1,236 @@
+"""TLS toward endpoints of entries and Services: whom Envoy trusts, and what it shows."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from live.serving import Place, answer, echoed, eventually, serving
+from live.tls_echo import tls_echo
+from serai.api.meta import Key
+from serai.app.client.http import HttpAnswer
+from serai.status.values import PolicyStatus
+
+pytestmark = pytest.mark.live
+
+HOST = "api.partner.example"
+ENTRY = "{group: networking.istio.io, kind: ServiceEntry, name: partner}"
+
+
+def world(
+    place: Place, endpoint: str, *, sans: str = "", resolution: str = "STATIC", name: str = ""
+) -> str:
+    """A gateway that sends everything to port 80 of an entry, whose endpoint speaks TLS."""
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: partner, namespace: shop}}
+        spec:
+          hosts: [{name or HOST}]
+          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 4443}}]
+          resolution: {resolution}
+          subjectAltNames: [{sans}]
+          endpoints: [{{address: {endpoint}}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: all, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge}}]
+          rules:
+          - backendRefs:
+            - {{group: networking.istio.io, kind: ServiceEntry, name: partner, port: 80}}
+        """
+
+
+def config_map(ca: trustme.CA, name: str = "ca") -> str:
+    pem = json.dumps(ca.cert_pem.bytes().decode())
+    return f"""
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {{name: {name}, namespace: shop}}
+        data: {{ca.crt: {pem}}}
+        """
+
+
+def secret(name: str, ca: trustme.CA, leaf: trustme.LeafCert) -> str:
+    def encoded(text: bytes) -> str:
+        return b64encode(text).decode()
+
+    chain = b"".join(each.bytes() for each in leaf.cert_chain_pems)
+    return f"""
+        apiVersion: v1
+        kind: Secret
+        metadata: {{name: {name}, namespace: shop}}
+        data:
+          ca.crt: {encoded(ca.cert_pem.bytes())}
+          tls.crt: {encoded(chain)}
+          tls.key: {encoded(leaf.private_key_pem.bytes())}
+        """
+
+
+def tls_policy(validation: str, target: str = ENTRY, name: str = "tls") -> str:
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: BackendTLSPolicy
+        metadata: {{name: {name}, namespace: shop}}
+        spec: {{targetRefs: [{target}], validation: {validation}}}
+        """
+
+
+CA_REF = "caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]"
+
+
+def rule(tls: str, host: str = HOST) -> str:
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {{name: tls, namespace: shop}}
+        spec: {{host: {host}, trafficPolicy: {{tls: {tls}}}}}
+        """
+
+
+def conditions(served: Any, name: str) -> dict[str, str]:
+    status = served.instance.core.pipeline.statuses.row(Key("BackendTLSPolicy", "shop", name))
+    assert isinstance(status, PolicyStatus)
+    return {each.type: each.reason for each in status.ancestors[0].conditions}
+
+
+async def test_a_policy_names_whom_to_trust_and_what_to_expect(tmp_path: Path) -> None:
+    place, ca, others = Place(), trustme.CA(), trustme.CA()
+    endpoint = place.address()
+    leaf = ca.issue_cert(HOST, "other.example")
+    files = {
+        "world.yaml": world(place, endpoint),
+        "ca.yaml": config_map(ca),
+        "tls.yaml": tls_policy(f"{{{CA_REF}, hostname: {HOST}}}"),
+    }
+    async with tls_echo(endpoint, 4443, leaf), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080, host="shop.example")
+
+        assert echoed(await ask())["sni"] == HOST
+        assert conditions(served, "tls") == {"Accepted": "Accepted", "ResolvedRefs": "ResolvedRefs"}
+
+        served.write("tls.yaml", tls_policy(f"{{{CA_REF}, hostname: wrong.example}}"))
+        await eventually(ask, lambda found: found.status == 503)
+
+        sans = "subjectAltNames: [{type: Hostname, hostname: other.example}]"
+        served.write("tls.yaml", tls_policy(f"{{{CA_REF}, hostname: wrong.example, {sans}}}"))
+        found = await eventually(ask, lambda found: found.status == 200)
+        assert echoed(found)["sni"] == "wrong.example"
+
+        served.write("ca.yaml", config_map(others))
+        await eventually(ask, lambda found: found.status == 503)
+        served.write("ca.yaml", config_map(ca))
+        await eventually(ask, lambda found: found.status == 200)
+
+
+async def test_without_a_ca_nothing_is_sent_not_even_in_plain(tmp_path: Path) -> None:
+    place, ca = Place(), trustme.CA()
+    endpoint = place.address()
+    files = {
+        "world.yaml": world(place, endpoint),
+        "tls.yaml": tls_policy(f"{{{CA_REF}, hostname: {HOST}}}"),
+    }
+    leaf = ca.issue_cert(HOST)
+    async with tls_echo(endpoint, 4443, leaf) as names, serving(tmp_path, files, [], place) as on:
+
+        async def ask() -> Any:
+            return await on.to(place.gateway, 8080)
+
+        assert answer(await ask()).status == 503
+        expected = {"Accepted": "NoValidCACertificate", "ResolvedRefs": "InvalidCACertificateRef"}
+        assert conditions(on, "tls") == expected
+        assert names == []
+
+        on.write("ca.yaml", config_map(ca))
+        await eventually(ask, lambda found: found.status == 200)
+
+
+async def test_a_rule_checks_the_names_that_the_entry_gives(tmp_path: Path) -> None:
+    """Istio: ServiceEntry.subjectAltNames, where a DestinationRule has none of its own."""
+    place, ca = Place(), trustme.CA()
+    endpoint = place.address()
+    files = {
+        "world.yaml": world(place, endpoint, sans="spiffe://partner/api"),
+        "ca.yaml": secret("partner-ca", ca, ca.issue_cert("unused")),
+        "rule.yaml": rule("{mode: SIMPLE, credentialName: partner-ca}"),
+    }
+    leaf = ca.issue_cert("some.other.name")
+    async with tls_echo(endpoint, 4443, leaf), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080)
+
+        await eventually(ask, lambda found: found.status == 503)
+
+        served.write("world.yaml", world(place, endpoint, sans="some.other.name"))
+        found = await eventually(ask, lambda found: found.status == 200)
+        assert echoed(found)["sni"] == HOST
+
+        own = "{mode: SIMPLE, credentialName: partner-ca, subjectAltNames: [x.example]}"
+        served.write("rule.yaml", rule(own))
+        await eventually(ask, lambda found: found.status == 503)
+
+
+async def test_a_rule_shows_a_certificate_where_it_is_mutual(tmp_path: Path) -> None:
+    place, ca = Place(), trustme.CA()
+    endpoint = place.address()
+    ours = ca.issue_cert("shop.example")
+    files = {
+        "world.yaml": world(place, endpoint),
+        "secret.yaml": secret("ours", ca, ours),
+        "rule.yaml": rule("{mode: SIMPLE, credentialName: ours}"),
+    }
+    leaf = ca.issue_cert(HOST)
+    async with tls_echo(endpoint, 4443, leaf, ca), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080)
+
+        await eventually(ask, lambda found: found.status == 503)
+
+        served.write("rule.yaml", rule("{mode: MUTUAL, credentialName: ours, sni: a.example}"))
+        await eventually(ask, lambda found: found.status == 503)
+
+        served.write("rule.yaml", rule("{mode: MUTUAL, credentialName: ours}"))
+        found = await eventually(ask, lambda found: found.status == 200)
+        assert echoed(found) == {"sni": HOST, "host": "x", "client": "shop.example"}
+
+
+async def test_names_that_are_looked_up_are_reached_by_tls_too(tmp_path: Path) -> None:
+    """The pattern of an egress gateway: plain HTTP in, the vendor's HTTPS port out."""
+    place, ca = Place(), trustme.CA()
+    files = {
+        "world.yaml": world(place, "localhost", resolution="DNS", name="api.vendor.example"),
+        "ca.yaml": config_map(ca),
+        "tls.yaml": tls_policy(
+            f"{{{CA_REF}, hostname: api.vendor.example}}",
+            "{group: networking.istio.io, kind: Hostname, name: api.vendor.example}",
+        ),
+    }
+    leaf = ca.issue_cert("api.vendor.example")
+    async with tls_echo("127.0.0.1", 4443, leaf), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080)
+
+        def good(found: HttpAnswer) -> bool:
+            return found.status == 200
+
+        assert echoed(await eventually(ask, good))["sni"] == "api.vendor.example"
