@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from casekit.case import Stage
 from serai.api.gateway import ParentReference
 from serai.api.meta import Condition, Key
 from serai.ir.cluster import Cluster, Endpoint
 from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
+from serai.ir.origin import Value
+from serai.ir.tls import Material
 from serai.model.addresses import with_port
 from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
 from serai.trace.match import shown
@@ -108,8 +112,31 @@ def _clusters(stage: Stage) -> dict[str, Any]:
         cluster = translated.clusters.row(key)
         if cluster is not None:
             words = f"{cluster.discovery}{' http2' if cluster.http2 else ''}"
-            found.setdefault(_gateway(proxied.proxy), {})[cluster.name] = words
+            asked = {type(each).__name__: _leaf(each) for each in cluster.leaves}
+            entry = {"discovery": words, **asked} if asked else words
+            found.setdefault(_gateway(proxied.proxy), {})[cluster.name] = entry
     return found
+
+
+def _leaf(leaf: Value) -> dict[str, Any]:
+    """The fields of a value that say something; of certificates only whether there are any."""
+    fields = msgspec.structs.fields(leaf)
+    given = {each.name: getattr(leaf, each.name) for each in fields}
+    return {
+        each.name: _shown(given[each.name]) for each in fields if given[each.name] != each.default
+    }
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case Material(path=path):
+            return path or "PEM"
+        case msgspec.Struct():
+            return _leaf(value)
+        case tuple():
+            return [_shown(each) for each in value]
+        case _:
+            return value
 
 
 def _endpoints(stage: Stage) -> dict[str, Any]:

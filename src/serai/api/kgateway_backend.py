@@ -158,18 +158,16 @@ class HashPolicy(Struct, frozen=True):
 
 
 class RingHash(Struct, frozen=True):
-    """loadBalancer.ringHash."""
+    """loadBalancer.ringHash.  Envoy takes useHostnameForHashing of no cluster that we have."""
 
     minimum_ring_size: RingSize | None = None
     maximum_ring_size: RingSize | None = None
-    use_hostname_for_hashing: bool | None = None
     hash_policies: tuple[HashPolicy, ...] = ()
 
 
 class Maglev(Struct, frozen=True):
-    """loadBalancer.maglev."""
+    """loadBalancer.maglev.  Envoy takes useHostnameForHashing of no cluster that we have."""
 
-    use_hostname_for_hashing: bool | None = None
     hash_policies: tuple[HashPolicy, ...] = ()
 
 

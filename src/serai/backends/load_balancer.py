@@ -53,8 +53,6 @@ class LoadBalancer(Value, frozen=True):
     max_ring: int | None = None
     table: int | None = None
     """Entries of MAGLEV's table, a prime."""
-    by_hostname: bool | None = None
-    """Whether an endpoint is known by its name and not by its address."""
 
 
 class Updates(Value, frozen=True):
@@ -77,12 +75,9 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> LoadBalancer | None
             hash_by=tuple(map(_hash_by, ring.hash_policies)),
             min_ring=ring.minimum_ring_size,
             max_ring=ring.maximum_ring_size,
-            by_hostname=ring.use_hostname_for_hashing,
         )
     if found.maglev:
-        hashed = tuple(map(_hash_by, found.maglev.hash_policies))
-        by_hostname = found.maglev.use_hostname_for_hashing
-        return LoadBalancer("MAGLEV", hash_by=hashed, by_hostname=by_hostname)
+        return LoadBalancer("MAGLEV", hash_by=tuple(map(_hash_by, found.maglev.hash_policies)))
     if found.least_request:
         least = found.least_request
         slow = _slow_start(least.slow_start)
@@ -177,9 +172,6 @@ def _write(found: LoadBalancer, draft: Draft) -> None:
     if draft.message.lb_policy == Cluster.CLUSTER_PROVIDED:
         return
     draft.message.MergeFrom(Cluster(lb_policy=found.policy, **_configured(found)))
-    if found.by_hostname:
-        hashing = draft.message.common_lb_config.consistent_hashing_lb_config
-        hashing.use_hostname_for_hashing = True
     draft.http.hash_policy.extend(
         RouteAction.HashPolicy(terminal=each.terminal, **_hashed(each)) for each in found.hash_by
     )
