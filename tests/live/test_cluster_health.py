@@ -1,0 +1,211 @@
+"""Health checks and outlier detection with endpoints that really fail, for Services and entries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live.serving import Place, Served, answer, eventually, pod, serving
+from live.sick_server import sick
+from live.test_facts import until
+from live.test_standalone import mesh
+from serai.views.endpoints import endpoint_rows, opinions_in_words
+from serai.views.state import State
+
+pytestmark = pytest.mark.live
+
+HEALTH = "timeout: 1s, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1"
+
+
+def entry(endpoints: list[str]) -> str:
+    listed = ", ".join(f"{{address: {each}}}" for each in endpoints)
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: pay, namespace: shop}}
+        spec:
+          hosts: [pay.example.com]
+          addresses: [240.0.0.7]
+          ports: [{{number: 8000, name: http, protocol: HTTP, targetPort: 3000}}]
+          resolution: STATIC
+          endpoints: [{listed}]
+        """
+
+
+def service(endpoints: list[str]) -> str:
+    listed = ", ".join(f"{{addresses: [{each}]}}" for each in endpoints)
+    return f"""
+        apiVersion: v1
+        kind: Service
+        metadata: {{name: pay, namespace: shop}}
+        spec: {{clusterIP: 240.0.0.7, ports: [{{name: http, port: 8000, targetPort: 3000}}]}}
+        ---
+        apiVersion: discovery.k8s.io/v1
+        kind: EndpointSlice
+        metadata: {{name: pay-1, namespace: shop, labels: {{kubernetes.io/service-name: pay}}}}
+        addressType: IPv4
+        ports: [{{name: http, port: 3000}}]
+        endpoints: [{listed}]
+        """
+
+
+ENTRY = "{group: networking.istio.io, kind: ServiceEntry, name: pay}"
+SERVICE = "{group: '', kind: Service, name: pay}"
+
+
+def policy(spec: str, target: str = ENTRY) -> str:
+    return f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: BackendConfigPolicy
+        metadata: {{name: pay, namespace: shop}}
+        spec:
+          targetRefs: [{target}]
+          {spec}
+        """
+
+
+def shown(state: State) -> dict[str, tuple[str, str]]:
+    return {
+        row.address.partition(":")[0]: (row.status, opinions_in_words(row.envoys))
+        for row in endpoint_rows(state)
+    }
+
+
+async def ask(served: Served) -> object:
+    return await served.to_vip("240.0.0.7", 8000, host="pay.example.com")
+
+
+async def who(served: Served, times: int = 12) -> set[str]:
+    return {pod(await served.to_vip("240.0.0.7", 8000, host="x")) for _ in range(times)}
+
+
+@pytest.mark.parametrize(
+    ("written", "target", "host"),
+    [(entry, ENTRY, "pay.example.com"), (service, SERVICE, "pay.shop.svc.cluster.local")],
+    ids=["ServiceEntry", "Service"],
+)
+async def test_a_health_check_takes_a_failing_endpoint_out_and_back(
+    tmp_path: Path, written: object, target: str, host: str
+) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    assert callable(written)
+    check = f"healthCheck: {{{HEALTH}, http: {{path: /healthz}}}}"
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": written([one, two]),
+        "policy.yaml": policy(check, target),
+    }
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+        await until(served, lambda state: _sound(state, one, two), health=True)
+        assert await who(served) == {"one", "two"}
+        assert first.hosts >= {host}
+
+        first.paths["/healthz"] = 500
+        failed = "failed_active_health_check"
+        await until(served, lambda state: failed in shown(state)[one][1], health=True)
+        assert await who(served) == {"two"}
+
+        first.paths.clear()
+        await until(served, lambda state: _sound(state, one, two), health=True)
+        assert await who(served) == {"one", "two"}
+
+
+def _sound(state: State, *addresses: str) -> bool:
+    found = shown(state)
+    return all("healthy" in found[each][1].split() for each in addresses)
+
+
+async def test_a_tcp_health_check_asks_for_a_connection_only(tmp_path: Path) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry([one, two]),
+        "policy.yaml": policy(f"healthCheck: {{{HEALTH}, tcp: {{}}}}"),
+    }
+    async with sick(one, 3000, "one"), serving(tmp_path, files, [], place) as served:
+        failed = "failed_active_health_check"
+        await until(served, lambda state: failed in shown(state)[two][1], health=True)
+        assert await who(served) == {"one"}
+
+
+async def test_an_endpoint_that_fails_in_a_row_is_ejected(tmp_path: Path) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    rule = """
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {name: pay, namespace: shop}
+        spec:
+          host: pay.example.com
+          trafficPolicy:
+            outlierDetection:
+              {consecutive5xxErrors: 3, interval: 100ms, baseEjectionTime: 1s,
+               maxEjectionPercent: 100}
+        """
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two]), "rule.yaml": rule}
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+        assert await who(served) == {"one", "two"}
+
+        first.status = 500
+        statuses = [
+            answer(await served.to_vip("240.0.0.7", 8000, host="x")).status for _ in range(20)
+        ]
+        assert statuses.count(500) == 3
+        assert statuses[-5:] == [200] * 5
+        ejected = "failed_outlier_check"
+        await until(served, lambda state: ejected in shown(state)[one][1], health=True)
+
+        first.status = 200
+        await eventually(
+            lambda: served.to_vip("240.0.0.7", 8000, host="x"),
+            lambda found: b'"one"' in found.body,
+        )
+
+
+@pytest.mark.parametrize(("percent", "sent"), [(0, False), (50, True)])
+async def test_below_the_panic_threshold_health_is_not_looked_at(
+    tmp_path: Path, percent: int, *, sent: bool
+) -> None:
+    place = Place()
+    one = place.address()
+    spec = f"""healthCheck: {{{HEALTH}, http: {{path: /healthz}}}}
+          loadBalancer: {{roundRobin: {{}}, healthyPanicThreshold: {percent}}}"""
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one]), "policy.yaml": policy(spec)}
+    async with sick(one, 3000, "one") as first, serving(tmp_path, files, [], place) as served:
+        first.paths["/healthz"] = 500
+        failed = "failed_active_health_check"
+        await until(served, lambda state: failed in shown(state)[one][1], health=True)
+
+        found = answer(await served.to_vip("240.0.0.7", 8000, host="x"))
+        assert found.status == (200 if sent else 503)
+
+
+async def test_requests_that_hash_alike_go_to_one_endpoint(tmp_path: Path) -> None:
+    place = Place()
+    addresses = [place.address() for _ in range(3)]
+    spec = """loadBalancer: {ringHash: {hashPolicies: [{header: {name: x-user}}]}}"""
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry(addresses), "policy.yaml": policy(spec)}
+    async with (
+        sick(addresses[0], 3000, "0"),
+        sick(addresses[1], 3000, "1"),
+        sick(addresses[2], 3000, "2"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+
+        async def of(user: str) -> str:
+            return pod(await served.to_vip("240.0.0.7", 8000, host="x", x_user=user))
+
+        first = [await of(f"user-{number}") for number in range(16)]
+        assert len(set(first)) > 1
+        assert [await of(f"user-{number}") for number in range(16)] == first
