@@ -11,8 +11,8 @@ from serai.api.gateway import ParentReference
 from serai.api.meta import Condition, Key
 from serai.ir.cluster import Cluster, Endpoint
 from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
-from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.ir.origin import Value
+from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.ir.tls import Material
 from serai.model.addresses import with_port
 from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
