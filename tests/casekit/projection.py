@@ -131,7 +131,7 @@ def _shown(value: Any) -> Any:
     match value:
         case Material(path=path):
             return path or "PEM"
-        case msgspec.Struct():
+        case Value():
             return _leaf(value)
         case tuple():
             return [_shown(each) for each in value]

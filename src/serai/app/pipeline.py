@@ -16,8 +16,8 @@ from serai.attach.routes import Parents, attachments
 from serai.attach.targets import Targets, targets
 from serai.backends import Lookup
 from serai.check.capture import binding_problems, capture_problems
-from serai.check.distribution import distribution_problems
 from serai.check.cluster_policies import cluster_policy_problems, rule_problems
+from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
@@ -180,7 +180,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         chosen=clusters.chosen,
         clusters=clusters.clusters,
         endpoints=clusters.endpoints,
-        users=clusters.used,
+        users=clusters.by_name,
         viewpoints=looking,
         sights=sights(graph, clusters.clusters, clusters.used, looking),
         applied=applied(graph, clusters.clusters, clusters.used),

@@ -22,21 +22,23 @@ def preferred(leaves: Iterable[Value]) -> Distribution | None:
 
 
 def _of_rule(policy: TrafficPolicy, _: Subject) -> Preference | None:
-    """Istio: failover needs outlier detection, without which nothing would be failed over from."""
     setting = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
     if setting is None or setting.enabled is False:
         return None
     if setting.distribute:
         shares = (Share(each.from_, tuple(sorted(each.to.items()))) for each in setting.distribute)
         return Preference(Shares(tuple(shares)))
-    return Preference(_failover(setting)) if policy.outlier_detection else None
+    found = _failover(setting, fails=policy.outlier_detection is not None)
+    return None if found == Failover() else Preference(found)
 
 
-def _failover(setting: LocalityLbSetting) -> Failover:
+def _failover(setting: LocalityLbSetting, *, fails: bool) -> Failover:
+    """By labels as they are listed; by places only where endpoints are found to fail.  Istio."""
+    by_locality = bool(setting.failover) or not setting.failover_priority
     return Failover(
         labels=setting.failover_priority,
-        by_locality=bool(setting.failover) or not setting.failover_priority,
-        regions=tuple((each.from_, each.to) for each in setting.failover),
+        by_locality=fails and by_locality,
+        regions=tuple((each.from_, each.to) for each in setting.failover) if fails else (),
     )
 
 
@@ -44,6 +46,4 @@ def _write(_: Preference, __: Draft) -> None:
     """It is in the load assignment, which differs by client."""
 
 
-PREFERENCE = Feature(
-    value=Preference, reads={TrafficPolicy: _of_rule}, write=_write, whole=True
-)
+PREFERENCE = Feature(value=Preference, reads={TrafficPolicy: _of_rule}, write=_write, whole=True)

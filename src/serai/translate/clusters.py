@@ -143,6 +143,9 @@ class Clusters:
             graph, "clusters of proxies", demanded, self._choose
         )
         """As which each proxy sees each cluster."""
+        self.by_name: Index[str, Proxied] = Index(
+            graph, "proxies by cluster", self.chosen, lambda _, key: (key.name,)
+        )
         self.used: Index[ClusterKey, Proxied] = Index(
             graph, "proxies of cluster", self.chosen, lambda _, key: (key,)
         )

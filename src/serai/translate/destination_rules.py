@@ -2,7 +2,8 @@
 
 Istio: the rules of the client's namespace come before those of the service's, and those before
 the root namespace's; in a namespace the most specific host counts, and several rules for it are
-one.
+one.  Where none of them has a rule, one of another namespace counts that is exported to the
+client's by name, as in kgateway.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from serai.model.service import BackendKey, Service
 from serai.model.settings import Settings
 
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+
+
+EXPORTED = ""
+"""In place of the namespace: the rules that name namespaces in exportTo."""
 
 
 class RuleKey(NamedTuple):
@@ -50,6 +55,16 @@ class DestinationRules(msgspec.Struct, frozen=True):
                 chosen = self._chosen(reader, [rule for _, rule in found], proxy)
                 if chosen:
                     return chosen
+        return self._given(reader, host, service, proxy)
+
+    def _given(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
+        """Rules of any other namespace that name the client's in exportTo.  kgateway."""
+        for name in _names(host, service):
+            found = reader.rows(self.by_host, RuleKey(EXPORTED, name), self.rules)
+            given = [rule for _, rule in found if proxy.namespace in rule.spec.export_to]
+            chosen = self._chosen(reader, given, proxy)
+            if chosen:
+                return chosen
         return ()
 
     def _chosen(
@@ -95,7 +110,10 @@ def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> Desti
         graph,
         "DestinationRules by host",
         inputs.destination_rules,
-        lambda key, rule: (RuleKey(key.namespace, host_of(rule, settings.cluster_domain)),),
+        lambda key, rule: (
+            RuleKey(namespace, host_of(rule, settings.cluster_domain))
+            for namespace in (key.namespace, EXPORTED if _names_somebody(rule) else key.namespace)
+        ),
     )
     return DestinationRules(
         inputs.destination_rules, by_host, inputs.gateways, settings.root_namespace
@@ -126,6 +144,10 @@ def of_port(policy: TrafficPolicy, number: int) -> tuple[TrafficPolicy, str]:
             )
             return found, f".portLevelSettings[{index}]"
     return policy, ""
+
+
+def _names_somebody(rule: DestinationRule) -> bool:
+    return any(each not in {"*", ".", "~"} for each in rule.spec.export_to)
 
 
 def _names(host: str, service: Service) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from serai.ir.distribution import Distribution
 from serai.ir.viewpoint import Viewpoint
 from serai.model.service import Backend
+from serai.translate.clusters import Proxied
 from serai.translate.localities import localities
 from serai.views.row import Row, locality_name
 from serai.views.state import State
@@ -28,9 +30,9 @@ class Preferences:
         endpoints = pipeline.attached.catalog.endpoints.row(backend.key) or ()
         cluster = pipeline.attached.cluster_names.row(backend.key) or ""
         self._by_endpoint: dict[tuple[str, int], list[Preference]] = {}
-        for gateway, viewpoint in _lookers(state, cluster):
+        for gateway, distribution, viewpoint in _lookers(state, cluster):
             place = "" if viewpoint is None else place_name(viewpoint)
-            for each in localities(endpoints, backend.distribution, viewpoint):
+            for each in localities(endpoints, distribution, viewpoint):
                 found = Preference(gateway, place, each.priority)
                 for one in each.endpoints:
                     self._by_endpoint.setdefault((one.address, one.port), []).append(found)
@@ -40,22 +42,29 @@ class Preferences:
         return tuple(self._by_endpoint.get((address, port), ()))
 
 
-def _lookers(state: State, cluster: str) -> list[tuple[str, Viewpoint | None]]:
-    """The Gateways that send to a cluster, with each place that their clients are at.
+def _lookers(state: State, cluster: str) -> list[tuple[str, Distribution | None, Viewpoint | None]]:
+    """The Gateways that send to a cluster, what it prefers there, and each place of their clients.
 
     Where none is known, because nothing runs or nobody says it, it is that of the settings.
     """
     pipeline = state.pipeline
     shared = pipeline.settings.viewpoint
-    found: list[tuple[str, Viewpoint | None]] = []
-    for proxy in sorted(each.proxy for each in pipeline.translated.users.row(cluster) or ()):
+    found: list[tuple[str, Distribution | None, Viewpoint | None]] = []
+    for proxied in pipeline.translated.users.row(cluster) or ():
+        proxy, distribution = proxied.proxy, _distribution(state, proxied)
         gateway = f"{proxy.namespace}/{proxy.name}"
         own = [each.viewpoint for each in pipeline.translated.viewpoints.row(proxy) or ()]
         clients = [each for each in state.facts.clients if each.gateway == gateway]
         if not own or any(each.viewpoint is None for each in clients):
-            found.append((gateway, shared))
-        found += [(gateway, viewpoint) for viewpoint in own]
+            found.append((gateway, distribution, shared))
+        found += [(gateway, distribution, viewpoint) for viewpoint in own]
     return found
+
+
+def _distribution(state: State, proxied: Proxied) -> Distribution | None:
+    chosen = state.pipeline.translated.chosen.row(proxied)
+    found = state.pipeline.translated.clusters.row(chosen) if chosen else None
+    return found.distribution if found else None
 
 
 def place_name(viewpoint: Viewpoint) -> str:

@@ -51,7 +51,8 @@ class Translated(msgspec.Struct, frozen=True):
     endpoints: Node[ClusterKey, ClusterEndpoints]
     applied: Applied
     """What became of the policies for clusters."""
-    users: Index[ClusterKey, Proxied]
+    users: Index[str, Proxied]
+    """The proxies that send to a cluster, by its name."""
     viewpoints: Index[Key, ViewpointKey]
     sights: Node[Sight, Viewpoint]
 

@@ -74,6 +74,12 @@ def _discovery(
             "dns_lookup_family": settings.dns_lookup_family,
             "respect_dns_ttl": True,
         }
+    return _looked_up(cluster, settings, viewpoint)
+
+
+def _looked_up(
+    cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None
+) -> dict[str, Any]:
     resolved = DnsCluster(
         respect_dns_ttl=True,
         dns_refresh_rate=timedelta(seconds=30),
