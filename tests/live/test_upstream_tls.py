@@ -213,6 +213,34 @@ async def test_a_rule_shows_a_certificate_where_it_is_mutual(tmp_path: Path) -> 
         assert echoed(found) == {"sni": HOST, "host": "x", "client": "shop.example"}
 
 
+async def test_a_gateway_shows_its_own_certificate(tmp_path: Path) -> None:
+    """Gateway API: Gateway.spec.tls.backend.clientCertificateRef."""
+    place, ca = Place(), trustme.CA()
+    endpoint = place.address()
+    plain = world(place, endpoint)
+    shown = plain.replace(
+        "gatewayClassName: serai",
+        "gatewayClassName: serai\n          tls: {backend: {clientCertificateRef: {name: ours}}}",
+    )
+    files = {
+        "world.yaml": plain,
+        "ca.yaml": config_map(ca),
+        "secret.yaml": secret("ours", ca, ca.issue_cert("edge.example")),
+        "tls.yaml": tls_policy(f"{{{CA_REF}, hostname: {HOST}}}"),
+    }
+    leaf = ca.issue_cert(HOST)
+    async with tls_echo(endpoint, 4443, leaf, ca), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080)
+
+        await eventually(ask, lambda found: found.status == 503)
+
+        served.write("world.yaml", shown)
+        found = await eventually(ask, lambda found: found.status == 200)
+        assert echoed(found)["client"] == "edge.example"
+
+
 async def test_names_that_are_looked_up_are_reached_by_tls_too(tmp_path: Path) -> None:
     """The pattern of an egress gateway: plain HTTP in, the vendor's HTTPS port out."""
     place, ca = Place(), trustme.CA()

@@ -107,10 +107,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     grants = Grants(graph, inputs.grants)
     parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
     joined = attachments(graph, inputs.http_routes, parents)
-    clusters = cluster_names(graph, known, settings)
+    named = cluster_names(graph, known, settings)
     aimed = targets(graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes})
-    lookup = Lookup(known, grants)
-    looks = Looks(lookup, clusters, grants, inputs.secrets, inputs.config_maps)
+    looks = Looks(Lookup(known, grants), named, grants, inputs.secrets, inputs.config_maps)
     policies = _policies(graph, inputs, aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
@@ -126,16 +125,16 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
-        compiled=compiled_routes(graph, joined, inputs.http_routes, lookup, clusters, policies),
+        compiled=compiled_routes(graph, joined, inputs.http_routes, looks.lookup, named, policies),
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
-        cluster_names=clusters,
+        cluster_names=named,
         targets=aimed,
         policies=policies,
         cluster_policies=cluster_policies(graph, aimed, inputs.by_kind),
         rules=destination_rules(graph, inputs, settings),
-        material=CertificateSources(inputs.secrets, inputs.config_maps),
+        material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
 
 

@@ -48,7 +48,7 @@ class Subject(msgspec.Struct, frozen=True):
     subject_alt_names: tuple[str, ...] = ()
     """The names that the service says its endpoints have.  Istio: ServiceEntry."""
     certificate: ClientCertificate | None = None
-    """What the Gateway shows where nothing else is said."""
+    """What the Gateway shows where a BackendTLSPolicy applies."""
 
 
 class Draft:

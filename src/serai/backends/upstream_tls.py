@@ -103,7 +103,7 @@ def _of_config(spec: BackendConfigPolicySpec, subject: Subject) -> UpstreamTls |
         sni=sni,
         trust=trust,
         names=tuple(map(_name, checked)) if trust else (),
-        certificate=None if tls.simple_tls else certificate or subject.certificate,
+        certificate=None if tls.simple_tls else certificate,
         min_version=_version(parameters.min_version if parameters else None),
         max_version=_version(parameters.max_version if parameters else None),
         ciphers=parameters.cipher_suites if parameters else (),
@@ -179,7 +179,7 @@ def _of_rule(policy: TrafficPolicy, subject: Subject) -> UpstreamTls | Refusal |
         sni=sni,
         trust=trust,
         names=tuple(map(_name, given)),
-        certificate=certificate or (subject.certificate if tls.mode == "SIMPLE" else None),
+        certificate=certificate,
         revoked=Material(path=tls.ca_crl) if tls.ca_crl and trust else None,
     )
 

@@ -170,7 +170,17 @@ class Clusters:
             key.cluster,
             namespace=key.proxy.namespace if found else "",
             rules=found,
+            certificate=self._certificate(reader, key.proxy, backend),
         )
+
+    def _certificate(self, reader: Reader, gateway: Key, backend: Backend) -> Key | None:
+        """The Gateway's own certificate, where a BackendTLSPolicy may have it shown."""
+        proxy = reader.get(self._attached.proxies, gateway)
+        key = self._attached.material.of_gateway(reader, proxy) if proxy else None
+        if key is None:
+            return None
+        asked = self._attached.cluster_policies.asked(reader, backend)
+        return key if any(each.policy.kind == "BackendTLSPolicy" for each in asked) else None
 
     def _cluster(self, reader: Reader, key: ClusterKey, _: Sequence[Proxied]) -> Cluster | None:
         backend = self._backend(reader, key.name)
@@ -219,6 +229,7 @@ class Clusters:
             policy_namespace="",
             read=lambda held: self._attached.material.read(reader, held),
             subject_alt_names=service.subject_alt_names if service else (),
+            certificate=self._attached.material.certificate(reader, key.certificate),
         )
 
     def _cluster_endpoints(
