@@ -6,14 +6,8 @@ import msgspec
 import pytest
 
 from serai.api.core import Namespace
-from serai.api.gateway import (
-    Gateway,
-    GatewaySpec,
-    HTTPRoute,
-    HTTPRouteRule,
-    HTTPRouteSpec,
-    ParentReference,
-)
+from serai.api.gateway import Gateway, GatewaySpec, ParentReference
+from serai.api.httproute import HTTPRoute, HTTPRouteRule, HTTPRouteSpec
 from serai.api.meta import Object, ObjectMeta
 from serai.api.networking import (
     ServiceEntry,

@@ -23,8 +23,10 @@ UNTOLD: dict[str, str] = {
     "Service.spec.allocateLoadBalancerNodePorts": "a way in that passes by Serai",
     "Service.spec.loadBalancerClass": "which other controller makes a load balancer",
     "GatewayClass.spec.description": "a text for people",
-    "HTTPRoute.spec.rules.filters": "a filter is told by its type (serai.api.validate_gateway)",
+    "HTTPRoute.spec.rules.filters": "a filter is told by its type (serai.api.validate_filters)",
     "HTTPRoute.spec.rules.backendRefs.filters": "a filter is told by its type",
+    "GRPCRoute.spec.rules.filters": "a filter is told by its type",
+    "GRPCRoute.spec.rules.backendRefs.filters": "a filter is told by its type",
 }
 """Field, by kind and names, to the reason; with it goes all below it.  ``*`` is every kind."""
 

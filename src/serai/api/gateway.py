@@ -1,4 +1,4 @@
-"""The Gateway API's kinds: GatewayClass, Gateway, HTTPRoute, ReferenceGrant."""
+"""The Gateway API's kinds that are no routes: GatewayClass, Gateway, ReferenceGrant."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Gateway(Object, frozen=True):
 
 
 class ParentReference(Struct, frozen=True, omit_defaults=False):
-    """HTTPRoute.spec.parentRefs[]."""
+    """spec.parentRefs[] of every kind of route."""
 
     name: str
     group: str = GROUP
@@ -123,123 +123,6 @@ class ParentReference(Struct, frozen=True, omit_defaults=False):
     namespace: str | None = None
     section_name: str | None = None
     port: int | None = None
-
-
-class HTTPPathMatch(Struct, frozen=True):
-    """matches[].path."""
-
-    type: Literal["Exact", "PathPrefix", "RegularExpression"] = "PathPrefix"
-    value: str = "/"
-
-
-class HTTPValueMatch(Struct, frozen=True):
-    """matches[].headers[] and matches[].queryParams[]."""
-
-    name: str
-    value: str
-    type: Literal["Exact", "RegularExpression"] = "Exact"
-
-
-class HTTPRouteMatch(Struct, frozen=True):
-    """rules[].matches[]."""
-
-    path: HTTPPathMatch = HTTPPathMatch()
-    headers: tuple[HTTPValueMatch, ...] = ()
-    query_params: tuple[HTTPValueMatch, ...] = ()
-    method: str | None = None
-
-
-class HTTPHeader(Struct, frozen=True):
-    """A header to set or add."""
-
-    name: str
-    value: str
-
-
-class HTTPHeaderFilter(Struct, frozen=True):
-    """requestHeaderModifier and responseHeaderModifier."""
-
-    set: tuple[HTTPHeader, ...] = ()
-    add: tuple[HTTPHeader, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-class HTTPPathModifier(Struct, frozen=True):
-    """The path of a redirect or a rewrite."""
-
-    type: Literal["ReplaceFullPath", "ReplacePrefixMatch"]
-    replace_full_path: str | None = None
-    replace_prefix_match: str | None = None
-
-
-class HTTPRequestRedirectFilter(Struct, frozen=True):
-    """requestRedirect."""
-
-    scheme: Literal["http", "https"] | None = None
-    hostname: str | None = None
-    path: HTTPPathModifier | None = None
-    port: int | None = None
-    status_code: Literal[301, 302, 303, 307, 308] = 302
-
-
-class HTTPURLRewriteFilter(Struct, frozen=True):
-    """urlRewrite."""
-
-    hostname: str | None = None
-    path: HTTPPathModifier | None = None
-
-
-class HTTPRouteFilter(Struct, frozen=True):
-    """rules[].filters[] and backendRefs[].filters[]; types not known here answer 500."""
-
-    type: str
-    request_header_modifier: HTTPHeaderFilter | None = None
-    response_header_modifier: HTTPHeaderFilter | None = None
-    request_redirect: HTTPRequestRedirectFilter | None = None
-    url_rewrite: HTTPURLRewriteFilter | None = None
-
-
-class HTTPBackendRef(Struct, frozen=True):
-    """rules[].backendRefs[]."""
-
-    name: str
-    group: str = ""
-    kind: str = "Service"
-    namespace: str | None = None
-    port: int | None = None
-    weight: int = 1
-    filters: tuple[HTTPRouteFilter, ...] = ()
-
-
-class HTTPRouteTimeouts(Struct, frozen=True):
-    """rules[].timeouts, as Gateway API durations (GEP-2257) such as 1m30s."""
-
-    request: str | None = None
-    backend_request: str | None = None
-
-
-class HTTPRouteRule(Struct, frozen=True):
-    """HTTPRoute.spec.rules[]."""
-
-    name: str | None = None
-    matches: tuple[HTTPRouteMatch, ...] = ()
-    filters: tuple[HTTPRouteFilter, ...] = ()
-    backend_refs: tuple[HTTPBackendRef, ...] = ()
-    timeouts: HTTPRouteTimeouts | None = None
-
-
-class HTTPRouteSpec(Struct, frozen=True):
-    """HTTPRoute.spec."""
-
-    parent_refs: tuple[ParentReference, ...] = ()
-    hostnames: tuple[str, ...] = ()
-    rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
-
-
-class HTTPRoute(Object, frozen=True):
-    """gateway.networking.k8s.io/v1 HTTPRoute."""
-
-    spec: HTTPRouteSpec = HTTPRouteSpec()
 
 
 class GrantFrom(Struct, frozen=True):

@@ -16,8 +16,11 @@ from serai.api import (
     kgateway_backend,
     listener_set,
     networking,
+    streamroutes,
     traffic_policy,
 )
+from serai.api.grpcroute import GRPCRoute
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Object
 from serai.api.problem import Problem
 from serai.api.validate_backend import (
@@ -34,9 +37,10 @@ from serai.api.validate_core import (
     check_service,
     check_slice,
 )
-from serai.api.validate_gateway import check_gateway_class, check_http_route
+from serai.api.validate_gateway import check_gateway_class
 from serai.api.validate_listeners import check_gateway, check_listener_set
 from serai.api.validate_networking import check_service_entry, check_workload_entry
+from serai.api.validate_routes import check_grpc_route, check_http_route, check_stream_route
 
 
 class Api(msgspec.Struct, frozen=True):
@@ -86,6 +90,7 @@ class Kind(msgspec.Struct, frozen=True):
 CORE = Api("", ("v1",))
 DISCOVERY = Api("discovery.k8s.io", ("v1", "v1beta1"))
 GATEWAY = Api(gateway.GROUP, ("v1", "v1beta1", "v1alpha2"))
+STREAMS = Api(gateway.GROUP, ("v1", "v1alpha3", "v1alpha2"))
 GRANT = Api(gateway.GROUP, ("v1beta1", "v1", "v1alpha2"))
 ISTIO = Api(networking.GROUP, ("v1", "v1beta1", "v1alpha3"))
 KGATEWAY = Api(kgateway.GROUP, ("v1alpha1",))
@@ -103,7 +108,11 @@ KINDS: tuple[Kind, ...] = (
     Kind(gateway.GatewayClass, GATEWAY, "gatewayclasses", ("gc",), check_gateway_class, False),
     Kind(gateway.Gateway, GATEWAY, "gateways", ("gtw", "gw"), check_gateway),
     Kind(listener_set.ListenerSet, GATEWAY, "listenersets", ("lset",), check_listener_set),
-    Kind(gateway.HTTPRoute, GATEWAY, "httproutes", (), check_http_route),
+    Kind(HTTPRoute, GATEWAY, "httproutes", (), check_http_route),
+    Kind(GRPCRoute, GATEWAY, "grpcroutes", (), check_grpc_route),
+    Kind(streamroutes.TLSRoute, STREAMS, "tlsroutes", (), check_stream_route),
+    Kind(streamroutes.TCPRoute, STREAMS, "tcproutes", (), check_stream_route),
+    Kind(streamroutes.UDPRoute, STREAMS, "udproutes", (), check_stream_route),
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
     Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),
@@ -155,7 +164,6 @@ UNREAD: dict[str, frozenset[str]] = {
             "ServiceAccount",
         ]
     ),
-    GATEWAY.group: frozenset(["GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute"]),
     KGATEWAY.group: frozenset(
         [
             "DirectResponse",

@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from serai.api.core import Namespace
-from serai.api.gateway import GROUP, HTTPRoute, Listener, ParentReference
+from serai.api.gateway import GROUP, Listener, ParentReference
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
 from serai.attach.capture import Capture

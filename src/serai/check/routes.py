@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.gateway import HTTPRoute
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.routes import AttachmentKey

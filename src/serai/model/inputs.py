@@ -12,8 +12,11 @@ from serai.api import (
     gateway,
     kgateway_backend,
     networking,
+    streamroutes,
     traffic_policy,
 )
+from serai.api.grpcroute import GRPCRoute
+from serai.api.httproute import HTTPRoute
 from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.incremental import Graph, Table
@@ -52,7 +55,11 @@ class Inputs:
         self.gateway_classes: Table[Key, gateway.GatewayClass] = table(gateway.GatewayClass)
         self.gateways: Table[Key, gateway.Gateway] = table(gateway.Gateway)
         self.listener_sets: Table[Key, ListenerSet] = table(ListenerSet)
-        self.http_routes: Table[Key, gateway.HTTPRoute] = table(gateway.HTTPRoute)
+        self.http_routes: Table[Key, HTTPRoute] = table(HTTPRoute)
+        self.grpc_routes: Table[Key, GRPCRoute] = table(GRPCRoute)
+        self.tls_routes: Table[Key, streamroutes.TLSRoute] = table(streamroutes.TLSRoute)
+        self.tcp_routes: Table[Key, streamroutes.TCPRoute] = table(streamroutes.TCPRoute)
+        self.udp_routes: Table[Key, streamroutes.UDPRoute] = table(streamroutes.UDPRoute)
         self.grants: Table[Key, gateway.ReferenceGrant] = table(gateway.ReferenceGrant)
         self.service_entries: Table[Key, networking.ServiceEntry] = table(networking.ServiceEntry)
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.gateway import HTTPRoute
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Condition, Key
 from serai.attach.gateways import CONTROLLER
 from serai.attach.routes import Attachment, AttachmentKey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.gateway import HTTPBackendRef, HTTPRoute, HTTPRouteRule
+from serai.api.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule
 from serai.api.meta import Key
 from serai.attach.listeners import ListenerKey
 from serai.attach.routes import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.gateway import (
+from serai.api.httproute import (
     HTTPHeader,
     HTTPHeaderFilter,
     HTTPPathModifier,

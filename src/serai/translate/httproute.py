@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from serai.api.duration import seconds
-from serai.api.gateway import (
+from serai.api.httproute import (
     HTTPBackendRef,
     HTTPRoute,
     HTTPRouteMatch,

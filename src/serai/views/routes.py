@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.gateway import GROUP, HTTPRoute, ParentReference
+from serai.api.gateway import GROUP, ParentReference
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Condition, Key
 from serai.attach.routes import (
     Attachment,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serai.api import core, gateway, networking
+from serai.api import core, networking
 from serai.api.decode import decode
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.problem import Problem
 
@@ -222,7 +223,7 @@ def test_defaults_of_routes_are_no_warning() -> None:
         {"parentRefs": [parent], "rules": [{"matches": [match], "backendRefs": [backend]}]},
     )
     assert decode(raw).problems == ()
-    assert isinstance(decode(raw).object, gateway.HTTPRoute)
+    assert isinstance(decode(raw).object, HTTPRoute)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from serai.api import core, fields, gateway, kinds, networking
+from serai.api import core, fields, kinds, networking
+from serai.api.httproute import HTTPRoute
 
 ROOT = Path(__file__).parents[3]
 KNOWN = ROOT / "src/serai/api/known_fields.txt"
@@ -80,7 +81,7 @@ def listed(name: str) -> list[str]:
 
 
 def test_defaults_ask_for_nothing() -> None:
-    route = fields.fields_of(gateway.HTTPRoute).fields["spec"].node
+    route = fields.fields_of(HTTPRoute).fields["spec"].node
     assert isinstance(route, fields.Fields)
     parents = route.fields["parentRefs"].node
     assert isinstance(parents, fields.Items) and isinstance(parents.item, fields.Fields)

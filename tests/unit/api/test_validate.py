@@ -351,6 +351,8 @@ def path(kind: str, value: str) -> dict[str, Any]:
 
 REPLACE = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/x"}
 REWRITE = {"type": "URLRewrite", "urlRewrite": {"path": REPLACE}}
+TO_A = {"backendRef": {"name": "a", "port": 80}}
+MIRROR = {"type": "RequestMirror", "requestMirror": TO_A}
 RULE = "spec.rules[0]"
 
 
@@ -386,20 +388,30 @@ RULE = "spec.rules[0]"
         ({"backendRefs": [{"name": "a", "group": "g", "kind": "K"}]}, []),
         ({"timeouts": {"request": "10"}}, errors(f"{RULE}.timeouts.request")),
         ({"timeouts": {"request": "1m30s"}}, []),
-        ({"retry": {"attempts": 2}}, warnings(f"{RULE}.retry")),
+        ({"retry": {"attempts": 2, "codes": [500], "backoff": "10ms"}}, []),
+        ({"retry": {"codes": [200]}}, errors(f"{RULE}.retry.codes[0]")),
+        ({"retry": {"backoff": "soon"}}, errors(f"{RULE}.retry.backoff")),
+        ({"sessionPersistence": {"sessionName": "s", "cookieConfig": {}}}, []),
+        ({"sessionPersistence": {"type": "Header"}}, errors(f"{RULE}.sessionPersistence")),
         (
-            {"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {}}}]},
-            warnings(f"{RULE}.filters[0].type"),
+            {"sessionPersistence": {"cookie": {"lifetimeType": "Permanent"}}},
+            errors(f"{RULE}.sessionPersistence"),
+        ),
+        ({"filters": [MIRROR, MIRROR]}, []),
+        (
+            {"filters": [{**MIRROR, "requestMirror": {**TO_A, "percent": 101}}]},
+            errors(f"{RULE}.filters[0].requestMirror.percent"),
+        ),
+        (
+            {"filters": [{**MIRROR, "requestMirror": {**TO_A, "fraction": {"numerator": 101}}}]},
+            errors(f"{RULE}.filters[0].requestMirror.fraction"),
         ),
         ({"filters": [{"type": "Sparkle"}]}, warnings(f"{RULE}.filters[0].type")),
         ({"filters": [{"type": "URLRewrite"}]}, errors(f"{RULE}.filters[0]")),
         ({"filters": [REWRITE]}, []),
         ({**path("Exact", "/a"), "filters": [REWRITE]}, errors(f"{RULE}.filters")),
         ({"filters": [REWRITE, REWRITE]}, errors(f"{RULE}.filters[1].type")),
-        (
-            {"filters": [{"type": "RequestRedirect", "requestRedirect": {}}, REWRITE]},
-            errors(f"{RULE}.filters"),
-        ),
+        ({"filters": [{"type": "RequestRedirect", "requestRedirect": {}}, REWRITE]}, []),
         (
             {"filters": [{"type": "RequestRedirect", "requestRedirect": {"statusCode": 299}}]},
             errors(f"{RULE}.filters[0].requestRedirect.statusCode"),

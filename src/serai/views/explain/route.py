@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.gateway import HTTPRoute
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.attach.routes import AttachmentKey
 from serai.views.explain import words

@@ -1,0 +1,142 @@
+"""What the definitions of a route's filters refuse, and filters that are not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from serai.api.faults import clash, port_faults, twice, wrong
+from serai.api.httproute import (
+    HTTPHeaderFilter,
+    HTTPPathModifier,
+    HTTPRequestMirrorFilter,
+    HTTPRouteFilter,
+)
+from serai.api.problem import Problem
+from serai.api.syntax import is_header_name, is_hostname
+
+LONGEST_VALUE = 4096
+WHOLE = 100
+
+GRPC_FILTERS = {
+    "RequestHeaderModifier": "request_header_modifier",
+    "ResponseHeaderModifier": "response_header_modifier",
+    "RequestMirror": "request_mirror",
+}
+"""The filters that a GRPCRoute holds, by type, and their fields."""
+
+HTTP_FILTERS = {
+    **GRPC_FILTERS,
+    "RequestRedirect": "request_redirect",
+    "URLRewrite": "url_rewrite",
+}
+"""The filters that an HTTPRoute holds, by type, and their fields."""
+
+_REPEATABLE = frozenset({"RequestMirror"})
+
+
+def check_filters(
+    path: str, filters: tuple[HTTPRouteFilter, ...], known: Mapping[str, str]
+) -> Iterator[Problem]:
+    """The filters of a rule or of a backendRef.
+
+    A redirect beside a rewrite is told in the route's status: IncompatibleFilters.
+    """
+    for index, one in enumerate(filters):
+        here = f"{path}[{index}]"
+        field = known.get(one.type)
+        if field is None:
+            message = (
+                f"{here}.type {one.type[:80]} is not implemented; the requests it is meant for"
+                " are answered with 500, since a filter may not be skipped"
+            )
+            remedy = f"Remove the filter; there are {', '.join(known)}."
+            yield Problem("SER0007", "warning", message, remedy, path=f"{here}.type")
+        elif getattr(one, field) is None:
+            name = one.type[0].lower() + one.type[1:] if one.type != "URLRewrite" else "urlRewrite"
+            yield clash(here, f"{here} is a {one.type} without {name}", f"Add {name}.")
+        yield from _check(here, one)
+    once = [
+        one.type if one.type in known and one.type not in _REPEATABLE else "" for one in filters
+    ]
+    yield from twice(path, once, ".type", "type")
+
+
+def _check(path: str, one: HTTPRouteFilter) -> Iterator[Problem]:
+    if one.request_header_modifier:
+        yield from _headers(f"{path}.requestHeaderModifier", one.request_header_modifier)
+    if one.response_header_modifier:
+        yield from _headers(f"{path}.responseHeaderModifier", one.response_header_modifier)
+    if one.request_mirror:
+        yield from _mirror(f"{path}.requestMirror", one.request_mirror)
+    for name, action in (
+        ("requestRedirect", one.request_redirect),
+        ("urlRewrite", one.url_rewrite),
+    ):
+        if action is None:
+            continue
+        if action.hostname and not is_hostname(action.hostname):
+            remedy = "Use a host name without a wildcard."
+            yield wrong(f"{path}.{name}.hostname", action.hostname, "a host name", remedy)
+        if action.path:
+            yield from _modifier(f"{path}.{name}.path", action.path)
+    if one.request_redirect:
+        yield from port_faults(f"{path}.requestRedirect.port", one.request_redirect.port)
+
+
+def _headers(path: str, headers: HTTPHeaderFilter) -> Iterator[Problem]:
+    for field in ("set", "add"):
+        entries = getattr(headers, field)
+        for index, header in enumerate(entries):
+            yield from header_name_faults(f"{path}.{field}[{index}].name", header.name)
+            if len(header.value) > LONGEST_VALUE or any(char in header.value for char in "\r\n\0"):
+                here = f"{path}.{field}[{index}].value"
+                yield wrong(here, header.value, "a header's value", "Use one line of text.")
+        names = [header.name.lower() for header in entries]
+        yield from twice(f"{path}.{field}", names, ".name", "name")
+    for index, name in enumerate(headers.remove):
+        yield from header_name_faults(f"{path}.remove[{index}]", name)
+
+
+def header_name_faults(path: str, name: str) -> Iterator[Problem]:
+    """A name that no header, cookie or query parameter can have."""
+    if not is_header_name(name):
+        yield wrong(path, name, "a name", "Use letters, digits and !#$%&'*+-.^_`|~ only.")
+
+
+def _mirror(path: str, mirror: HTTPRequestMirrorFilter) -> Iterator[Problem]:
+    backend = mirror.backend_ref
+    yield from port_faults(f"{path}.backendRef.port", backend.port)
+    if (backend.group, backend.kind) == ("", "Service") and backend.port is None:
+        here = f"{path}.backendRef"
+        yield clash(f"{here}.port", f"{here} names a Service without a port", "Add port.")
+    if mirror.percent is not None and mirror.fraction is not None:
+        yield clash(path, f"{path} has both percent and fraction", "Keep one of the two.")
+    if mirror.percent is not None and not 0 <= mirror.percent <= WHOLE:
+        yield wrong(f"{path}.percent", mirror.percent, "a percentage", "Use 0 to 100.")
+    fraction = mirror.fraction
+    if fraction and not 0 <= fraction.numerator <= max(fraction.denominator, 0):
+        words = f"{fraction.numerator}/{fraction.denominator}"
+        yield wrong(f"{path}.fraction", words, "a part of the whole", "Use 0/n to n/n.")
+    elif fraction and fraction.denominator < 1:
+        here = f"{path}.fraction.denominator"
+        yield wrong(here, fraction.denominator, "a whole number above 0", "Use 1 or more.")
+
+
+def _modifier(path: str, modifier: HTTPPathModifier) -> Iterator[Problem]:
+    full, prefix = modifier.replace_full_path, modifier.replace_prefix_match
+    wanted, given, other = (
+        ("replaceFullPath", full, prefix)
+        if modifier.type == "ReplaceFullPath"
+        else ("replacePrefixMatch", prefix, full)
+    )
+    if given is None or other is not None:
+        message = f"{path}.type is {modifier.type}, which takes {wanted} and nothing else"
+        yield clash(path, message, f"Set {wanted} only.")
+
+
+def path_modifiers(filters: tuple[HTTPRouteFilter, ...]) -> Iterator[HTTPPathModifier]:
+    """The new paths that redirects and rewrites ask for."""
+    for one in filters:
+        for action in (one.request_redirect, one.url_rewrite):
+            if action and action.path:
+                yield action.path
