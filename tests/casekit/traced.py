@@ -73,7 +73,7 @@ def _of_share(share: Share, route: str, *, http: bool) -> Iterator[Observed]:
         route=route,
         response_headers=_changed(share.response),
         share=share.share,
-        location="",
+        location=share.location,
     )
     if share.status is not None:
         yield _with(common, status=share.status, endpoint="", closed=not http)

@@ -331,7 +331,14 @@ filters = _choice(
     [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-a"]}}],
     [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}],
     [{"type": "ExtensionRef", "extensionRef": {"group": "g", "kind": "K", "name": "n"}}],
+    [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "x", "port": 80}}}],
+    [{"type": "URLRewrite", "urlRewrite": {"hostname": "two.example"}}],
 )
+
+
+def _with_filters(parts: tuple[Raw, list[Raw]]) -> Raw:
+    return {**parts[0], "filters": parts[1]} if parts[1] else parts[0]
+
 
 rules = st.fixed_dictionaries(
     {
@@ -347,7 +354,11 @@ rules = st.fixed_dictionaries(
         ),
         "filters": filters,
     },
-    optional={"backendRefs": _few(backend_refs)},
+    optional={
+        "backendRefs": _few(st.tuples(backend_refs, filters).map(_with_filters)),
+        "retry": st.just({"codes": [503], "attempts": 2}),
+        "sessionPersistence": st.just({"cookie": {"name": "s"}}),
+    },
 )
 
 http_routes = st.fixed_dictionaries(

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from property.backend_bodies import BACKEND_BODIES
 from property.bodies import BODIES, NAMES, NAMESPACES, Raw, ages, gateways
+from property.route_bodies import ROUTE_BODIES
 from serai.api.decode import decode
 from serai.api.gateway import Gateway, GatewayAddress
 from serai.api.kinds import KINDS, by_kind
@@ -17,7 +18,7 @@ from serai.ir.distribution import REGION
 from serai.ir.viewpoint import Viewpoint
 from serai.model.distribution import ANNOTATION
 
-ALL_BODIES = {**BODIES, **BACKEND_BODIES}
+ALL_BODIES = {**BODIES, **BACKEND_BODIES, **ROUTE_BODIES}
 
 
 def _names_of(kind: str) -> tuple[str, ...]:

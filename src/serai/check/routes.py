@@ -74,14 +74,14 @@ def _of_parent(reader: Reader, attached: Attached, key: AttachmentKey) -> Iterat
             key=key.route,
             path=path,
         )
-    for path, words in compiled.dropped:
+    for each in compiled.dropped:
         yield Problem(
             code="SER0304",
             severity="error",
-            message=words,
+            message=each.words,
             remedy="Rewrite it; the other rules are in force.",
             key=key.route,
-            path=path,
+            path=each.path,
         )
 
 

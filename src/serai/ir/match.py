@@ -37,5 +37,7 @@ class RequestMatch(Value, frozen=True):
     method: str | None = None
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
+    grpc: bool = False
+    """Only calls of gRPC, as their content-type says."""
     client_namespace: str = ""
     """Only clients whose identity is of this namespace; empty for all."""

@@ -44,6 +44,31 @@ class Destination(Value, frozen=True):
     """The names that the port goes by."""
 
 
+class PathRewrite(Value, frozen=True):
+    """A new path: the whole of it, or (when `prefix`) in place of the prefix that matched."""
+
+    value: str
+    prefix: bool
+
+
+class Redirect(Value, frozen=True):
+    """Answer with a Location; what is None stays as in the request."""
+
+    status: int = 302
+    scheme: str | None = None
+    host: str | None = None
+    port: int | None = None
+    path: PathRewrite | None = None
+
+
+class Mirror(Value, frozen=True):
+    """Send a copy to a cluster too, and forget its answer: of `numerator` in `denominator`."""
+
+    cluster: str
+    numerator: int = 100
+    denominator: int = 100
+
+
 class WeightedCluster(Value, frozen=True):
     """A share of a route's requests.  No cluster: the share is answered with `status`."""
 
@@ -57,13 +82,41 @@ class WeightedCluster(Value, frozen=True):
     destination: Destination | None = None
     leaves: tuple[Leaf, ...] = ()
     """In force for this share, where shares differ; in place of the route's."""
+    rewrite_host: str | None = None
+    """In place of the route's; so with `rewrite_path`."""
+    rewrite_path: PathRewrite | None = None
+    redirect: Redirect | None = None
+    """Told to its share, which is sent nowhere."""
+    mirrors: tuple[Mirror, ...] = ()
+    """Beside the route's."""
+
+    @property
+    def needs_a_route(self) -> bool:
+        """Whether Envoy can do what its share asks for only in a route of its own."""
+        asked = (self.rewrite_host, self.rewrite_path, self.redirect)
+        return any(each is not None for each in asked) or bool(self.mirrors)
 
 
-class PathRewrite(Value, frozen=True):
-    """A new path: the whole of it, or (when `prefix`) in place of the prefix that matched."""
+class Retry(Value, frozen=True):
+    """Ask again where there was no answer, or one with any of these statuses."""
 
-    value: str
-    prefix: bool
+    codes: tuple[int, ...]
+    attempts: int | None = None
+    """At most this often, after the first; None leaves it to Envoy: once."""
+    backoff_seconds: float | None = None
+
+
+class Session(Value, frozen=True):
+    """Keep each client at one endpoint.
+
+    A cookie, or (when `header`) a header, carries the endpoint.
+    """
+
+    name: str
+    header: bool = False
+    path: str = "/"
+    lifetime_seconds: float | None = None
+    """Of a cookie; None: until the client's session ends."""
 
 
 class Forward(Value, frozen=True):
@@ -75,16 +128,9 @@ class Forward(Value, frozen=True):
     backend_timeout_seconds: float | None = None
     rewrite_host: str | None = None
     rewrite_path: PathRewrite | None = None
-
-
-class Redirect(Value, frozen=True):
-    """Answer with a Location; what is None stays as in the request."""
-
-    status: int = 302
-    scheme: str | None = None
-    host: str | None = None
-    port: int | None = None
-    path: PathRewrite | None = None
+    retry: Retry | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    session: Session | None = None
 
 
 class DirectResponse(Value, frozen=True):

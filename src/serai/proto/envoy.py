@@ -178,6 +178,17 @@ MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() fo
     "HttpSetFilterState": "envoy.extensions.filters.http.set_filter_state.v3.Config",
     "NetworkRBAC": "envoy.extensions.filters.network.rbac.v3.RBAC",
     "NetworkSetFilterState": "envoy.extensions.filters.network.set_filter_state.v3.Config",
+    "StatefulSession": "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",
+    "StatefulSessionPerRoute": (
+        "envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute"
+    ),
+    "CookieSessionState": (
+        "envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState"
+    ),
+    "HeaderSessionState": (
+        "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState"
+    ),
+    "PreviousHosts": ("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
     "StatsAccessLog": "envoy.extensions.access_loggers.stats.v3.Config",
 }
 """The full name of each message, by the name it has here."""

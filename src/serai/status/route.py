@@ -10,7 +10,7 @@ from serai.attach.verdict import Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import RouteParentStatus, RouteStatus, condition
 from serai.translate.collections import Attached
-from serai.translate.httproute import CompiledRoute
+from serai.translate.rules import CompiledRoute
 from serai.xds.refusals import Refusals
 
 PROGRAMMED = "serai.dev/Programmed"
@@ -46,9 +46,9 @@ def _conditions(
     attachment: Attachment, compiled: CompiledRoute, programmed: Verdict | None, generation: int
 ) -> tuple[Condition, ...]:
     verdicts = {"Accepted": attachment.verdict, "ResolvedRefs": compiled.resolved}
-    words = "; ".join(words for _, words in compiled.dropped)
-    if compiled.dropped and attachment.verdict.ok and not compiled.routes:
-        verdicts["Accepted"] = refused("UnsupportedValue", words)
+    words = "; ".join(each.words for each in compiled.dropped)
+    if compiled.dropped and attachment.verdict.ok and compiled.does_nothing:
+        verdicts["Accepted"] = refused(compiled.dropped[0].reason, words)
     elif compiled.dropped:
         verdicts["PartiallyInvalid"] = Verdict(ok=True, reason="UnsupportedValue", message=words)
     if programmed is not None:

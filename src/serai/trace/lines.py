@@ -55,6 +55,8 @@ def _outcome(found: Trace) -> list[str]:
 
 def _share(sent: str, share: Share) -> list[str]:
     percent = f"{share.share * 100:.4g}%"
+    if share.location:
+        return [f"Answer: {share.status} to {percent}, location: {share.location}"]
     if share.status is not None:
         return [f"Answer: {share.status} to {percent}, meant for {share.cluster or 'no backend'}"]
     count = len(share.endpoints)

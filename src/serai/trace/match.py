@@ -30,6 +30,14 @@ class Facts(Value, frozen=True):
         """Without the query."""
         return self.path.partition("?")[0]
 
+    @property
+    def is_grpc(self) -> bool:
+        """Whether it is a call of gRPC, as Envoy sees it."""
+        kind = next(iter(self.header("content-type")), "")
+        return kind == "application/grpc" or kind.startswith(
+            ("application/grpc+", "application/grpc;")
+        )
+
     def header(self, name: str) -> tuple[str, ...]:
         """Every value of a header.  `host` is the authority."""
         if name.lower() == "host":
@@ -62,6 +70,8 @@ def mismatch(match: RequestMatch, facts: Facts) -> str:
         found = facts.parameter(parameter.name)
         if found is None or not _value_matches(parameter, found):
             return f"query parameter {_shown(parameter)} is missing"
+    if match.grpc and not facts.is_grpc:
+        return "it is no call of gRPC"
     return _not_a_client(match.client_namespace, facts)
 
 

@@ -48,6 +48,8 @@ class Share(Value, frozen=True):
     """The request's headers as endpoints get them, beside those that Envoy adds to any request."""
     response: HeaderMutations = NO_MUTATIONS
     """What is changed in the answer's headers."""
+    location: str = ""
+    """Where a share that is redirected is told to ask; `status` is the redirect's."""
 
 
 class Forwarded(Value, frozen=True, tag="forward", tag_field="outcome"):

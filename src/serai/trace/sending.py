@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from serai.attach.hostnames import covers
@@ -12,9 +14,9 @@ from serai.model.addresses import is_ip, with_port
 from serai.model.reserved import is_refused
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
-from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Share, Step
+from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Redirected, Share, Step
 from serai.trace.request import Destination, TraceRequest, Way
-from serai.trace.rewrite import rewritten, without_port
+from serai.trace.rewrite import location, rewritten, without_port
 from serai.trace.view import ProxyView
 from serai.translate.localities import in_use, localities
 from serai.xds.encode.dynamic import looked_up
@@ -25,18 +27,40 @@ _REASONS = {503: "no_endpoints", 403: "reserved_address"}
 
 def forwarded(
     view: ProxyView, route: Route, forward: Forward, facts: Facts, steps: list[Step]
-) -> Forwarded | Answered:
+) -> Forwarded | Answered | Redirected:
     """Where a route sends a request.  Adds to `steps`."""
     shares = tuple(
         _http_share(view, each, forward, route, facts, _total(forward.clusters))
         for each in forward.clusters
     )
     steps += [_step(share) for share in shares]
-    statuses = {share.status for share in shares}
-    if len(statuses) == 1 and (status := statuses.pop()) is not None:
-        reason = _REASONS.get(status, "invalid_backend")
-        return Answered(status, reason, steps[-1].why, shares[0].response, route.name)
-    return Forwarded("http", shares, route.name)
+    steps += _beside(view, forward)
+    statuses = {(share.status, share.location) for share in shares}
+    status, where = statuses.pop() if len(statuses) == 1 else (None, "")
+    if status is None:
+        return Forwarded("http", shares, route.name)
+    if where:
+        return Redirected(status, where, shares[0].response, route.name)
+    reason = _REASONS.get(status, "invalid_backend")
+    why = _step(shares[-1]).why
+    return Answered(status, reason, why, shares[0].response, route.name)
+
+
+def _beside(view: ProxyView, forward: Forward) -> Iterator[Step]:
+    """What happens beside the request: copies, further attempts, and what keeps a session."""
+    for mirror in forward.mirrors:
+        cluster = view.cluster(mirror.cluster)
+        origin = cluster.origin if cluster else None
+        part = 100 * mirror.numerator / mirror.denominator
+        yield Step("copy", f"{part:.4g}% {mirror.cluster}", "its answer is thrown away", origin)
+    retry = forward.retry
+    if retry is not None:
+        times = 1 if retry.attempts is None else retry.attempts
+        codes = f", or one of {', '.join(map(str, retry.codes))}" if retry.codes else ""
+        yield Step("retry", f"up to {times} more", f"where there is no answer{codes}")
+    if forward.session is not None:
+        what = "header" if forward.session.header else "cookie"
+        yield Step("session", f"{what} {forward.session.name}", "its endpoint, if it is there")
 
 
 def sent_bytes(
@@ -177,17 +201,26 @@ def _http_share(
     facts: Facts,
     total: int,
 ) -> Share:
-    authority = forward.rewrite_host or facts.authority
-    found = _share(view, weighted, total, facts.way, authority)
     response = route.response_headers.then(weighted.response_headers)
-    path = rewritten(facts.path, forward.rewrite_path, route)
+    if weighted.redirect is not None:
+        where, status = location(weighted.redirect, route, facts), weighted.redirect.status
+        return Share(
+            weighted.weight / total, None, None, (), status, response=response, location=where
+        )
+    host = weighted.rewrite_host or forward.rewrite_host
+    asked = msgspec.structs.replace(
+        forward, rewrite_host=host, rewrite_path=weighted.rewrite_path or forward.rewrite_path
+    )
+    authority = host or facts.authority
+    found = _share(view, weighted, total, facts.way, authority)
+    path = rewritten(facts.path, asked.rewrite_path, route)
     headers = mutated(facts.headers, route.request_headers.then(weighted.request_headers))
     return msgspec.structs.replace(
         found,
         method=facts.method,
         authority=authority,
         path=path,
-        headers=(*headers, *_originals(facts, forward, path)),
+        headers=(*headers, *_originals(facts, asked, path)),
         response=response,
     )
 
@@ -204,7 +237,9 @@ def _originals(facts: Facts, forward: Forward, path: str) -> Headers:
 
 def _step(share: Share) -> Step:
     name = share.cluster or "no backend"
-    if share.origin is None:
+    if share.location:
+        name, why = "told to ask elsewhere", f"{share.status}, location: {share.location}"
+    elif share.origin is None:
         why = f"there is no such backend; answered {share.status}"
     elif share.status == _FORBIDDEN:
         why = f"its host is no public address, nor one of --allow-resolved; answered {share.status}"

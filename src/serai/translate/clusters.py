@@ -62,16 +62,14 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
 
 
 def _of_routes(hosts: tuple[VirtualHost, ...]) -> set[str]:
-    """What routes send to, and what their policies call."""
+    """What routes send to and copy to, and what their policies call."""
     routes = [route for host in hosts for route in host.routes]
-    shares = [
-        share
-        for each in routes
-        if isinstance(each.action, Forward)
-        for share in each.action.clusters
-    ]
+    forwards = [each.action for each in routes if isinstance(each.action, Forward)]
+    shares = [share for each in forwards for share in each.clusters]
     leaves = [*(each.leaves for each in routes), *(each.leaves for each in shares)]
     called = {name for each in leaves for leaf in each for name in leaf.clusters}
+    copies = [*(each.mirrors for each in forwards), *(each.mirrors for each in shares)]
+    called |= {mirror.cluster for each in copies for mirror in each}
     return called | {each.cluster for each in shares if each.cluster}
 
 

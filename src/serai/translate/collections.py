@@ -20,9 +20,9 @@ from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.translate.cluster_policies import ClusterPolicies
 from serai.translate.destination_rules import DestinationRules
-from serai.translate.httproute import CompiledRoute
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Policies
+from serai.translate.rules import CompiledRoute
 
 
 class Named(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.httproute import HTTPBackendRef, HTTPRoute, HTTPRouteRule
+from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.attach.listeners import ListenerKey
 from serai.attach.routes import (
@@ -22,8 +22,9 @@ from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
 from serai.translate import names
-from serai.translate.httproute import CompiledRoute, compile_route
+from serai.translate.httproute import compile_http
 from serai.translate.policies import Policies
+from serai.translate.rules import AnyBackendRef, CompiledRoute, Rule
 
 
 def all_to(
@@ -86,7 +87,7 @@ def compiled_routes(
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
         trusted = attachment.namespace if _is_mesh(attachment) else ""
 
-        def to_cluster(ref: HTTPBackendRef) -> WeightedCluster | Invalid:
+        def to_cluster(ref: AnyBackendRef) -> WeightedCluster | Invalid:
             found = resolve(reader, lookup, _reference(key.route, ref, trusted))
             if isinstance(found, Invalid):
                 return found
@@ -96,7 +97,7 @@ def compiled_routes(
                 return Invalid("UnsupportedProtocol", message)
             return _misled(reader, lookup, found, attachment) or name
 
-        def own(rule: HTTPRouteRule) -> tuple[Leaf, ...]:
+        def own(rule: Rule) -> tuple[Leaf, ...]:
             return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))
 
         route = reader.get(routes, key.route)
@@ -106,7 +107,7 @@ def compiled_routes(
         clients = next(
             (each.clients for each in attachment.targets if isinstance(each, ServiceTarget)), ""
         )
-        return compile_route(key.route, route, to_cluster, own, clients)
+        return compile_http(key.route, route, to_cluster, own, clients)
 
     return mapped(graph, "compiled routes", attachments, compiled)
 
@@ -139,7 +140,7 @@ def _misled(
     )
 
 
-def _reference(source: Key, ref: HTTPBackendRef, trusted: str) -> Reference:
+def _reference(source: Key, ref: AnyBackendRef, trusted: str) -> Reference:
     return Reference(
         source=source,
         group=ref.group,

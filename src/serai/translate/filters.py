@@ -6,14 +6,13 @@ from serai.api.httproute import (
     HTTPHeader,
     HTTPHeaderFilter,
     HTTPPathModifier,
+    HTTPRequestMirrorFilter,
     HTTPRequestRedirectFilter,
     HTTPRouteFilter,
     HTTPURLRewriteFilter,
 )
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations, PathRewrite, Redirect
-
-_WHOLE_RULE = ("RequestRedirect", "URLRewrite")
 
 
 class Filters(Value, frozen=True):
@@ -24,31 +23,39 @@ class Filters(Value, frozen=True):
     redirect: Redirect | None = None
     rewrite_host: str | None = None
     rewrite_path: PathRewrite | None = None
+    mirrors: tuple[HTTPRequestMirrorFilter, ...] = ()
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
     fixed_headers: tuple[str, ...] = ()
     """Headers that were to be changed and cannot be: Envoy refuses Host, and names with `:`."""
 
+    @property
+    def incompatible(self) -> bool:
+        """Whether it is told to redirect and to rewrite, of which only one can be done."""
+        rewritten = self.rewrite_host is not None or self.rewrite_path is not None
+        return self.redirect is not None and rewritten
 
-def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) -> Filters:
-    """Gather filters; those that only a whole rule can have are unsupported on a backendRef."""
+
+def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filters:
+    """Gather filters, of which those of a type that is not `known` are unsupported."""
     request, response = NO_MUTATIONS, NO_MUTATIONS
     redirect: HTTPRequestRedirectFilter | None = None
     rewrite: HTTPURLRewriteFilter | None = None
+    mirrors: list[HTTPRequestMirrorFilter] = []
     unsupported: list[str] = []
     for each in filters:
         match each:
-            case HTTPRouteFilter(type="RequestHeaderModifier", request_header_modifier=found) if (
-                found is not None
-            ):
+            case HTTPRouteFilter(type=kind) if kind not in known:
+                unsupported.append(kind)
+            case HTTPRouteFilter(request_header_modifier=found) if found is not None:
                 request = _mutations(found)
-            case HTTPRouteFilter(type="ResponseHeaderModifier", response_header_modifier=found) if (
-                found is not None
-            ):
+            case HTTPRouteFilter(response_header_modifier=found) if found is not None:
                 response = _mutations(found)
-            case HTTPRouteFilter(type="RequestRedirect") if not of_backend:
+            case HTTPRouteFilter(request_mirror=found) if found is not None:
+                mirrors.append(found)
+            case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
-            case HTTPRouteFilter(type="URLRewrite") if not of_backend:
+            case HTTPRouteFilter(type="URLRewrite"):
                 rewrite = each.url_rewrite
             case _:
                 unsupported.append(each.type)
@@ -58,6 +65,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], *, of_backend: bool = False) ->
         redirect=_redirect(redirect) if redirect else None,
         rewrite_host=rewrite.hostname if rewrite else None,
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
+        mirrors=tuple(mirrors),
         unsupported=tuple(unsupported),
         fixed_headers=_fixed(filters),
     )

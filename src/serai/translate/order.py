@@ -17,6 +17,11 @@ class RankedRoute(Value, frozen=True):
     rank: Rank
     route: Route
 
+    @property
+    def rule(self) -> int:
+        """The place of its rule in the object."""
+        return self.rank[-2]
+
 
 class Age(Value, frozen=True):
     """What decides between equal matches: the older object, then the name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from serai.ir.route import Redirect, Route, VirtualHost
+from serai.ir.route import Forward, Redirect, Route, VirtualHost
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -21,9 +21,21 @@ def at_port(hosts: tuple[VirtualHost, ...], port: int) -> tuple[VirtualHost, ...
 
 
 def _route(route: Route, port: int) -> Route:
-    if not isinstance(route.action, Redirect):
-        return route
-    return replace(route, action=replace(route.action, port=_port(route.action, port)))
+    match route.action:
+        case Redirect() as redirect:
+            return replace(route, action=_at(redirect, port))
+        case Forward(clusters=clusters) as forward if any(each.redirect for each in clusters):
+            told = tuple(
+                replace(each, redirect=_at(each.redirect, port)) if each.redirect else each
+                for each in clusters
+            )
+            return replace(route, action=replace(forward, clusters=told))
+        case _:
+            return route
+
+
+def _at(redirect: Redirect, port: int) -> Redirect:
+    return replace(redirect, port=_port(redirect, port))
 
 
 def _port(redirect: Redirect, asked: int) -> int | None:

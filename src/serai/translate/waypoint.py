@@ -31,9 +31,9 @@ from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else
-from serai.translate.httproute import CompiledRoute
 from serai.translate.order import RankedRoute
 from serai.translate.redirects import at_port
+from serai.translate.rules import CompiledRoute
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
 
 

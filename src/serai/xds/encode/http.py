@@ -9,6 +9,7 @@ from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
 from serai.xds.encode import dynamic, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
+from serai.xds.encode.forward import session_filter
 
 DESTINATION_HEADER = "x-serai-destination"
 """Carries the restored destination to the scope lookup; overwritten first and removed last."""
@@ -31,6 +32,7 @@ def http(name: str, handling: ScopedRoutes | NamedRoutes, *, mesh: bool) -> dict
         upgrade_configs=[{"upgrade_type": "websocket"}],
         http_filters=[
             *policies.http_filters(),
+            session_filter(),
             *dynamic.http_filters(),
             extension("envoy.filters.http.router", Router()),
         ],

@@ -8,8 +8,13 @@ from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
 from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
-def encode_match(match: RequestMatch, trust_domain: str) -> dict[str, Any]:
-    """A route's match.  The namespace of a client is that of its SPIFFE identity."""
+def encode_match(
+    match: RequestMatch, trust_domain: str, below: int | None = None
+) -> dict[str, Any]:
+    """A route's match.  The namespace of a client is that of its SPIFFE identity.
+
+    `below`: only requests whose random number is below this one, of a million.
+    """
     headers = [_value(each, "string_match") for each in match.headers]
     if match.method is not None:
         headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
@@ -18,6 +23,11 @@ def encode_match(match: RequestMatch, trust_domain: str) -> dict[str, Any]:
         "headers": headers,
         "query_parameters": [_value(each, "string_match") for each in match.query],
     }
+    if match.grpc:
+        encoded["grpc"] = {}
+    if below is not None:
+        share = {"numerator": below, "denominator": "MILLION"}
+        encoded["runtime_fraction"] = {"default_value": share}
     if match.client_namespace:
         prefix = f"spiffe://{trust_domain}/ns/{match.client_namespace}/"
         encoded["filter_state"] = [{"key": PEER_PRINCIPAL, "string_match": {"prefix": prefix}}]

@@ -27,9 +27,11 @@ from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.body import resource
 from serai.xds.encode.dynamic import filter_config
+from serai.xds.encode.forward import mirrors, retry_policy, session_config
 from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
 from serai.xds.encode.policies import action_fields, route_filters
+from serai.xds.encode.split import shares_as_routes
 from serai.xds.resource import Resource, ResourceType
 
 _STATUS = {
@@ -67,17 +69,24 @@ def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
     return {
         "name": host.name,
         "domains": host.domains,
-        "routes": [_route(route, host, trust_domain) for route in host.routes],
+        "routes": [
+            _route(each, host, trust_domain, below)
+            for route in host.routes
+            for each, below in shares_as_routes(route)
+        ],
         "typed_per_filter_config": route_filters(host.leaves),
     }
 
 
-def _route(written: Route, host: VirtualHost, trust_domain: str) -> dict[str, Any]:
+def _route(
+    written: Route, host: VirtualHost, trust_domain: str, below: int | None
+) -> dict[str, Any]:
     route = _changing_headers_last(written)
-    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route)}
+    kept = session_config(route.action.session) if isinstance(route.action, Forward) else {}
+    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route), **kept}
     return {
         "name": route.name,
-        "match": encode_match(route.match, trust_domain),
+        "match": encode_match(route.match, trust_domain, below),
         **_action(route),
         "typed_per_filter_config": filters,
         **_mutations(route.request_headers, "request"),
@@ -137,19 +146,19 @@ def _forward(forward: Forward, route: Route) -> dict[str, Any]:
         "timeout": timedelta(),
         **action_fields(route.leaves),
         **_clusters(forward),
-        "cluster_not_found_response_code": "INTERNAL_SERVER_ERROR",
+        "cluster_not_found_response_code": _not_found(forward),
         **encode_rewrite(forward.rewrite_path, route),
     }
     if forward.request_timeout_seconds is not None:
         action["timeout"] = timedelta(seconds=forward.request_timeout_seconds)
     if forward.rewrite_host is not None:
         action["host_rewrite_literal"] = forward.rewrite_host
-    if forward.backend_timeout_seconds:
-        action["retry_policy"] = {
-            "num_retries": {"value": 0},
-            "per_try_timeout": timedelta(seconds=forward.backend_timeout_seconds),
-        }
-    return action
+    return {**action, **retry_policy(forward), **mirrors(forward.mirrors)}
+
+
+def _not_found(forward: Forward) -> str:
+    missing = {each.status for each in forward.clusters if each.cluster is None}
+    return "SERVICE_UNAVAILABLE" if missing == {503} else "INTERNAL_SERVER_ERROR"
 
 
 def _clusters(forward: Forward) -> dict[str, Any]:
