@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from serai.api.meta import Key
+from serai.api.meta import Key, Object
 from serai.api.problem import Problem
 from serai.attach.capture import captures
+from serai.attach.contention import settled
 from serai.attach.frontends import bindings, frontends, ranges
-from serai.attach.gateways import Proxy, proxies
+from serai.attach.gateways import proxies
 from serai.attach.grants import Grants
 from serai.attach.listener_sets import added_listeners, by_gateway
 from serai.attach.listeners import by_proxy, listeners
@@ -27,7 +28,7 @@ from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
 from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
-from serai.model.catalog import catalog
+from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
@@ -48,7 +49,7 @@ from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
-from serai.translate.policies import Looks, Policies, compiled_policies, on_kinds
+from serai.translate.policies import Looks, compiled_policies, on_kinds
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.waypoint import (
@@ -106,11 +107,12 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
     parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
-    joined = attachments(graph, inputs.http_routes, parents)
+    wanted = attachments(graph, inputs.routes, parents)
+    joined = settled(graph, wanted, inputs.routes, known.services)
     named = cluster_names(graph, known, settings)
-    aimed = targets(graph, known, {"Gateway": inputs.gateways, "HTTPRoute": inputs.http_routes})
+    aimed = _targets(graph, inputs, known)
     looks = Looks(Lookup(known, grants), named, grants, inputs.secrets, inputs.config_maps)
-    policies = _policies(graph, inputs, aimed, looks, ours)
+    policies = compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
         settings=settings,
@@ -125,7 +127,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
-        compiled=compiled_routes(graph, joined, inputs.http_routes, looks.lookup, named, policies),
+        compiled=compiled_routes(graph, joined, inputs.routes, looks.lookup, named, policies),
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
@@ -138,11 +140,14 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     )
 
 
-def _policies(
-    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
-) -> Policies:
-    """What is asked of requests, and where."""
-    return compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
+def _targets(graph: Graph, inputs: Inputs, known: Catalog) -> Targets:
+    """What policies can apply to."""
+    tables: dict[str, Node[Key, Object]] = {
+        "Gateway": inputs.gateways,
+        "HTTPRoute": inputs.http_routes,
+        "GRPCRoute": inputs.grpc_routes,
+    }
+    return targets(graph, known, tables)
 
 
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
@@ -193,7 +198,7 @@ def _statuses(
     parts: tuple[Node[Key, Status], ...] = (
         class_statuses(graph, inputs.gateway_classes),
         gateway_statuses(graph, inputs.gateways, attached, refusals),
-        route_statuses(graph, inputs.http_routes, attached, refusals),
+        route_statuses(graph, inputs.routes, attached, refusals),
         service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
         policy_statuses(graph, attached.policies.compiled, attached),
         cluster_policy_statuses(graph, attached, done),
@@ -222,7 +227,7 @@ def _problems(
             distribution_problems(graph, inputs),
             gateway_problems(graph, inputs.gateways, attached),
             vip_problems(graph, inputs.vips),
-            route_problems(graph, inputs.http_routes, attached),
+            route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),
             cluster_policy_problems(graph, attached, done),
             rule_problems(graph, attached, done),

@@ -19,12 +19,12 @@ from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
 
 ROUTE_KINDS = {
-    "HTTP": ("HTTPRoute",),
-    "HTTPS": ("HTTPRoute",),
+    "HTTP": ("HTTPRoute", "GRPCRoute"),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
     "TLS": ("TLSRoute",),
     "TCP": ("TCPRoute",),
     "UDP": ("UDPRoute",),
-    **dict.fromkeys(sorted(MESH_PROTOCOLS), ("HTTPRoute",)),
+    **dict.fromkeys(sorted(MESH_PROTOCOLS), ("HTTPRoute", "GRPCRoute")),
 }
 """The kinds of routes that can attach, by the listener's protocol."""
 GATEWAY_PROTOCOLS = tuple(each for each in ROUTE_KINDS if each not in MESH_PROTOCOLS)

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from serai.api.core import Namespace
 from serai.api.gateway import GROUP, Listener, ParentReference
-from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
+from serai.api.routes import REQUESTS, Route, hostnames_of
 from serai.attach.capture import Capture
 from serai.attach.gateways import Proxy, Role
 from serai.attach.grants import Grants
@@ -24,6 +24,7 @@ from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog, HostOwners
+from serai.model.protocol import Protocol
 from serai.model.service import Service
 
 
@@ -61,12 +62,15 @@ class ServiceTarget(Value, frozen=True):
     """Of those that a host with a wildcard covers: this one only."""
 
 
+Target = ListenerTarget | WaypointTarget | ServiceTarget
+
+
 class Attachment(Value, frozen=True):
     """What one parentRef came to."""
 
     parent: ParentReference
     verdict: Verdict
-    targets: tuple[ListenerTarget | WaypointTarget | ServiceTarget, ...] = ()
+    targets: tuple[Target, ...] = ()
     namespace: str = ""
     """The namespace of what it attaches to."""
 
@@ -85,23 +89,21 @@ class Parents(msgspec.Struct, frozen=True):
 
 
 def attachments(
-    graph: Graph, routes: Node[Key, HTTPRoute], parents: Parents
+    graph: Graph, routes: Node[Key, Route], parents: Parents
 ) -> Derived[AttachmentKey, Attachment]:
-    """What every parentRef came to; those to other controllers' Gateways have no row."""
+    """What every parentRef comes to by itself; of other controllers' Gateways there is no row."""
 
-    def rows(
-        reader: Reader, key: Key, route: HTTPRoute
-    ) -> Iterator[tuple[AttachmentKey, Attachment]]:
+    def rows(reader: Reader, key: Key, route: Route) -> Iterator[tuple[AttachmentKey, Attachment]]:
         for index, parent in enumerate(route.spec.parent_refs):
             attachment = _attach(reader, parents, key, route, parent)
             if attachment is not None:
                 yield AttachmentKey(key, index), attachment
 
-    return Derived(graph, "attachments", routes, rows)
+    return Derived(graph, "wanted attachments", routes, rows)
 
 
 def _attach(
-    reader: Reader, parents: Parents, key: Key, route: HTTPRoute, parent: ParentReference
+    reader: Reader, parents: Parents, key: Key, route: Route, parent: ParentReference
 ) -> Attachment | None:
     namespace = parent.namespace or key.namespace
     match parent.group, parent.kind:
@@ -190,25 +192,55 @@ def _to_service(
         for port in service.ports
         if parent.port in {None, port.number} and parent.section_name in {None, port.name}
     ]
-    ports = [port.number for port in asked if port.protocol.is_http]
+    ports = [port.number for port in asked if takes(key.kind, port.protocol)]
     if not ports:
         spoken = ", ".join(f"{port.number} speaks {port.protocol}" for port in asked)
-        why = f"has no port {_asked(parent)}" if not asked else f"has no HTTP there: {spoken}"
+        nothing = f"has no port for {_A[key.kind]} there: {spoken}"
+        why = nothing if asked else f"has no port {_asked(parent)}"
         return Attachment(parent, refused("NoMatchingParent", f"{service.key} {why}"))
     everywhere = parent.port is None and parent.section_name is None
     own = key.namespace in {service.key.namespace, waypoint.namespace}
     clients = "" if own or parents.grants.permits(reader, key, service.key) else key.namespace
+    if clients and key.kind not in REQUESTS:
+        message = (
+            f"{key.kind} of namespace {clients} would take the connections of all clients of"
+            f" {service.key}: who calls is told apart request by request only. Put it into"
+            f" namespace {service.key.namespace}, or grant it there"
+        )
+        return Attachment(parent, refused("NotAllowedByListeners", message))
     targets = tuple(
         ServiceTarget(service.key, host, port, clients) for port in ([0] if everywhere else ports)
     )
     return Attachment(parent, ACCEPTED, targets, service.key.namespace)
 
 
+_A = {
+    "HTTPRoute": "HTTP",
+    "GRPCRoute": "gRPC",
+    "TLSRoute": "TLS",
+    "TCPRoute": "TCP",
+    "UDPRoute": "UDP, which waypoints do not capture",
+}
+
+
+def takes(kind: str, protocol: Protocol) -> bool:
+    """Whether a kind of route can attach to a service's port of a protocol."""
+    match kind:
+        case "HTTPRoute" | "GRPCRoute":
+            return protocol.is_http
+        case "TLSRoute":
+            return protocol.is_tls
+        case "TCPRoute":
+            return not protocol.is_http and protocol is not Protocol.UDP
+        case _:
+            return False
+
+
 def _to_gateway(
     reader: Reader,
     parents: Parents,
     key: Key,
-    route: HTTPRoute,
+    route: Route,
     parent: ParentReference,
     proxy: Proxy,
 ) -> Attachment:
@@ -224,7 +256,7 @@ def _to_listener_set(
     reader: Reader,
     parents: Parents,
     key: Key,
-    route: HTTPRoute,
+    route: Route,
     parent: ParentReference,
     added: AddedListeners,
 ) -> Attachment:
@@ -240,7 +272,7 @@ def _to_listeners(
     reader: Reader,
     parents: Parents,
     key: Key,
-    route: HTTPRoute,
+    route: Route,
     parent: ParentReference,
     owner: Key,
     listeners: tuple[Listener, ...],
@@ -270,11 +302,14 @@ def _to_listeners(
     return Attachment(parent, ACCEPTED, targets, owner.namespace)
 
 
-def _to_waypoint(key: Key, route: HTTPRoute, parent: ParentReference, proxy: Proxy) -> Attachment:
+def _to_waypoint(key: Key, route: Route, parent: ParentReference, proxy: Proxy) -> Attachment:
+    if key.kind not in REQUESTS:
+        message = f"{key.kind} attaches to a service, not to waypoint {proxy.name} as a whole"
+        return Attachment(parent, refused("NotAllowedByListeners", message))
     if not proxy.listeners and key.namespace != proxy.key.namespace:
         message = f"Gateway {proxy.name} has no listener whose allowedRoutes admits {key.namespace}"
         return Attachment(parent, refused("NotAllowedByListeners", message))
-    target = WaypointTarget(proxy.key, _lowered(route.spec.hostnames) or (ANY,))
+    target = WaypointTarget(proxy.key, hostnames_of(route) or (ANY,))
     return Attachment(parent, ACCEPTED, (target,), proxy.key.namespace)
 
 
@@ -284,16 +319,12 @@ def _admitted(reader: Reader, parents: Parents, key: Key, state: ListenerState) 
     return key.kind in state.kinds and admits(reader, parents.namespaces, rule, own, key.namespace)
 
 
-def _on_listener(route: HTTPRoute, state: ListenerState) -> ListenerTarget | None:
+def _on_listener(route: Route, state: ListenerState) -> ListenerTarget | None:
     own = state.hostname
-    wanted = _lowered(route.spec.hostnames) or (ANY,)
+    wanted = hostnames_of(route) or (ANY,)
     shared = (intersection(own, each) for each in wanted)
     hostnames = tuple(dict.fromkeys(each for each in shared if each))
     return ListenerTarget(state.key, state.listener.port, hostnames) if hostnames else None
-
-
-def _lowered(hostnames: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(hostname.lower() for hostname in hostnames)
 
 
 def _asked(parent: ParentReference) -> str:

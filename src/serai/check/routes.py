@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.api.routes import Route
 from serai.attach.routes import AttachmentKey
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
@@ -32,11 +32,11 @@ _REMEDIES = {
 
 
 def route_problems(
-    graph: Graph, routes: Node[Key, HTTPRoute], attached: Attached
+    graph: Graph, routes: Node[Key, Route], attached: Attached
 ) -> Derived[ProblemKey, Problem]:
     """What is wrong with each route, parent by parent."""
 
-    def rows(reader: Reader, key: Key, route: HTTPRoute) -> Iterator[tuple[ProblemKey, Problem]]:
+    def rows(reader: Reader, key: Key, route: Route) -> Iterator[tuple[ProblemKey, Problem]]:
         found: dict[ProblemKey, Problem] = {}
         attaches = False
         for position in range(len(route.spec.parent_refs)):

@@ -19,7 +19,8 @@ from serai.api.grpcroute import GRPCRoute
 from serai.api.httproute import HTTPRoute
 from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
-from serai.incremental import Graph, Table
+from serai.api.routes import Route
+from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
 from serai.model.vips import Vips
 
@@ -60,6 +61,7 @@ class Inputs:
         self.tls_routes: Table[Key, streamroutes.TLSRoute] = table(streamroutes.TLSRoute)
         self.tcp_routes: Table[Key, streamroutes.TCPRoute] = table(streamroutes.TCPRoute)
         self.udp_routes: Table[Key, streamroutes.UDPRoute] = table(streamroutes.UDPRoute)
+        self.routes = self._all_routes(graph)
         self.grants: Table[Key, gateway.ReferenceGrant] = table(gateway.ReferenceGrant)
         self.service_entries: Table[Key, networking.ServiceEntry] = table(networking.ServiceEntry)
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
@@ -81,6 +83,16 @@ class Inputs:
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         } | {kind.__name__: table(kind) for kind in CLUSTER_POLICIES}
+
+    def _all_routes(self, graph: Graph) -> Node[Key, Route]:
+        tables: tuple[Node[Key, Route], ...] = (
+            self.http_routes,
+            self.grpc_routes,
+            self.tls_routes,
+            self.tcp_routes,
+            self.udp_routes,
+        )
+        return Union(graph, "routes of all kinds", tables)
 
     def table(self, kind: str) -> Table[Key, Any]:
         """The table of a kind.  Raises KeyError for a kind that isn't read."""

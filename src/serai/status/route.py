@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from serai.api.httproute import HTTPRoute
 from serai.api.meta import Condition, Key
+from serai.api.routes import Route
 from serai.attach.gateways import CONTROLLER
 from serai.attach.routes import Attachment, AttachmentKey
 from serai.attach.verdict import Verdict, refused
@@ -17,11 +17,11 @@ PROGRAMMED = "serai.dev/Programmed"
 
 
 def route_statuses(
-    graph: Graph, routes: Node[Key, HTTPRoute], attached: Attached, refusals: Refusals
+    graph: Graph, routes: Node[Key, Route], attached: Attached, refusals: Refusals
 ) -> Derived[Key, RouteStatus]:
     """The status of each route that names a parent of ours."""
 
-    def status(reader: Reader, key: Key, route: HTTPRoute) -> RouteStatus | None:
+    def status(reader: Reader, key: Key, route: Route) -> RouteStatus | None:
         parents: list[RouteParentStatus] = []
         refusal = next(iter(refusals.of_object(reader, key)), None)
         programmed = (
@@ -39,7 +39,7 @@ def route_statuses(
                 parents.append(RouteParentStatus(attachment.parent, CONTROLLER, found))
         return RouteStatus(tuple(parents)) if parents else None
 
-    return mapped(graph, "statuses of HTTPRoute", routes, status)
+    return mapped(graph, "statuses of routes", routes, status)
 
 
 def _conditions(

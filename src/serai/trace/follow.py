@@ -11,6 +11,7 @@ from serai.ir.route import DirectResponse, Forward, Redirect, Route
 from serai.model.addresses import with_port
 from serai.trace.arrival import arrival
 from serai.trace.connection import Connected, connected, listener_of, route_configuration
+from serai.trace.grpc import as_call
 from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
@@ -77,6 +78,17 @@ def _http(
     if path.text != request.path:
         steps.append(Step("path", path.text, f"{request.path} normalised"))
     facts = _facts(view, request, connection, path, edge=edge)
+    outcome = _routed(view, request, connection, facts, steps)
+    return as_call(outcome) if facts.is_grpc else outcome
+
+
+def _routed(
+    view: ProxyView,
+    request: TraceRequest,
+    connection: Connected,
+    facts: Facts,
+    steps: list[Step],
+) -> Outcome:
     routes = route_configuration(view, request, connection.handling, steps)
     if isinstance(routes, Answered):
         return routes

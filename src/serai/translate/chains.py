@@ -17,7 +17,8 @@ from serai.ir.route import WeightedCluster
 from serai.model.addresses import is_range
 from serai.translate import names
 from serai.translate.collections import Attached, Named
-from serai.translate.sni import tells_by_sni, to_host
+from serai.translate.sni import to_host, told_by_sni
+from serai.translate.streams import on_frontend
 
 
 def chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, ChainMatch]:
@@ -66,7 +67,11 @@ def frontend_chains(
 
 
 def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
-    """Where the bytes of a captured port go: to its host, or to what tells its hosts apart."""
-    if tells_by_sni(frontend):
+    """Where the bytes of a captured port go: as routes say, else to its host.
+
+    What tells its hosts apart by SNI stands between, where there is something to tell.
+    """
+    found = on_frontend(reader, attached, frontend)
+    if told_by_sni(frontend, found):
         return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),))
-    return to_host(reader, attached, frontend, frontend.hosts[0])
+    return found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])

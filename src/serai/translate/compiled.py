@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from serai.api.grpcroute import GRPCRoute
 from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
+from serai.api.routes import REQUESTS, Route
 from serai.attach.listeners import ListenerKey
 from serai.attach.routes import (
     Attachment,
@@ -22,9 +24,11 @@ from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
 from serai.translate import names
+from serai.translate.grpcroute import compile_grpc
 from serai.translate.httproute import compile_http
 from serai.translate.policies import Policies
-from serai.translate.rules import AnyBackendRef, CompiledRoute, Rule
+from serai.translate.rules import AnyBackendRef, CompiledRoute, LeavesOf, Resolve, Rule
+from serai.translate.streamroutes import compile_stream
 
 
 def all_to(
@@ -74,7 +78,7 @@ def owns_host(reader: Reader, catalog: Catalog, key: BackendKey) -> bool:
 def compiled_routes(
     graph: Graph,
     attachments: Node[AttachmentKey, Attachment],
-    routes: Node[Key, HTTPRoute],
+    routes: Node[Key, Route],
     lookup: Lookup,
     clusters: Node[BackendKey, str],
     policies: Policies,
@@ -91,7 +95,8 @@ def compiled_routes(
             found = resolve(reader, lookup, _reference(key.route, ref, trusted))
             if isinstance(found, Invalid):
                 return found
-            name = all_to(reader, lookup.catalog, clusters, found)
+            to = all_to if key.route.kind in REQUESTS else bytes_to
+            name = to(reader, lookup.catalog, clusters, found)
             if name is None:
                 message = f"{found.service} has a resolution that cannot be sent to yet"
                 return Invalid("UnsupportedProtocol", message)
@@ -107,9 +112,21 @@ def compiled_routes(
         clients = next(
             (each.clients for each in attachment.targets if isinstance(each, ServiceTarget)), ""
         )
-        return compile_http(key.route, route, to_cluster, own, clients)
+        return _compile(key.route, route, to_cluster, own, clients)
 
     return mapped(graph, "compiled routes", attachments, compiled)
+
+
+def _compile(
+    key: Key, route: Route, resolve: Resolve, leaves: LeavesOf, clients: str
+) -> CompiledRoute:
+    match route:
+        case HTTPRoute():
+            return compile_http(key, route, resolve, leaves, clients)
+        case GRPCRoute():
+            return compile_grpc(key, route, resolve, leaves, clients)
+        case _:
+            return compile_stream(route, resolve)
 
 
 def _is_mesh(attachment: Attachment) -> bool:

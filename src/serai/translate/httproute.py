@@ -53,7 +53,9 @@ def compile_http(
             wanted = _request_match(match, clients)
             built = compiled.route(wanted, position)
             routes.append(RankedRoute(rank(wanted, age, index, position), built))
-    return CompiledRoute(tuple(routes), resolved(invalid), tuple(invalid), tuple(dropped))
+    return CompiledRoute(
+        tuple(routes), resolved(invalid), tuple(invalid), tuple(dropped), created=age.created
+    )
 
 
 def _request_match(match: HTTPRouteMatch, clients: str) -> RequestMatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serai.api.grpcroute import GRPCMethodMatch
 from serai.ir.match import PathKind, RequestMatch
 from serai.ir.origin import Value
 from serai.ir.route import Route
@@ -43,6 +44,24 @@ def rank(match: RequestMatch, age: Age, rule: int, position: int) -> Rank:
         match.method is None,
         -len(match.headers),
         -len(match.query),
+        age.created or "9999",
+        age.namespace,
+        age.name,
+        rule,
+        position,
+    )
+
+
+def rank_of_call(
+    method: GRPCMethodMatch | None, headers: int, age: Age, rule: int, position: int
+) -> Rank:
+    """The place of a GRPCRoute's match: the longer service, the longer method, more headers."""
+    return (
+        -len(method.service or "") if method else 0,
+        -len(method.method or "") if method else 0,
+        method is None or method.type != "Exact",
+        -headers,
+        0,
         age.created or "9999",
         age.namespace,
         age.name,

@@ -69,12 +69,15 @@ class CompiledRoute(Value, frozen=True):
     dropped: tuple[Dropped, ...] = ()
     clusters: tuple[WeightedCluster, ...] = ()
     """Of a TCPRoute, a TLSRoute or a UDPRoute: where bytes go."""
+    hostnames: tuple[str, ...] = ()
+    """Of a TLSRoute."""
+    created: str = ""
 
     @property
     def does_nothing(self) -> bool:
         """Whether no rule can be done.  Gateway API: Accepted takes one that can be."""
         broken = {each.rule for each in self.dropped if each.rule is not None}
-        return all(each.rule in broken for each in self.routes)
+        return not self.clusters and all(each.rule in broken for each in self.routes)
 
 
 def resolved(invalid: list[tuple[str, Invalid]]) -> Verdict:
@@ -196,6 +199,9 @@ class CompiledRule:
             target = self._resolve(each.backend_ref)
             if isinstance(target, Invalid):
                 self.invalid.append((path, target))
+            elif target.look_up is not None:
+                words = f"copies cannot be sent to {target.cluster}, whose host is looked up"
+                self.invalid.append((path, Invalid("UnsupportedProtocol", words)))
             elif target.cluster is not None and (mirror := _mirror(target.cluster, each)):
                 found.append(mirror)
         return tuple(found)

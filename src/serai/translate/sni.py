@@ -19,13 +19,17 @@ from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import bytes_to
+from serai.translate.streams import Stream, on_frontend
 
 
-def tells_by_sni(frontend: Frontend) -> bool:
+def told_by_sni(frontend: Frontend, found: tuple[Stream, ...]) -> bool:
     """Whether a port's connections are for one of several hosts, and say for which.
 
-    Where the caller has resolved the host, all of them go where they were going.
+    Those are the hosts of TLSRoutes, where there are any.  Where the caller has resolved the host,
+    all connections go where they were going.
     """
+    if found:
+        return any(each.hostname != ANY for each in found)
     resolved = frontend.resolution is Resolution.NONE
     return frontend.port.protocol.is_tls and len(frontend.hosts) > 1 and not resolved
 
@@ -41,23 +45,30 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
     """The internal listener of each such port; what names no host of it goes to the first.
 
     Where hosts are looked up it goes to one that may cover it: Envoy tells `*.suffix` itself,
-    and whether another wildcard covers a name is seen when it is looked up.
+    and whether another wildcard covers a name is seen when it is looked up.  Where routes say what
+    goes where, it is closed.
     """
 
     def rows(
         reader: Reader, key: FrontendKey, frontend: Frontend
     ) -> Iterator[tuple[Named, Listener]]:
-        if not tells_by_sni(frontend):
+        found = on_frontend(reader, attached, frontend)
+        if not told_by_sni(frontend, found):
             return
         name = names.sni_switch(key)
-        forwards = {host: to_host(reader, attached, frontend, host) for host in frontend.hosts}
+        if found:
+            forwards = {each.hostname: each.forward for each in found}
+            default = forwards.get(ANY)
+        else:
+            forwards = {host: to_host(reader, attached, frontend, host) for host in frontend.hosts}
+            default = _otherwise(frontend, forwards)
         yield (
             Named(key.waypoint, name),
             Listener(
                 name=name,
                 addresses=(),
                 port=0,
-                default=_otherwise(frontend, forwards),
+                default=default,
                 origin=Origin(key.service),
                 server_names=tuple(
                     ServerName(host, to) for host, to in forwards.items() if _is_told(host)

@@ -123,7 +123,7 @@ ROUTES = Listing(
     rows=route_rows,
     names=_object,
     aliases=("route", "httproutes", "httproute"),
-    nothing="no routes: there is no HTTPRoute",
+    nothing="no routes: there is no route of any kind",
     columns=(
         Column("NAMESPACE", lambda row: row.namespace),
         Column("NAME", lambda row: row.name),

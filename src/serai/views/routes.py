@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.api.gateway import GROUP, ParentReference
-from serai.api.httproute import HTTPRoute
 from serai.api.meta import Condition, Key
+from serai.api.routes import Route, hostnames_of
 from serai.attach.routes import (
     Attachment,
     AttachmentKey,
@@ -43,12 +43,12 @@ class RouteRow(Row, frozen=True):
 
 def route_rows(state: State) -> list[RouteRow]:
     """Every parentRef of every route, by namespace and name."""
-    routes = state.pipeline.inputs.http_routes
+    routes = state.pipeline.inputs.routes
     listed = sorted(routes.items(), key=lambda item: (item[0].namespace, item[0].name))
     return [row for key, route in listed for row in rows_of_route(state, key, route)]
 
 
-def rows_of_route(state: State, key: Key, route: HTTPRoute) -> Iterator[RouteRow]:
+def rows_of_route(state: State, key: Key, route: Route) -> Iterator[RouteRow]:
     """One row for each parentRef of a route; one that says so for a route without any."""
     status = state.pipeline.statuses.row(key)
     conditions = {
@@ -92,7 +92,7 @@ def target_name(target: ListenerTarget | WaypointTarget | ServiceTarget) -> str:
 
 def _row(
     key: Key,
-    route: HTTPRoute,
+    route: Route,
     parent: str,
     attachment: Attachment | None,
     conditions: dict[str, Condition],
@@ -108,7 +108,7 @@ def _row(
         resolved=_truth(conditions.get("ResolvedRefs")),
         reason=NOT_OURS if attachment is None else wrong.reason if wrong else "Accepted",
         message=wrong.message if wrong else "",
-        hostnames=route.spec.hostnames,
+        hostnames=hostnames_of(route),
         attached_to=tuple(target_name(target) for target in targets),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
+from serai.api.routes import Route, hostnames_of
 from serai.attach.routes import AttachmentKey
 from serai.views.explain import words
 from serai.views.explain.explanation import Explanation, Line
@@ -13,10 +13,10 @@ from serai.views.explain.subject import Subject
 from serai.views.routes import NOT_OURS, RouteRow, rows_of_route
 
 
-def explain_route(subject: Subject, key: Key, route: HTTPRoute) -> Explanation:
+def explain_route(subject: Subject, key: Key, route: Route) -> Explanation:
     """Everything that applies to a route."""
     rows = list(rows_of_route(subject.state, key, route))
-    hostnames = " ".join(route.spec.hostnames)
+    hostnames = " ".join(hostnames_of(route))
     headline = [f"hostnames {hostnames}"] if hostnames else []
     lines = [Line("parent", row.parent, tuple(_verdict(row))) for row in rows]
     return subject.explanation(

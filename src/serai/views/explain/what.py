@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from serai.api.fields_check import nearest_name
 from serai.api.kinds import KINDS, by_alias
 from serai.api.meta import Key
+from serai.api.routes import ROUTE_KINDS
 from serai.attach.hostnames import covers
 from serai.views.explain.explanation import Explained, Explanation
 from serai.views.explain.gateway import explain_gateway
@@ -17,8 +18,8 @@ from serai.views.explain.workload import explain_namespace, explain_workload
 from serai.views.state import State
 
 _MORE_ALIASES = {
-    "route": ("HTTPRoute",),
-    "routes": ("HTTPRoute",),
+    "route": ROUTE_KINDS,
+    "routes": ROUTE_KINDS,
     "waypoint": ("Gateway",),
     "waypoints": ("Gateway",),
     "workload": ("Pod", "WorkloadEntry"),
@@ -116,7 +117,7 @@ def _explain(subject: Subject, key: Key) -> Explanation:
         return explain_workload(subject, workload)
     if proxy := subject.attached.proxies.row(key):
         return explain_gateway(subject, proxy)
-    if key.kind == "HTTPRoute" and (route := inputs.http_routes.row(key)):
+    if route := inputs.routes.row(key):
         return explain_route(subject, key, route)
     if key.kind == "Namespace":
         return explain_namespace(subject, key)
