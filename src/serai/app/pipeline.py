@@ -102,7 +102,6 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     known = catalog(graph, inputs, settings)
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
     captured = captures(graph, known.services, inputs.namespaces, ours)
-    fronts = frontends(graph, captured, known.services)
     added = added_listeners(graph, inputs.listener_sets, ours, inputs.namespaces)
     heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
@@ -123,7 +122,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         listeners=heard,
         of_proxy=by_proxy(graph, heard),
         captures=captured,
-        frontends=fronts,
+        frontends=(fronts := frontends(graph, captured, known.services)),
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
