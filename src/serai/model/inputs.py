@@ -31,6 +31,9 @@ CLUSTER_POLICIES: tuple[type[Object], ...] = (
 )
 """Policies that name services, and say how to send to them."""
 
+REQUEST_POLICIES: tuple[type[Object], ...] = (traffic_policy.TrafficPolicy,)
+"""Policies that say what happens to requests."""
+
 
 class ViewpointKey(NamedTuple):
     """A place from which clients of a proxy look."""
@@ -67,9 +70,6 @@ class Inputs:
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
             networking.WorkloadEntry
         )
-        self.traffic_policies: Table[Key, traffic_policy.TrafficPolicy] = table(
-            traffic_policy.TrafficPolicy
-        )
         self.destination_rules: Table[Key, destination_rule.DestinationRule] = table(
             destination_rule.DestinationRule
         )
@@ -82,7 +82,7 @@ class Inputs:
         """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
-        } | {kind.__name__: table(kind) for kind in CLUSTER_POLICIES}
+        } | {kind.__name__: table(kind) for kind in (*CLUSTER_POLICIES, *REQUEST_POLICIES)}
 
     def _all_routes(self, graph: Graph) -> Node[Key, Route]:
         tables: tuple[Node[Key, Route], ...] = (
