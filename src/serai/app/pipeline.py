@@ -46,6 +46,7 @@ from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.destination_rules import destination_rules
 from serai.translate.gateway import gateway_listeners, gateway_routes
+from serai.translate.inbound import loopback_listeners, waypoint_listeners, workload_secrets
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
@@ -54,9 +55,7 @@ from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.waypoint import (
     frontend_routes,
-    loopback_listeners,
     scopes,
-    waypoint_listeners,
 )
 from serai.xds.refusals import Refusal, Refusals
 from serai.xds.resource import Resource
@@ -156,23 +155,17 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     )
     matches = chain_matches(graph, attached)
     switches = sni_listeners(graph, attached)
-    heard = Union(
-        graph,
-        "listeners of proxies",
-        (
-            switches,
-            waypoint_listeners(graph, attached, matches),
-            loopback_listeners(graph, attached),
-            gateway_listeners(graph, attached),
-        ),
-    )
+    inbound = waypoint_listeners(graph, attached, matches)
+    direct = loopback_listeners(graph, attached)
+    outer = (switches, inbound, direct, gateway_listeners(graph, attached))
+    heard = Union(graph, "listeners of proxies", outer)
     chains = frontend_chains(graph, attached, matches)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
     inner = look_up_listeners(graph, attached, demand(graph, "demand from outside", asked))
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
-    internal = internal_clusters(graph, Union(graph, "inner listeners", (switches, inner)))
-    clusters = Clusters(graph, attached, demanded, internal)
+    leading = internal_clusters(graph, Union(graph, "inner listeners", (switches, inbound, inner)))
+    clusters = Clusters(graph, attached, demanded, leading)
     looking = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
@@ -187,6 +180,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         viewpoints=looking,
         sights=sights(graph, clusters.clusters, clusters.used, looking),
         applied=applied(graph, clusters.clusters, clusters.used),
+        secrets=workload_secrets(graph, attached),
     )
 
 

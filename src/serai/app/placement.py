@@ -13,7 +13,6 @@ from serai.api.gateway import Gateway
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
 from serai.model.settings import Settings
-from serai.translate.waypoint import proxy_port
 
 _MOST = 250
 
@@ -34,11 +33,11 @@ def place(
         if asked:
             placed[key] = asked
             continue
-        ports = _ports(proxies[key], settings)
+        ports = _ports(proxies[key])
         taken = {
             address
             for other, addresses in placed.items()
-            if ports & _ports(proxies[other], settings)
+            if ports & _ports(proxies[other])
             for address in addresses
         }
         before = kept.get(key)
@@ -60,9 +59,9 @@ def _first_free(proxy: Proxy, settings: Settings, taken: set[str]) -> tuple[str,
     return next(((each,) for each in candidates if each not in taken), preferred)
 
 
-def _ports(proxy: Proxy, settings: Settings) -> set[int]:
+def _ports(proxy: Proxy) -> set[int]:
     if proxy.role is Role.WAYPOINT:
-        return {proxy_port(proxy, settings.proxy_port)}
+        return {each.port for each in proxy.transports}
     return {listener.port for listener in proxy.listeners}
 
 

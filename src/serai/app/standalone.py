@@ -12,9 +12,11 @@ import structlog
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.addresses import AddressFile
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.health import EnvoyHealth, Heard
+from serai.app.identities import LOOK_SECONDS, Identities, own_identities
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
@@ -25,7 +27,7 @@ from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, rend
 from serai.envoy.event import FleetEvent
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
-from serai.envoy.state import Instance, claim, write_atomically
+from serai.envoy.state import Instance, claim
 from serai.ir.listener import Listener
 from serai.model.settings import Settings
 from serai.server.ads import AdsServer
@@ -45,11 +47,6 @@ log = structlog.get_logger(__name__)
 
 PORT_SECONDS = 1.0
 """Between looks at ports that others had."""
-
-
-_Addresses = dict[str, tuple[str, ...]]
-_ADDRESSES = "addresses"
-"""The file, in the instance's folder, that says where each Gateway listens."""
 
 Found = TypeVar("Found")
 
@@ -92,7 +89,9 @@ def standalone(
         return None, (*problems, instance)
     fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
     source, server = FolderSource(paths), AdsServer()
-    return Standalone(source, Core(settings), server, fleet, instance, options), problems
+    identities, settings = own_identities(instance.folder / "identity", settings)
+    core = Core(settings)
+    return Standalone(source, core, server, fleet, instance, options, identities), problems
 
 
 class Standalone:
@@ -106,14 +105,15 @@ class Standalone:
         fleet: Fleet | None,
         instance: Instance,
         options: Options,
+        identities: Identities | None = None,
     ) -> None:
-        """`fleet` is None where Envoys are somebody else's business."""
+        """`fleet` is None where Envoys are somebody else's business, `identities` likewise."""
+        self.identities = identities
         self.source = source
         self.core = core
         self.server = server
         self.fleet = fleet
-        self.instance = instance
-        self.options = options
+        self.instance, self.options = instance, options
         self.batch = Batch()
         self.admin = ""
         """``host:port`` of the console and the admin API; empty until it serves."""
@@ -124,13 +124,12 @@ class Standalone:
         self._gate = PortGate(self._own_pids)
         self._commits = 0
         self._health = EnvoyHealth()
-        binary = fleet.binary if fleet else None
-        self._refused = Refused(binary, self._resource, self._settle_soon)
+        self._refused = Refused(fleet.binary if fleet else None, self._resource, self._settle_soon)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
         """Held while the pipeline is changed, or read beside the event loop."""
         self._under_way: set[asyncio.Task[None]] = set()
-        self._kept: _Addresses = {}
+        self._addresses = AddressFile(instance.folder / "addresses")
         self._vips = VipJournal(instance.vips)
         self._web: WebServer | None = None
         self._waiting_for = "the files to be read"
@@ -145,7 +144,7 @@ class Standalone:
         `web` is where the console and the admin API are to be.
         """
         self.batch = await asyncio.to_thread(self.source.scan)
-        self._remember_addresses()
+        self.core.addresses = self._addresses.read() or self.core.addresses
         self.core.remember(self._vips.read())
         await self._apply(self.batch, first=True)
         self.server.mark_ready()
@@ -164,6 +163,7 @@ class Standalone:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_files())
             tasks.create_task(self._follow_ports())
+            tasks.create_task(self._follow_identities())
 
     async def stop(self, *, drain: bool = True) -> None:
         """End the Envoys, each after its requests in flight, and everything else."""
@@ -239,6 +239,11 @@ class Standalone:
             await self._apply(batch)
             await self._ensure_envoys()
 
+    async def _follow_identities(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._keep_identities()
+
     async def _follow_ports(self) -> None:
         while True:
             await asyncio.sleep(PORT_SECONDS)
@@ -253,9 +258,10 @@ class Standalone:
         async with self._lock:
             self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
+            self._keep_identities()
             await self._publish(committed)
         self._commits += 1
-        self._keep_addresses()
+        self._addresses.keep(self.core.addresses)
         self._keep_vips(committed, first=first)
         self.changes.tell()
         self.on_change(Change(batch, committed, first))
@@ -269,26 +275,9 @@ class Standalone:
             self._tell_refusals(proxy)
         self.server.publish(passing, committed.places)
 
-    def _remember_addresses(self) -> None:
-        """Where the Gateways listened in the run before, so that what runs on can be adopted."""
-        try:
-            kept = msgspec.json.decode(
-                (self.instance.folder / _ADDRESSES).read_bytes(), type=_Addresses
-            )
-        except (OSError, msgspec.DecodeError):
-            return
-        self.core.addresses = {
-            Key("Gateway", *name.split("/", 1)): addresses for name, addresses in kept.items()
-        }
-
-    def _keep_addresses(self) -> None:
-        kept = {_name(key): addresses for key, addresses in sorted(self.core.addresses.items())}
-        if kept != self._kept:
-            try:
-                write_atomically(self.instance.folder / _ADDRESSES, msgspec.json.encode(kept))
-            except OSError as error:
-                log.warning("addresses.not_kept", error=str(error))
-            self._kept = kept
+    def _keep_identities(self) -> None:
+        if self.identities is not None:
+            self.identities.ensure(each for _, each in self.core.pipeline.attached.proxies.items())
 
     def _keep_vips(self, committed: Committed, *, first: bool) -> None:
         try:

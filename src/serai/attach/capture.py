@@ -8,8 +8,9 @@ from __future__ import annotations
 from serai.api.core import Namespace
 from serai.api.gateway import RouteNamespaces
 from serai.api.meta import Key
-from serai.attach.gateways import HBONE, PROXY, Proxy
+from serai.attach.gateways import Proxy
 from serai.attach.selectors import admits
+from serai.attach.transports import HBONE, PROXY
 from serai.attach.verdict import Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value

@@ -8,15 +8,13 @@ from enum import StrEnum
 from serai.api.gateway import AllowedListeners, Gateway, GatewayClass, Listener
 from serai.api.gateway_tls import GatewayTLSConfig
 from serai.api.meta import Key
+from serai.attach.transports import HBONE, INBOUND_BINDING, PROXY, Transport, transports
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value
 from serai.model.settings import Settings
 
 CONTROLLER = "serai.dev/gateway-controller"
 WAYPOINT_FOR = "istio.io/waypoint-for"
-INBOUND_BINDING = "ambient.istio.io/waypoint-inbound-binding"
-PROXY = "istio.io/PROXY"
-HBONE = "HBONE"
 MESH_PROTOCOLS = frozenset({PROXY, HBONE})
 
 OWN_CLASSES = frozenset({"serai", "serai-waypoint"})
@@ -42,6 +40,8 @@ class Proxy(Value, frozen=True):
     """Of a waypoint: service, workload, all or none."""
     allowed_listeners: AllowedListeners = AllowedListeners()
     tls: GatewayTLSConfig | None = None
+    transports: tuple[Transport, ...] = ()
+    """Of a waypoint: how its clients come to it."""
 
     @property
     def name(self) -> str:
@@ -67,14 +67,18 @@ def proxies(
         gateway_class = reader.get(classes, Key("GatewayClass", "", name))
         if not is_ours(name, gateway_class, settings):
             return None
+        role = _role(gateway, gateway_class)
         return Proxy(
             key=key,
-            role=_role(gateway, gateway_class),
+            role=role,
             class_name=name,
             listeners=gateway.spec.listeners,
             waypoint_for=_waypoint_for(gateway, gateway_class),
             allowed_listeners=gateway.spec.allowed_listeners,
             tls=gateway.spec.tls,
+            transports=transports(gateway, gateway_class, settings)
+            if role is Role.WAYPOINT
+            else (),
         )
 
     return mapped(graph, "proxies", gateways, proxy)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from serai.api.gateway import Gateway
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.attach.gateways import BORROWED_CLASSES, HBONE, OWN_CLASSES, PROXY
+from serai.attach.gateways import BORROWED_CLASSES, OWN_CLASSES
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import Verdict
 from serai.check.problems import ProblemKey, keyed
@@ -48,16 +48,6 @@ def _not_ours(key: Key, gateway: Gateway) -> Problem:
 
 
 def _of_listener(key: Key, state: ListenerState, path: str) -> Iterator[Problem]:
-    if state.usable and state.listener.protocol == HBONE:
-        yield Problem(
-            code="SER0310",
-            severity="warning",
-            message=f"listener {state.listener.name}: HBONE is not served yet. The waypoint is"
-            " served all the same, by the PROXY protocol and on loopback VIPs",
-            remedy=f"Reach it through a listener of protocol {PROXY}.",
-            key=key,
-            path=path,
-        )
     for verdict in (state.accepted, state.resolved):
         if not verdict.ok:
             yield Problem(

@@ -29,6 +29,18 @@ As = Annotated[
         "--as", metavar="IDENTITY", help="The caller: spiffe://..., or NAMESPACE/SERVICEACCOUNT."
     ),
 ]
+Hbone = Annotated[
+    bool, typer.Option("--hbone", help="Through a tunnel (HBONE), not by the PROXY protocol.")
+]
+Identity = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --hbone: cert-chain.pem, key.pem and root-cert.pem of the caller.",
+        exists=True,
+        file_okay=False,
+    ),
+]
 Method = Annotated[
     str, typer.Option("--request", "-X", metavar="METHOD", help="GET, or POST with -d.")
 ]
@@ -56,6 +68,8 @@ def request(
     as_: As = "",
     via: Via = "",
     direct: Direct = False,
+    hbone: Hbone = False,
+    identity: Identity = None,
     method: Method = "",
     header: Header = None,
     data: Data = None,
@@ -74,7 +88,13 @@ def request(
     standard error.  An answer with an error status is an answer: see --fail.
     """
     asked = _asked(url, method, header or [], data or [], as_, way(via, direct=direct))
-    asked = msgspec.structs.replace(asked, verify=not insecure, max_seconds=max_time)
+    asked = msgspec.structs.replace(
+        asked,
+        verify=not insecure,
+        max_seconds=max_time,
+        hbone=hbone or identity is not None,
+        identity=str(identity or ""),
+    )
     outcome = _sent(asked, _way_in(asked, admin), verbose=verbose)
     if output:
         structured(_plain(asked, outcome), output)
@@ -135,9 +155,13 @@ def _sent(asked: Asked, way: WayIn, *, verbose: bool) -> Outcome:
 def _way(way: WayIn) -> str:
     from serai.app.client.http import shown  # noqa: PLC0415
     from serai.app.client.request import entry  # noqa: PLC0415
+    from serai.trace.request import Destination  # noqa: PLC0415
 
     start = entry(way)
     parts = [f"* connecting to {way.gateway} at {start.shown}"]
+    to = way.trace.request.way
+    if isinstance(to, Destination) and to.hbone:
+        parts.append(f"HBONE for {shown((to.address, to.port))}")
     if start.destination:
         caller = f"as {start.principal}" if start.principal else "without an identity"
         parts.append(f"PROXY header for {shown(start.destination)} {caller}")

@@ -87,6 +87,8 @@ class Cluster(Value, frozen=True):
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
     internal_listener: str = ""
     """Of an INTERNAL cluster."""
+    passes_state: bool = False
+    """Of an INTERNAL cluster: what is known of a connection goes with it."""
     port: int = 0
     """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names."""
     distribution: Distribution | None = None

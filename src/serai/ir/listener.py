@@ -11,6 +11,10 @@ from serai.ir.route import WeightedCluster
 class ScopedRoutes(Value, frozen=True):
     """HTTP, routed by the restored destination of each connection (ir.route.Scope)."""
 
+    by_authority: bool = False
+    """The destination is what the CONNECT request named around the connection: an address or a
+    host, with a port."""
+
 
 class NamedRoutes(Value, frozen=True):
     """HTTP, routed by one route configuration."""
@@ -37,6 +41,19 @@ class Connects(Value, frozen=True):
     """CONNECT requests: the bytes inside each are sent to a cluster."""
 
     cluster: WeightedCluster
+    of_mesh: bool = False
+    """HBONE: what is inside goes on with the destination that is asked for and the identity that
+    the client's certificate proves."""
+
+
+class WorkloadTls(Value, frozen=True):
+    """Mutual TLS of the mesh: what a proxy shows, and whose certificates it takes."""
+
+    certificate: str
+    """The name of the secret with its own certificate."""
+    authority: str
+    """The name of the secret with the certificates that sign others'."""
+    trust_domain: str
 
 
 Handling = ScopedRoutes | NamedRoutes | TcpForward | Connects
@@ -104,6 +121,11 @@ class Listener(Value, frozen=True):
     sni: tuple[SniMatch, ...] = ()
     """Of a gateway's port that speaks TLS; it has no `chains`."""
     proxy_protocol: bool = False
+    tls: WorkloadTls | None = None
+    """Of the listener that takes HBONE."""
+    tunnelled: bool = False
+    """Reached by HBONE, inside the proxy: the destination is what the tunnel was asked for, and
+    the caller's identity is known."""
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""
 

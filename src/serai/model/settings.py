@@ -16,6 +16,8 @@ LOOPBACK_V4 = "127.80.0.0/16"
 Far from 127.0.0.0/16, where resolvers and Gateways are, and from what examples name.
 """
 NO_RANGE = "none"
+MOUNTED_IDENTITY = "/var/run/secrets/workload-spiffe-credentials"
+"""Where a certificate of the mesh is mounted into a Pod."""
 
 
 class Settings(Value, frozen=True):
@@ -40,6 +42,15 @@ class Settings(Value, frozen=True):
     """Where a waypoint without a listener of its own accepts the PROXY protocol."""
     proxy_bind: tuple[str, ...] = ("127.0.0.1",)
     """Whoever reaches a waypoint's PROXY port can claim any identity, so: loopback."""
+    hbone_port: int = 15008
+    """Where a waypoint without such a listener of its own accepts HBONE."""
+    hbone_bind: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104  # who comes there shows a certificate
+    """Where it listens, unless it was given an address."""
+    identity_folder: str = ""
+    """Where a proxy finds its certificate of the mesh: cert-chain.pem, key.pem, root-cert.pem.
+    Empty: where it is mounted into the proxy's Pod, or where all is on this machine, made here."""
+    identity_by_gateway: bool = False
+    """Whether it has a folder for each Gateway, ``namespace/name``."""
     vip_range_v4: str = ""
     """From which services without an address get one; empty: Istio's, or loopback's where all is on
     this machine; ``none``: they get none."""

@@ -6,8 +6,9 @@ import msgspec
 
 from serai.api.gateway import Gateway, GatewayAddress, GatewayClass, RouteGroupKind
 from serai.api.meta import Condition, Key
-from serai.attach.gateways import CONTROLLER, HBONE, Role
+from serai.attach.gateways import CONTROLLER, Role
 from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.transports import HBONE, PROXY
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import ConditionsStatus, GatewayStatus, ListenerStatus, condition
@@ -126,9 +127,9 @@ class _Report(msgspec.Struct, frozen=True):
     def _listener_programmed(self, state: ListenerState) -> Verdict:
         if not state.usable:
             return refused("Invalid", "see the conditions Accepted and ResolvedRefs")
-        if state.listener.protocol == HBONE:
-            return refused("Pending", "HBONE is not served yet; the PROXY protocol is")
-        mine = {names.gateway_listener(state.listener.port), names.WAYPOINT_LISTENER}
+        of_mesh = {PROXY: names.WAYPOINT_LISTENER, HBONE: names.HBONE_LISTENER}
+        usual = names.gateway_listener(state.listener.port)
+        mine = {of_mesh.get(state.listener.protocol, usual)}
         for refusal in self.refused:
             if refusal.resource.name in mine:
                 return refused("Invalid", _words(refusal))

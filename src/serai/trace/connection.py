@@ -25,12 +25,20 @@ class Connected(Value, frozen=True):
 def listener_of(view: ProxyView, request: TraceRequest) -> Listener | None:
     """The listener that a request's connection reaches."""
     match request.way:
-        case Destination(_, address, port, proxied):
+        case Destination(_, address, port, proxied, hbone):
+            if hbone:
+                return view.tunnelled_listener()
             if proxied:
                 return view.proxied_listener()
             return view.loopback_listener(canonical(address) or address, port)
         case gateway:
             return view.gateway_listener(gateway.port)
+
+
+def entrance(view: ProxyView, request: TraceRequest) -> Listener | None:
+    """The listener that a client connects to, whatever it hands the connection to."""
+    hbone = isinstance(request.way, Destination) and request.way.hbone
+    return view.hbone_listener() if hbone else listener_of(view, request)
 
 
 def connected(
@@ -50,7 +58,7 @@ def connected(
             found, origin = chain.handling, chain.origin
     if found is None:
         return Closed("no_chain", f"nothing in listener {listener.name} takes this destination")
-    return Connected(found, origin, listener.proxy_protocol)
+    return Connected(found, origin, listener.proxy_protocol or listener.tunnelled)
 
 
 def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:

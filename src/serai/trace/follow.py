@@ -10,7 +10,7 @@ from serai.ir.listener import Listener, NamedRoutes, TcpForward
 from serai.ir.route import DirectResponse, Forward, Redirect, Route
 from serai.model.addresses import with_port
 from serai.trace.arrival import arrival
-from serai.trace.connection import Connected, connected, listener_of, route_configuration
+from serai.trace.connection import Connected, connected, entrance, listener_of, route_configuration
 from serai.trace.grpc import as_call
 from serai.trace.headers import lowered
 from serai.trace.match import Facts
@@ -48,7 +48,9 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
     listener = listener_of(view, request)
     if listener is None:
         return Closed("no_listener", f"{view.name} does not listen there")
-    where = ", ".join(with_port(each, listener.port) for each in listener.addresses)
+    heard = entrance(view, request) or listener
+    where = ", ".join(with_port(each, heard.port) for each in heard.addresses)
+    where = where if heard is listener else f"through {heard.name} at {where}"
     steps.append(Step("listener", listener.name, where, listener.origin))
     connection = connected(view, request, listener, steps)
     if isinstance(connection, Closed):
@@ -69,7 +71,8 @@ def _http(
         words = f"plain HTTP is expected here, and the client speaks {request.scheme}"
         return Closed("not_http", words)
     path = normalised(request.path)
-    edge = isinstance(connection.handling, NamedRoutes) and not listener.proxy_protocol
+    of_mesh = listener.proxy_protocol or listener.tunnelled
+    edge = isinstance(connection.handling, NamedRoutes) and not of_mesh
     refused = _refusal(request, path, edge=edge)
     if refused or path is None:
         return Answered(400, "bad_request", refused)

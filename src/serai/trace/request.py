@@ -16,6 +16,8 @@ class Destination(Value, frozen=True, tag="destination", tag_field="way"):
     proxied: bool = True
     """Through the PROXY protocol, as from ztunnel; else directly at a VIP on loopback, where
     nobody has an identity."""
+    hbone: bool = False
+    """Inside a tunnel instead, as from ztunnel to a waypoint that has none beside it."""
 
 
 class GatewayPort(Value, frozen=True, tag="gateway", tag_field="way"):

@@ -47,12 +47,14 @@ def resolve(
     headers: tuple[tuple[str, str], ...] = (),
     as_: str = "",
     via: str = "",
+    hbone: bool = False,
 ) -> TraceRequest | Unresolved:
     """The request that a URL means, and its way in.
 
     `as_` is the caller: a SPIFFE identity, or ``namespace/serviceaccount``.  `via` names a
     gateway, ``namespace/name``, or is ``loopback`` for a VIP that is connected to directly;
     without it the waypoint that captured the host is taken, else a gateway with such a listener.
+    With `hbone` a waypoint is entered by a tunnel.
     """
     parsed = _parse(url)
     if isinstance(parsed, Unresolved):
@@ -61,6 +63,12 @@ def resolve(
     way = _way(view, parsed, principal, via)
     if isinstance(way, Unresolved):
         return way
+    if hbone and isinstance(way, Destination):
+        if view.proxy(way.proxy).hbone_listener() is None:
+            return _no_hbone(way)
+        way = Destination(way.proxy, way.address, way.port, hbone=True)
+        # A certificate is somebody's; who says nothing is the default account of that namespace.
+        principal = principal or _principal("default", view.attached.settings.trust_domain)
     authority = next((value for name, value in headers if name.lower() == "host"), parsed.authority)
     return TraceRequest(
         way=way,
@@ -254,4 +262,12 @@ def _unknown(url: _Url) -> Unresolved:
         "UnknownHost",
         f"no Service or ServiceEntry has host {url.host}, and no gateway listens on {url.port}",
         "Check the spelling, or name the gateway.",
+    )
+
+
+def _no_hbone(way: Destination) -> Unresolved:
+    return Unresolved(
+        "NoListener",
+        f"waypoint {way.proxy.namespace}/{way.proxy.name} does not take HBONE",
+        "Give it a listener of protocol HBONE, port 15008, or leave out --hbone.",
     )

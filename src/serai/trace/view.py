@@ -48,6 +48,14 @@ class ProxyView(msgspec.Struct, frozen=True):
         """The listener that accepts the PROXY protocol."""
         return self._listener(names.WAYPOINT_LISTENER)
 
+    def hbone_listener(self) -> Listener | None:
+        """The listener where tunnels end."""
+        return self._listener(names.HBONE_LISTENER)
+
+    def tunnelled_listener(self) -> Listener | None:
+        """The listener, inside the proxy, of what comes through tunnels."""
+        return self._listener(names.TUNNELLED_LISTENER)
+
     def loopback_listener(self, address: str, port: int) -> Listener | None:
         """The listener at a VIP on loopback."""
         return self._listener(names.loopback_listener(address, port))

@@ -14,7 +14,10 @@ from serai.translate.collections import Named
 def internal_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived[str, Cluster]:
     """The cluster that leads to each listener inside a proxy."""
     by_name: Index[str, Named] = Index(
-        graph, "internal listeners by name", listeners, lambda key, _: (key.name,)
+        graph,
+        "internal listeners by name",
+        listeners,
+        lambda key, listener: () if listener.addresses else (key.name,),
     )
 
     def cluster(reader: Reader, name: str, leading: Sequence[Named]) -> Cluster | None:
@@ -27,6 +30,7 @@ def internal_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived
             origin=listener.origin,
             alt_stat_name=names.stat_name(name),
             internal_listener=name,
+            passes_state=listener.tunnelled,
         )
 
     return mapped(graph, "internal clusters", by_name, cluster)

@@ -13,6 +13,10 @@ from serai.model.service import BackendKey
 
 MAX_LENGTH = 253
 WAYPOINT_LISTENER = "proxy_protocol_inbound"
+HBONE_LISTENER, TUNNELLED_LISTENER = "connect_terminate", "main_internal"
+"""As Istio calls them: where tunnels end, and what is inside them goes on."""
+WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
+"""As Istio calls the secrets of a proxy's own identity."""
 INVALID_BACKEND = "invalid-backend"
 """A cluster that never exists: what is sent there is answered 500."""
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
-from serai.attach.gateways import PROXY, Proxy, Role
 from serai.attach.hostnames import ANY, covers, intersection, is_partial
 from serai.attach.routes import (
     Attachment,
@@ -14,20 +13,13 @@ from serai.attach.routes import (
     ServiceTarget,
     WaypointTarget,
 )
-from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.incremental import Derived, Graph, Reader
 from serai.ir.leaf import Leaf
-from serai.ir.listener import (
-    ChainMatch,
-    Handling,
-    Listener,
-    ScopedRoutes,
-)
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Route, RouteConfiguration, Scope
-from serai.model.addresses import is_loopback, is_range
+from serai.model.addresses import is_range
 from serai.model.service import BackendKey, Resolution
 from serai.translate import names
-from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else
@@ -192,60 +184,3 @@ def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
         yield Named(key.waypoint, name), Scope(name, key.cidr, key.port, routes, origin)
 
     return Derived(graph, "scopes", attached.bindings, rows)
-
-
-def waypoint_listeners(
-    graph: Graph, attached: Attached, chains: Node[BindingKey, ChainMatch]
-) -> Derived[Named, Listener]:
-    """The listener of each waypoint that ztunnel speaks to, by the PROXY protocol."""
-    of_waypoint: Index[Key, BindingKey] = Index(
-        graph, "chain matches of waypoint", chains, lambda key, _: (key.waypoint,)
-    )
-
-    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
-        if proxy.role is not Role.WAYPOINT:
-            return
-        matches = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
-        addresses = reader.get(attached.addresses, key) or attached.settings.proxy_bind
-        yield (
-            Named(key, names.WAYPOINT_LISTENER),
-            Listener(
-                name=names.WAYPOINT_LISTENER,
-                addresses=addresses,
-                port=proxy_port(proxy, attached.settings.proxy_port),
-                default=ScopedRoutes(),
-                origin=Origin(key),
-                chains=matches,
-                proxy_protocol=True,
-            ),
-        )
-
-    return Derived(graph, "waypoint listeners", attached.proxies, rows)
-
-
-def proxy_port(proxy: Proxy, default: int) -> int:
-    """Where a waypoint accepts the PROXY protocol: as its listener says."""
-    return next((each.port for each in proxy.listeners if each.protocol == PROXY), default)
-
-
-def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
-    """Standalone, a VIP on loopback is bound itself, so that it is captured without a mesh.
-
-    Nobody can claim an identity there.
-    """
-
-    def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Listener]]:
-        frontend = reader.get(attached.frontends, binding.frontend)
-        bindable = attached.settings.standalone and not is_range(key.cidr)
-        if frontend is None or not bindable or not is_loopback(key.cidr):
-            return
-        if frontend.resolution is Resolution.NONE:
-            return  # who connected there would be sent there again, without end
-        http = frontend.port.protocol.is_http
-        handling: Handling = ScopedRoutes() if http else forward(reader, attached, frontend)
-        name = names.loopback_listener(key.cidr, key.port)
-        origin = Origin(frontend.key.service)
-        listener = Listener(name, (key.cidr,), key.port, handling, origin)
-        yield Named(key.waypoint, name), listener
-
-    return Derived(graph, "loopback listeners", attached.bindings, rows)

@@ -36,6 +36,8 @@ class TraceQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The caller: a SPIFFE identity, or ``namespace/serviceaccount``."""
     via: str = ""
     """The Gateway to go through, or ``loopback``; empty: what a client of the mesh would find."""
+    hbone: bool = False
+    """Through a tunnel, where that leads to a waypoint."""
 
 
 class OtherRow(Row, frozen=True):
@@ -116,6 +118,7 @@ def resolved(view: View, question: TraceQuestion) -> TraceRequest | Unresolved:
         headers=question.headers,
         as_=question.as_,
         via=question.via,
+        hbone=question.hbone,
     )
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serai.trace import trace
-from serai.trace.connection import listener_of
+from serai.trace.connection import entrance
 from serai.trace.outcome import Trace
 from serai.trace.resolve import Unresolved
 from serai.trace.view import View
@@ -29,6 +29,8 @@ class WayIn(msgspec.Struct, frozen=True, rename="camel"):
     """The address and port of the proxy that it goes to."""
     access_log: str = ""
     """Path of the access log of the Envoy there; empty if that is not known."""
+    authority: str = ""
+    """Path of the folder of who signs identities there; empty if that is somebody else."""
 
     @property
     def gateway(self) -> str:
@@ -52,11 +54,13 @@ def way_in(view: View, asked: TraceQuestion, access_logs: Mapping[str, str]) -> 
     if isinstance(request, Unresolved):
         return request
     proxy = view.proxy(request.way.proxy)
-    listener = listener_of(proxy, request)
+    listener = entrance(proxy, request)
     if listener is None:
         return Unresolved("NoListener", f"{proxy.name} does not listen there")
     connect = (listener.addresses[0], listener.port)
-    return WayIn(trace(view, request), connect, access_logs.get(proxy.name, ""))
+    settings = view.attached.settings
+    authority = f"{settings.identity_folder}/ca" if settings.identity_by_gateway else ""
+    return WayIn(trace(view, request), connect, access_logs.get(proxy.name, ""), authority)
 
 
 async def entered(instance: Instance, request: Request) -> Response:

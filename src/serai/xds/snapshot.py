@@ -12,6 +12,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import FilterChain, Listener
 from serai.ir.route import RouteConfiguration, Scope
+from serai.ir.secret import Secret
 from serai.ir.viewpoint import Viewpoint
 from serai.model.inputs import ViewpointKey
 from serai.model.settings import Settings
@@ -24,6 +25,7 @@ from serai.xds.encode.cluster import encode_cluster
 from serai.xds.encode.endpoint import encode_endpoints
 from serai.xds.encode.listener import encode_chain, encode_listener
 from serai.xds.encode.route import encode_routes, encode_scope
+from serai.xds.encode.secret import encode_secret
 from serai.xds.resource import Resource, ResourceKey
 
 T = TypeVar("T")
@@ -55,6 +57,7 @@ class Translated(msgspec.Struct, frozen=True):
     """The proxies that send to a cluster, by its name."""
     viewpoints: Index[Key, ViewpointKey]
     sights: Node[Sight, Viewpoint]
+    secrets: Node[Named, Secret]
 
 
 def snapshot(
@@ -68,6 +71,7 @@ def snapshot(
             *_clusters(graph, translated, settings),
             _own(graph, "listener resources", translated.listeners, encode_listener),
             _own(graph, "chain resources", translated.chains, encode_chain),
+            _own(graph, "secret resources", translated.secrets, encode_secret),
             _own(graph, "scope resources", translated.scopes, encode_scope),
             _own(
                 graph,

@@ -12,6 +12,7 @@ import h11
 import msgspec
 
 from serai.api.problem import Problem
+from serai.app.client.hbone import Tunnel, TunnelRefusedError, through
 from serai.app.client.proxy_protocol import Socket, proxy_header
 
 _CHUNK = 64 * 1024
@@ -29,6 +30,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What a PROXY header names as the connection's destination; None: no such header."""
     principal: str = ""
     """The identity that the PROXY header claims."""
+    tunnel: Tunnel | None = None
+    """HBONE around it, in place of such a header."""
 
     @property
     def shown(self) -> str:
@@ -78,9 +81,14 @@ async def send(
     began = time.monotonic()
     try:
         async with asyncio.timeout(max_seconds):
+            if entry.tunnel is not None:
+                async with through(entry.connect, entry.tunnel) as (inner, into, local):
+                    return await _exchange(entry, request, inner, into, began, local)
             reader, writer = await asyncio.open_connection(*entry.connect)
             try:
-                return await _exchange(entry, request, reader, writer, began)
+                sockname = writer.get_extra_info("sockname")
+                local = (str(sockname[0]), int(sockname[1]))
+                return await _exchange(entry, request, reader, writer, began, local)
             finally:
                 # All is said, or lost; a farewell by TLS could keep us waiting.
                 writer.transport.abort()
@@ -88,6 +96,8 @@ async def send(
         return _timed_out(entry, time.monotonic() - began)
     except ssl.SSLError as error:
         return _no_tls(entry, request, error)
+    except TunnelRefusedError as error:
+        return _no_tunnel(entry, str(error))
     except OSError as error:
         return _refused(entry, error) if _is_refusal(error) else _closed(entry, str(error))
     except h11.RemoteProtocolError as error:
@@ -102,9 +112,8 @@ async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     began: float,
+    local: Socket,
 ) -> HttpAnswer:
-    sockname = writer.get_extra_info("sockname")
-    local = (str(sockname[0]), int(sockname[1]))
     if entry.destination is not None:
         writer.write(proxy_header(local, entry.destination, entry.principal))
     if request.tls_name:
@@ -205,8 +214,25 @@ def _closed(entry: Entry, why: str) -> Problem:
     return Problem("SER0802", "error", message, remedy)
 
 
+def _no_tunnel(entry: Entry, why: str) -> Problem:
+    return Problem(
+        "SER0805",
+        "error",
+        f"the tunnel to {entry.shown} was not made: {why}; nothing was asked.",
+        "See what Envoy said of it, in its log.",
+    )
+
+
 def _no_tls(entry: Entry, request: HttpRequest, error: ssl.SSLError) -> Problem:
     why = getattr(error, "verify_message", "") or error.reason or str(error)
+    if not request.tls_name:
+        return Problem(
+            "SER0805",
+            "error",
+            f"the tunnel to {entry.shown} was not made: {why}; nothing was asked.",
+            "Both sides' certificates must be signed by the same authority and be of the mesh's"
+            " trust domain.",
+        )
     return Problem(
         "SER0803",
         "error",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import string
+import tempfile
 import uuid
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -13,7 +14,10 @@ import msgspec
 from serai import __version__
 from serai.api.problem import Problem
 from serai.app.client.access_log import AccessLine, AccessLog
+from serai.app.client.hbone import Tunnel
 from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send, shown
+from serai.app.identity import CHAIN, KEY, ROOT, Authority
+from serai.model.addresses import with_port
 from serai.trace.request import Destination
 from serai.views.tracing import TraceQuestion
 from serai.web.enter import WayIn
@@ -39,6 +43,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's identity."""
     via: str = ""
     """A gateway (``namespace/name``), or ``loopback``."""
+    hbone: bool = False
+    """Through a tunnel, as ztunnel would."""
+    identity: str = ""
+    """Path of a folder with the caller's certificate; else one is made, where that can be done."""
     verify: bool = True
     max_seconds: float | None = None
 
@@ -46,7 +54,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def question(self) -> TraceQuestion:
         """What has to be asked for its way in."""
         return TraceQuestion(
-            url=self.url, method=self.method, headers=self.headers, as_=self.as_, via=self.via
+            url=self.url,
+            method=self.method,
+            headers=self.headers,
+            as_=self.as_,
+            via=self.via,
+            hbone=self.hbone,
         )
 
 
@@ -95,9 +108,13 @@ async def ask_often(asked: Asked, way: WayIn, times: int) -> list[Outcome | Prob
     """The same, one after another, each on a connection of its own."""
     log = AccessLog(Path(way.access_log) if way.access_log else None)
     sent: list[tuple[str, HttpAnswer | Problem]] = []
-    for _ in range(times):
-        request, request_id = http_request(asked, way)
-        sent.append((request_id, await send(entry(way), request, asked.max_seconds)))
+    with tempfile.TemporaryDirectory() as folder:
+        start = _tunnelled(entry(way), asked, way, Path(folder))
+        if isinstance(start, Problem):
+            return [start]
+        for _ in range(times):
+            request, request_id = http_request(asked, way)
+            sent.append((request_id, await send(start, request, asked.max_seconds)))
     found: list[Outcome | Problem] = []
     for request_id, answer in sent:
         if isinstance(answer, Problem):
@@ -112,13 +129,38 @@ async def ask_often(asked: Asked, way: WayIn, times: int) -> list[Outcome | Prob
 def entry(way: WayIn) -> Entry:
     """How to connect, and what to say before the request."""
     request = way.trace.request
-    if not isinstance(request.way, Destination) or not request.way.proxied:
+    if not isinstance(request.way, Destination) or not request.way.proxied or request.way.hbone:
         return Entry(connect=way.connect)
     return Entry(
         connect=way.connect,
         destination=(request.way.address, request.way.port),
         principal=request.principal or "",
     )
+
+
+def _tunnelled(start: Entry, asked: Asked, way: WayIn, folder: Path) -> Entry | Problem:
+    """The same inside a tunnel, if it is to be so; `folder` takes a certificate made for it."""
+    to = way.trace.request.way
+    if not isinstance(to, Destination) or not to.hbone:
+        return start
+    if not asked.identity:
+        if not way.authority:
+            return Problem(
+                "SER0806",
+                "error",
+                f"{way.gateway} takes certificates that somebody else signs; nothing was sent.",
+                "Name a folder with cert-chain.pem, key.pem and root-cert.pem: --identity FOLDER.",
+            )
+        identity = way.trace.request.principal or ""
+        Authority(Path(way.authority), "").issue(folder, identity)
+    files = Path(asked.identity) if asked.identity else folder
+    tunnel = Tunnel(
+        authority=with_port(to.address, to.port),
+        chain=str(files / CHAIN),
+        key=str(files / KEY),
+        root=str(files / ROOT),
+    )
+    return msgspec.structs.replace(start, tunnel=tunnel)
 
 
 def http_request(asked: Asked, way: WayIn) -> tuple[HttpRequest, str]:

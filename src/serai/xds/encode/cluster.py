@@ -13,10 +13,17 @@ from serai.ir.cluster import Discovery
 from serai.ir.origin import Origin
 from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
-from serai.proto.envoy import Cluster, ClusterLoadAssignment, DnsCluster, HttpProtocolOptions
+from serai.proto.envoy import (
+    Cluster,
+    ClusterLoadAssignment,
+    DnsCluster,
+    HttpProtocolOptions,
+    InternalUpstreamTransport,
+    RawBuffer,
+)
 from serai.proto.pool import pack
 from serai.translate.localities import localities
-from serai.xds.encode.body import EDS, resource
+from serai.xds.encode.body import EDS, extension, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.resource import Resource, ResourceType
@@ -55,7 +62,8 @@ def _discovery(
     if cluster.discovery is Discovery.NOWHERE:
         return {"type": "STATIC", "load_assignment": {"cluster_name": cluster.name}}
     if cluster.discovery is Discovery.INTERNAL:
-        return {"type": "STATIC", "load_assignment": _internal(cluster)}
+        found = {"type": "STATIC", "load_assignment": _internal(cluster)}
+        return {**found, "transport_socket": _passing()} if cluster.passes_state else found
     if cluster.discovery is Discovery.ORIGINAL_DST:
         return {
             "type": "ORIGINAL_DST",
@@ -103,6 +111,14 @@ def _by_locality(cluster: IrCluster) -> dict[str, Any]:
     threshold = cluster.panic_threshold
     panic = {} if threshold is None else {"healthy_panic_threshold": {"value": threshold}}
     return {"locality_weighted_lb_config": {}, **panic}
+
+
+def _passing() -> dict[str, Any]:
+    plain = extension("envoy.transport_sockets.raw_buffer", RawBuffer())
+    return extension(
+        "envoy.transport_sockets.internal_upstream",
+        InternalUpstreamTransport(transport_socket=plain),
+    )
 
 
 def _internal(cluster: IrCluster) -> ClusterLoadAssignment:

@@ -10,6 +10,7 @@ from serai.xds.encode import dynamic, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
 from serai.xds.encode.forward import session_filter
+from serai.xds.encode.identity import CONNECT_AUTHORITY
 
 DESTINATION_HEADER = "x-serai-destination"
 """Carries the restored destination to the scope lookup; overwritten first and removed last."""
@@ -47,7 +48,7 @@ def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
         return {"rds": {"route_config_name": handling.name, "config_source": ADS}}
     destination = {"header_value_extractor": {"name": DESTINATION_HEADER, "index": 0}}
     return {
-        "early_header_mutation_extensions": [_destination_header()],
+        "early_header_mutation_extensions": [_destination_header(handling)],
         "scoped_routes": {
             "name": "scopes",
             "scope_key_builder": {"fragments": [destination]},
@@ -57,9 +58,11 @@ def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
     }
 
 
-def _destination_header() -> dict[str, Any]:
+def _destination_header(handling: ScopedRoutes) -> dict[str, Any]:
+    asked = f"%FILTER_STATE({CONNECT_AUTHORITY}:PLAIN)%"
+    found = asked if handling.by_authority else "%DOWNSTREAM_LOCAL_ADDRESS%"
     written = {
-        "header": {"key": DESTINATION_HEADER, "value": "%DOWNSTREAM_LOCAL_ADDRESS%"},
+        "header": {"key": DESTINATION_HEADER, "value": found},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }
     return extension(

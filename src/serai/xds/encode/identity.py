@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.proto.envoy import NetworkSetFilterState, ProxyProtocol
+from serai.proto.envoy import HttpSetFilterState, NetworkSetFilterState, ProxyProtocol
 from serai.xds.encode.body import extension
 
 PEER_PRINCIPAL = "io.istio.peer_principal"
@@ -37,3 +37,37 @@ def identity() -> dict[str, Any]:
     return extension(
         "envoy.filters.network.set_filter_state", NetworkSetFilterState(on_new_connection=[value])
     )
+
+
+CONNECT_AUTHORITY = "io.istio.connect_authority"
+"""The filter state that holds what a tunnel was asked for, under Istio's name."""
+
+
+def tunnel_states() -> dict[str, Any]:
+    """The HTTP filter that notes for whom a tunnel is, and whose.
+
+    What is shared is hashable: otherwise Envoy may hand one tunnel's bytes to the connection that
+    it made for another's.
+    """
+    states = [
+        _tunnel_state("envoy.filters.listener.original_dst.local_ip", "%REQ(:AUTHORITY)%"),
+        _tunnel_state(
+            "envoy.filters.listener.original_dst.remote_ip", "%DOWNSTREAM_REMOTE_ADDRESS%"
+        ),
+        _tunnel_state(CONNECT_AUTHORITY, "%REQ(:AUTHORITY)%", "envoy.hashable_string"),
+        _tunnel_state(PEER_PRINCIPAL, "%DOWNSTREAM_PEER_URI_SAN%", "envoy.hashable_string"),
+    ]
+    return extension("serai.tunnel", HttpSetFilterState(on_request_headers=states))
+
+
+def _tunnel_state(key: str, value: str, factory: str = "") -> dict[str, Any]:
+    return {
+        "object_key": key,
+        "format_string": {
+            "text_format_source": {"inline_string": value},
+            "omit_empty_values": True,
+        },
+        "skip_if_empty": True,
+        "factory_key": factory,
+        "shared_with_upstream": "ONCE",
+    }

@@ -1,0 +1,65 @@
+"""Certificates of the Gateways on this machine, from an authority of our own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from msgspec.structs import replace
+
+from serai.app.identity import Authority
+from serai.attach.gateways import Proxy
+from serai.attach.transports import HBONE
+from serai.model.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 600.0
+"""Between looks at how long certificates have left."""
+
+
+class Identities:
+    """Keeps a fresh certificate in the folder of each Gateway that takes HBONE."""
+
+    def __init__(self, folder: Path, trust_domain: str) -> None:
+        """`folder` has a folder for each Gateway, and `ca` for the authority."""
+        self.folder = folder
+        self.authority_folder = folder / "ca"
+        self._trust_domain = trust_domain
+        self._authority: Authority | None = None
+        self._looked: dict[str, float] = {}
+
+    def ensure(self, proxies: Iterable[Proxy]) -> None:
+        """See to it that each of these has one; what cannot be written is logged.
+
+        A waypoint's ServiceAccount is called as its Gateway, as Istio's deployments have it.
+        """
+        now = time.monotonic()
+        for proxy in proxies:
+            looked = self._looked.get(proxy.name)
+            of_mesh = any(each.protocol == HBONE for each in proxy.transports)
+            if of_mesh and (looked is None or now - looked >= LOOK_SECONDS):
+                try:
+                    self._renew(proxy)
+                except OSError as error:
+                    log.warning("identities.not_kept", gateway=proxy.name, error=str(error))
+                self._looked[proxy.name] = now
+
+    def _renew(self, proxy: Proxy) -> None:
+        if self._authority is None:
+            self._authority = Authority(self.authority_folder, self._trust_domain)
+        folder = self.folder / proxy.name
+        identity = self._authority.identity(proxy.key.namespace, proxy.key.name)
+        if not self._authority.is_fresh(folder, identity):
+            self._authority.issue(folder, identity)
+
+
+def own_identities(folder: Path, settings: Settings) -> tuple[Identities | None, Settings]:
+    """An authority of our own, and settings that say so; none where the settings name another's."""
+    if settings.identity_folder:
+        return None, settings
+    found = Identities(folder, settings.trust_domain)
+    named = replace(settings, identity_folder=str(folder), identity_by_gateway=True)
+    return found, named

@@ -1,0 +1,146 @@
+"""Where a waypoint's clients come in: by the PROXY protocol, by HBONE, or at a VIP on loopback.
+
+What came in by either of the first two is handled alike: by the same chains, scopes and routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.meta import Key
+from serai.attach.frontends import Binding, BindingKey
+from serai.attach.gateways import Proxy
+from serai.attach.transports import HBONE, PROXY
+from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.ir.listener import (
+    ChainMatch,
+    Connects,
+    Handling,
+    Listener,
+    ScopedRoutes,
+    WorkloadTls,
+)
+from serai.ir.origin import Origin
+from serai.ir.route import WeightedCluster
+from serai.ir.secret import AuthorityFile, CertificateFiles, Secret
+from serai.model.addresses import is_loopback, is_range
+from serai.model.service import Resolution
+from serai.model.settings import MOUNTED_IDENTITY, Settings
+from serai.translate import names
+from serai.translate.chains import forward
+from serai.translate.collections import Attached, Named
+
+
+def waypoint_listeners(
+    graph: Graph, attached: Attached, chains: Node[BindingKey, ChainMatch]
+) -> Derived[Named, Listener]:
+    """The listeners of each waypoint for its transports."""
+    of_waypoint: Index[Key, BindingKey] = Index(
+        graph, "chain matches of waypoint", chains, lambda key, _: (key.waypoint,)
+    )
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
+        matches = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
+        placed = reader.get(attached.addresses, key)
+        settings = attached.settings
+        for transport in proxy.transports:
+            if transport.protocol == PROXY:
+                addresses = placed or settings.proxy_bind
+                yield _named(_proxied(key, addresses, transport.port, matches))
+            else:
+                addresses = placed or settings.hbone_bind
+                yield _named(_ending(key, addresses, transport.port, settings.trust_domain))
+        if any(each.protocol == HBONE for each in proxy.transports):
+            yield _named(_tunnelled(key, matches))
+
+    return Derived(graph, "waypoint listeners", attached.proxies, rows)
+
+
+def _named(listener: Listener) -> tuple[Named, Listener]:
+    return Named(listener.origin.key, listener.name), listener
+
+
+def _proxied(
+    key: Key, addresses: tuple[str, ...], port: int, chains: tuple[ChainMatch, ...]
+) -> Listener:
+    return Listener(
+        name=names.WAYPOINT_LISTENER,
+        addresses=addresses,
+        port=port,
+        default=ScopedRoutes(),
+        origin=Origin(key),
+        chains=chains,
+        proxy_protocol=True,
+    )
+
+
+def _ending(key: Key, addresses: tuple[str, ...], port: int, trust_domain: str) -> Listener:
+    """Where tunnels end.  Nothing in it depends on what is inside them."""
+    inside = WeightedCluster(names.TUNNELLED_LISTENER)
+    tls = WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, trust_domain)
+    return Listener(
+        name=names.HBONE_LISTENER,
+        addresses=addresses,
+        port=port,
+        default=Connects(inside, of_mesh=True),
+        origin=Origin(key),
+        tls=tls,
+    )
+
+
+def _tunnelled(key: Key, chains: tuple[ChainMatch, ...]) -> Listener:
+    return Listener(
+        name=names.TUNNELLED_LISTENER,
+        addresses=(),
+        port=0,
+        default=ScopedRoutes(by_authority=True),
+        origin=Origin(key),
+        chains=chains,
+        tunnelled=True,
+    )
+
+
+def workload_secrets(graph: Graph, attached: Attached) -> Derived[Named, Secret]:
+    """Where each proxy of the mesh finds its own certificate, and the mesh's authority."""
+
+    def rows(_: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Secret]]:
+        if not any(each.protocol == HBONE for each in proxy.transports):
+            return
+        folder = identity_folder(attached.settings, proxy)
+        chain, private = f"{folder}/cert-chain.pem", f"{folder}/key.pem"
+        own = CertificateFiles(names.WORKLOAD_CERTIFICATE, folder, chain, private, Origin(key))
+        root = f"{folder}/root-cert.pem"
+        authority = AuthorityFile(names.WORKLOAD_AUTHORITY, folder, root, Origin(key))
+        yield Named(key, own.name), own
+        yield Named(key, authority.name), authority
+
+    return Derived(graph, "workload secrets", attached.proxies, rows)
+
+
+def identity_folder(settings: Settings, proxy: Proxy) -> str:
+    """Where a proxy's certificate is, under the names that Istio gives such files."""
+    base = settings.identity_folder or MOUNTED_IDENTITY
+    return f"{base}/{proxy.name}" if settings.identity_by_gateway else base
+
+
+def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
+    """Standalone, a VIP on loopback is bound itself, so that it is captured without a mesh.
+
+    Nobody can claim an identity there.
+    """
+
+    def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Listener]]:
+        frontend = reader.get(attached.frontends, binding.frontend)
+        bindable = attached.settings.standalone and not is_range(key.cidr)
+        if frontend is None or not bindable or not is_loopback(key.cidr):
+            return
+        if frontend.resolution is Resolution.NONE:
+            return  # who connected there would be sent there again, without end
+        http = frontend.port.protocol.is_http
+        handling: Handling = ScopedRoutes() if http else forward(reader, attached, frontend)
+        name = names.loopback_listener(key.cidr, key.port)
+        origin = Origin(frontend.key.service)
+        listener = Listener(name, (key.cidr,), key.port, handling, origin)
+        yield Named(key.waypoint, name), listener
+
+    return Derived(graph, "loopback listeners", attached.bindings, rows)

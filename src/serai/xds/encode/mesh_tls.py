@@ -1,0 +1,42 @@
+"""WorkloadTls -> the TLS of HBONE: version 1.3, HTTP/2, and a certificate from either side.
+
+ztunnel: tls/lib.rs, tls/certificate.rs; Istio: listener_waypoint.go.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.ir.listener import WorkloadTls
+from serai.proto.envoy import DownstreamTlsContext
+from serai.xds.encode.body import ADS, extension
+
+_TLS = "envoy.transport_sockets.tls"
+
+
+def downstream(tls: WorkloadTls) -> dict[str, Any]:
+    """What a listener asks of its clients: a certificate of the trust domain."""
+    context = DownstreamTlsContext(
+        require_client_certificate={"value": True}, common_tls_context=_common(tls)
+    )
+    return extension(_TLS, context)
+
+
+def _common(tls: WorkloadTls) -> dict[str, Any]:
+    inside = {"san_type": "URI", "matcher": {"prefix": f"spiffe://{tls.trust_domain}/"}}
+    return {
+        "tls_params": {
+            "tls_minimum_protocol_version": "TLSv1_3",
+            "tls_maximum_protocol_version": "TLSv1_3",
+        },
+        "alpn_protocols": ["h2"],
+        "tls_certificate_sds_secret_configs": [_secret(tls.certificate)],
+        "combined_validation_context": {
+            "default_validation_context": {"match_typed_subject_alt_names": [inside]},
+            "validation_context_sds_secret_config": _secret(tls.authority),
+        },
+    }
+
+
+def _secret(name: str) -> dict[str, Any]:
+    return {"name": name, "sds_config": ADS}
