@@ -61,7 +61,7 @@ class Draft:
         self.http = HttpProtocolOptions()
         self.http1_options = Http1ProtocolOptions()
         self.http2_options = Http2ProtocolOptions()
-        self.follow_client = False
+        self.follow_client = cluster.follow_client
         """Whether endpoints are spoken to in the protocol of each client."""
 
 

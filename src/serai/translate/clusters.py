@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from serai.api.meta import Key
+from serai.attach.routes import AttachmentKey
 from serai.backends.feature import Asked, Subject
 from serai.backends.features import in_force
 from serai.backends.preference import preferred
@@ -18,6 +19,7 @@ from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import owns_host
+from serai.translate.rules import CompiledRoute
 
 Sender = RouteConfiguration | FilterChain | Listener
 
@@ -108,6 +110,13 @@ def _uses(
     return Derived(graph, f"uses of clusters by {part}", source, rows)
 
 
+def _calls(key: AttachmentKey, compiled: CompiledRoute) -> Iterator[str]:
+    if key.route.kind == "GRPCRoute":
+        actions = (each.route.action for each in compiled.routes)
+        forwards = [each for each in actions if isinstance(each, Forward)]
+        yield from {share.cluster for each in forwards for share in each.clusters if share.cluster}
+
+
 class ClusterKey(NamedTuple):
     """A cluster as the proxies see it that agree in all that makes a difference."""
 
@@ -134,6 +143,9 @@ class Clusters:
         self._by_name: Index[str, BackendKey] = Index(
             graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
         )
+        self._called: Index[str, AttachmentKey] = Index(
+            graph, "calls of clusters", attached.compiled, _calls
+        )
         self._internal = internal
         self._attached = attached
         self._catalog = attached.catalog
@@ -157,6 +169,11 @@ class Clusters:
     def _backend(self, reader: Reader, name: str) -> Backend | None:
         keys = reader.get(self._by_name, name)
         return reader.get(self._catalog.backends, keys[0]) if keys else None
+
+    def _is_called(self, reader: Reader, name: str, backend: Backend) -> bool:
+        """Whether GRPCRoutes send to a port that does not say that it speaks HTTP/2."""
+        declared = backend.port.protocol.is_http2
+        return not declared and bool(reader.members(self._called, name))
 
     def _choose(self, reader: Reader, key: Proxied, _: Sequence[SenderKey]) -> ClusterKey:
         backend = self._backend(reader, key.cluster)
@@ -198,6 +215,7 @@ class Clusters:
             alt_stat_name=names.alt_stat_name(backend.key, owner=owner),
             http=backend.port.protocol.is_http,
             http2=backend.port.protocol.is_http2,
+            follow_client=self._is_called(reader, key.name, backend),
             dns_endpoints=(
                 reader.get(self._catalog.endpoints, backend.key) or ()
                 if resolved and not found.refusals

@@ -20,6 +20,8 @@ class HostRoutes(Value, frozen=True):
 
     hostnames: tuple[str, ...]
     routes: tuple[RankedRoute, ...]
+    remoteness: int = 0
+    """Routes are merged with those as near to what was asked for, and replace all remoter ones."""
 
 
 class HostGroup(Value, frozen=True):
@@ -57,6 +59,8 @@ def _virtual_host(pattern: str, groups: tuple[HostGroup, ...]) -> VirtualHost:
         for entry in owner.entries
         if (covering := [each for each in entry.hostnames if covers(each, pattern)])
     ]
+    nearest = min((entry.remoteness for _, entry in entries), default=0)
+    entries = [each for each in entries if each[1].remoteness == nearest]
     ranked = [(how, each.rank, each.route) for how, entry in entries for each in entry.routes]
     routes = [route for _, _, route in sorted(ranked, key=lambda each: each[:2])]
     if owner.otherwise is not None and not entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.api.meta import Key
+from serai.api.routes import REQUESTS
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
 from serai.attach.hostnames import ANY, covers, intersection, is_partial
 from serai.attach.routes import (
@@ -37,6 +38,8 @@ class _Applied(Value, frozen=True):
     hostnames: tuple[str, ...]
     clients: str
     compiled: CompiledRoute
+    remoteness: int = 0
+    """1: it is for all that the waypoint captures, and gives way to routes of the service."""
 
 
 def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
@@ -93,6 +96,8 @@ def _applied(reader: Reader, attached: Attached, key: FrontendKey) -> Iterator[_
     found = reader.rows(attached.on_service, key.service, attached.attachments)
     found += reader.rows(attached.on_waypoint, key.waypoint, attached.attachments)
     for attachment_key, attachment in found:
+        if attachment_key.route.kind not in REQUESTS:
+            continue
         yield from _targets(reader, attached, key, attachment_key, attachment)
 
 
@@ -111,7 +116,7 @@ def _targets(
             ):
                 yield _Applied(attachment_key.route, host, (hostname,), clients, compiled)
             case WaypointTarget(waypoint, hostnames) if compiled and waypoint == key.waypoint:
-                yield _Applied(attachment_key.route, "", hostnames, "", compiled)
+                yield _Applied(attachment_key.route, "", hostnames, "", compiled, 1)
             case _:
                 pass
 
@@ -168,7 +173,8 @@ def _for_consumers(applied: list[_Applied], origin: Origin) -> tuple[Route, ...]
 
 def _entry(pattern: str, applied: _Applied) -> HostRoutes:
     shared = (intersection(pattern, each) for each in applied.hostnames)
-    return HostRoutes(tuple(each for each in shared if each), applied.compiled.routes)
+    hostnames = tuple(each for each in shared if each)
+    return HostRoutes(hostnames, applied.compiled.routes, applied.remoteness)
 
 
 def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
