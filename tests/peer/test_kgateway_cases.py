@@ -30,15 +30,9 @@ SURROUNDINGS = Path(__file__).with_name("surroundings.yaml")
 CLIENT = Settings(locality="r1/r1z2/r1z2s3", network="n1", node="worker")
 """Where the fixtures' own client is."""
 
-HEALTH = "Backend is not read yet"
-GROUPS = "Backend is not read yet"
 AUTHORIZATION = "AuthorizationPolicy is not read yet"
 
 NOT_YET: dict[str, dict[int, str]] = {
-    "priority-groups-failover": {
-        **dict.fromkeys((1, 2, 4, 7, 8, 9, 10), GROUPS),
-        **dict.fromkeys((3, 5), HEALTH),
-    },
     "waypoint-e2e-authz-complex": dict.fromkeys((16, 18, 27), AUTHORIZATION),
 }
 """By case and number of the expectation: what part of Serai is still to come."""

@@ -307,7 +307,6 @@ class Unsupported(Struct, frozen=True):
 class BackendSpec(Struct, frozen=True):
     """Backend.spec: exactly one of these."""
 
-    type: str | None = None
     static: StaticBackend | None = None
     dynamic_forward_proxy: DynamicForwardProxy | None = None
     priority_groups: tuple[PriorityGroup, ...] = ()

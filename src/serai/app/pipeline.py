@@ -16,6 +16,7 @@ from serai.attach.listeners import by_proxy, listeners
 from serai.attach.routes import Parents, attachments
 from serai.attach.targets import Targets, targets
 from serai.backends import Lookup
+from serai.check.backends import backend_problems
 from serai.check.capture import binding_problems, capture_problems
 from serai.check.cluster_policies import cluster_policy_problems, rule_problems
 from serai.check.distribution import distribution_problems
@@ -32,6 +33,7 @@ from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
+from serai.status.backend import backend_statuses
 from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
 from serai.status.gateway import class_statuses, gateway_statuses
 from serai.status.policy import policy_statuses
@@ -196,6 +198,7 @@ def _statuses(
         policy_statuses(graph, attached.policies.compiled, attached),
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
+        backend_statuses(graph, inputs.backends),
     )
     return Union(graph, "statuses", parts)
 
@@ -224,6 +227,7 @@ def _problems(
             policy_problems(graph, attached.policies.compiled),
             cluster_policy_problems(graph, attached, done),
             rule_problems(graph, attached, done),
+            backend_problems(graph, inputs.backends),
             refusal_problems(graph, refusals),
         ),
     )

@@ -56,6 +56,8 @@ def captures(
     """What became of every service, by its key.  A service that asks for nothing has a row too."""
 
     def capture(reader: Reader, key: Key, service: Service) -> Capture:
+        if not service.in_mesh:
+            return Capture(key, refused("NotRequested", "only routes that name it send to it"))
         wish = _wish(reader, namespaces, service)
         if wish.labels is None:
             return Capture(key, refused("NotRequested", "no label asks for a waypoint"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serai.backends.backend import BACKEND
 from serai.backends.hostname import HOSTNAME
 from serai.backends.kind import BackendKind, Invalid, Lookup, Reference
 from serai.backends.service import SERVICE
@@ -11,7 +12,7 @@ from serai.model.service import BackendKey
 
 __all__ = ["BackendKind", "Invalid", "Lookup", "Reference", "resolve"]
 
-KINDS: tuple[BackendKind, ...] = (SERVICE, SERVICE_ENTRY, HOSTNAME)
+KINDS: tuple[BackendKind, ...] = (SERVICE, SERVICE_ENTRY, HOSTNAME, BACKEND)
 
 _BY_TYPE = {(kind.group, kind.kind): kind for kind in KINDS}
 
@@ -24,7 +25,7 @@ def resolve(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey 
         known = ", ".join(each.kind for each in KINDS)
         shown = f"{reference.group}/{reference.kind}".lstrip("/")
         return Invalid("InvalidKind", f"{shown} is not a kind of backend; those are {known}")
-    if reference.port is None:
+    if reference.port is None and kind.needs_port:
         return Invalid(
             "InvalidDestination",
             f"port is required in backendRef: {reference.kind} {reference.name} has none",

@@ -33,6 +33,10 @@ class Asked(msgspec.Struct, frozen=True):
     TrafficPolicy."""
 
 
+class SpeaksTls(Value, frozen=True):
+    """What a service says itself: its endpoints speak TLS."""
+
+
 class Subject(msgspec.Struct, frozen=True):
     """The cluster that something is asked of."""
 

@@ -1,9 +1,10 @@
 """The table of what can be asked of a cluster, and who decides where several ask.
 
 Of the kinds of policies, BackendTLSPolicy comes first, then BackendConfigPolicy, then
-XBackendTrafficPolicy, then DestinationRule.  What the first says of a feature stands; the next
-ones add fields that it leaves out, unless the feature is one that only works as a whole.  Of
-several policies of one kind the first to say something of a feature says all of it.
+XBackendTrafficPolicy, then DestinationRule, then what the service says itself.  What the first
+says of a feature stands; the next ones add fields that it leaves out, unless the feature is one
+that only works as a whole.  Of several policies of one kind the first to say something of a
+feature says all of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.backends.circuit_breaker import CIRCUIT_BREAKER
 from serai.backends.connection import CONNECTION
 from serai.backends.dns import DNS
-from serai.backends.feature import Asked, Draft, Feature, Subject
+from serai.backends.feature import Asked, Draft, Feature, SpeaksTls, Subject
 from serai.backends.health_check import HEALTH_CHECK
 from serai.backends.load_balancer import LOAD_BALANCER, UPDATES
 from serai.backends.outlier_detection import OUTLIER_DETECTION
@@ -54,6 +55,7 @@ RANKS: tuple[type, ...] = (
     BackendConfigPolicySpec,
     XBackendTrafficPolicySpec,
     TrafficPolicy,
+    SpeaksTls,
 )
 """Whose word counts first."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from serai.api.bounds import seconds
 from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.api.kgateway_backend import HealthCheck as Spec
+from serai.api.syntax import is_ip
 from serai.backends.feature import Draft, Feature, Subject
 from serai.ir.origin import Value
 from serai.proto.envoy import HealthCheck as EnvoyHealthCheck
@@ -67,6 +68,8 @@ def _write(check: HealthCheck, draft: Draft) -> None:
         **_asking(check, draft),
     )
     draft.message.health_checks.append(message)
+    if not check.host:
+        _ask_by_name(draft)
     if check.kind == "grpc":
         # Envoy refuses a gRPC health check of a cluster that speaks HTTP/1.1.
         draft.http2 = True
@@ -84,6 +87,15 @@ def _asking(check: HealthCheck, draft: Draft) -> dict[str, Any]:
             return {"grpc_health_check": {"service_name": check.service, "authority": host}}
         case "tcp":
             return {"tcp_health_check": {}}
+
+
+def _ask_by_name(draft: Draft) -> None:
+    """Endpoints that are looked up are asked by their own names."""
+    for locality in draft.message.load_assignment.endpoints:
+        for each in locality.lb_endpoints:
+            address = each.endpoint.address.socket_address.address
+            if address and not is_ip(address):
+                each.endpoint.health_check_config.hostname = address
 
 
 HEALTH_CHECK = Feature(

@@ -50,6 +50,7 @@ class BackendKind(Value, frozen=True):
     group: str
     kind: str
     resolve: Callable[[Reader, Lookup, Reference], BackendKey | Invalid]
+    needs_port: bool = True
 
 
 def resolve_object(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | Invalid:

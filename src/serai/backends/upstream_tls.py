@@ -12,7 +12,7 @@ from serai.api.destination_rule import ClientTls, TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec, Tls
 from serai.api.meta import Key
 from serai.api.syntax import is_ip
-from serai.backends.feature import Draft, Feature, Subject
+from serai.backends.feature import Draft, Feature, SpeaksTls, Subject
 from serai.ir.cluster import Refusal
 from serai.ir.tls import ClientCertificate, Material, SubjectName, UpstreamTls
 from serai.model import pem
@@ -184,6 +184,13 @@ def _of_rule(policy: TrafficPolicy, subject: Subject) -> UpstreamTls | Refusal |
     )
 
 
+def _of_service(_: SpeaksTls, subject: Subject) -> UpstreamTls:
+    """Whoever the system trusts, by the name of each request's host."""
+    return UpstreamTls(
+        sni=_server_name(subject), trust=Material(path=subject.settings.system_certificates)
+    )
+
+
 def _trust_of_rule(
     tls: ClientTls, subject: Subject
 ) -> tuple[Material | None, ClientCertificate | None] | Refusal:
@@ -299,6 +306,7 @@ UPSTREAM_TLS = Feature(
         BackendTLSValidation: _of_policy,
         BackendConfigPolicySpec: _of_config,
         TrafficPolicy: _of_rule,
+        SpeaksTls: _of_service,
     },
     write=_write,
     whole=True,

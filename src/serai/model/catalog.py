@@ -8,6 +8,7 @@ import msgspec
 
 from serai.api import core
 from serai.api.core import EndpointSlice, Namespace, Pod
+from serai.api.kgateway_backend import Backend as KgatewayBackend
 from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntry
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
@@ -15,6 +16,7 @@ from serai.ir.cluster import Endpoint, Locality
 from serai.model import locality
 from serai.model.distribution import Wish, wished
 from serai.model.endpoints import EndpointLookup
+from serai.model.from_backend import service_from_backend
 from serai.model.from_endpointslice import SERVICE_NAME
 from serai.model.from_pod import workload_from_pod
 from serai.model.from_service import claim_of_service, service_from_service
@@ -22,7 +24,7 @@ from serai.model.from_serviceentry import claim_of_serviceentry, service_from_se
 from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
-from serai.model.service import Backend, BackendKey, Service
+from serai.model.service import Backend, BackendKey, Service, backends
 from serai.model.settings import Settings
 from serai.model.vips import Claim
 from serai.model.workload import Workload, selector_keys
@@ -103,7 +105,7 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
         graph,
         "services by host",
         services,
-        lambda _, service: (*service.hosts, *service.aliases),
+        lambda _, service: (*service.hosts, *service.aliases) if service.in_mesh else (),
     )
     all_backends = _backends(graph, services, by_host)
     lookup = EndpointLookup(
@@ -150,7 +152,18 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
             row, reader.get(inputs.vips, key), reader.get(wishes, key.namespace)
         ),
     )
-    return Union(graph, "services", (from_services, from_entries))
+    from_backends = mapped(graph, "services from Backend", inputs.backends, _from_backend(inputs))
+    return Union(graph, "services", (from_services, from_entries, from_backends))
+
+
+def _from_backend(inputs: Inputs) -> Callable[[Reader, Key, KgatewayBackend], Service]:
+    def service(reader: Reader, key: Key, row: KgatewayBackend) -> Service:
+        def find(name: str) -> KgatewayBackend | None:
+            return reader.get(inputs.backends, Key("Backend", key.namespace, name))
+
+        return service_from_backend(row, find)
+
+    return service
 
 
 def _wish_of_namespace(_: Reader, key: Key, row: Namespace) -> Iterator[tuple[str, Wish]]:
@@ -163,6 +176,9 @@ def _backends(
     graph: Graph, services: Node[Key, Service], by_host: Index[str, Key]
 ) -> Derived[BackendKey, Backend]:
     def rows(reader: Reader, _: Key, service: Service) -> Iterator[tuple[BackendKey, Backend]]:
+        if not service.in_mesh:
+            yield from ((each.key, each) for each in backends(service))
+            return
         sharing = [
             (host, [each for _, each in reader.rows(by_host, host, services)])
             for host in service.hosts

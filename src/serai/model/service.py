@@ -108,6 +108,10 @@ class Service(Value, frozen=True):
     """Namespaces that may send to it by host; `*` for all, `.` for its own."""
     aliases: tuple[str, ...] = ()
     """Other names that the hosts go by."""
+    in_mesh: bool = True
+    """Whether it is known by its hosts; else only a route that names it can send to it."""
+    speaks_tls: bool = False
+    """Whether its endpoints speak TLS, as it says itself."""
     subject_alt_names: tuple[str, ...] = ()
     """What the certificates of its endpoints may be for; empty: nothing is said."""
     rank: int = 1

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from serai.api.meta import Key
 from serai.attach.routes import AttachmentKey
-from serai.backends.feature import Asked, Subject
+from serai.backends.feature import Asked, SpeaksTls, Subject
 from serai.backends.features import in_force
 from serai.backends.preference import preferred
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
@@ -234,6 +234,9 @@ class Clusters:
     def _asked(self, reader: Reader, key: ClusterKey, backend: Backend) -> Iterator[Asked]:
         yield from self._attached.cluster_policies.asked(reader, backend)
         yield from self._attached.rules.asked(reader, key.rules, backend.key)
+        service = reader.get(self._catalog.services, backend.key.service)
+        if service is not None and service.speaks_tls:
+            yield Asked(service.key, "", SpeaksTls())
 
     def _subject(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subject:
         service = reader.get(self._catalog.services, backend.key.service)

@@ -72,7 +72,8 @@ def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived
 def owns_host(reader: Reader, catalog: Catalog, key: BackendKey) -> bool:
     """Whether, of all services with a backend's host, its own is the first, whoever asks."""
     owners = catalog.host_owners(reader, key.host, key.service.namespace)
-    return min(owners, key=lambda owner: owner.precedence).key == key.service
+    first = min(owners, key=lambda owner: owner.precedence, default=None)
+    return first is not None and first.key == key.service
 
 
 def compiled_routes(

@@ -21,13 +21,14 @@ INVALID_BACKEND = "invalid-backend"
 """A cluster that never exists: what is sent there is answered 500."""
 
 _CLUSTER_PREFIXES = {"Service": "kube", "ServiceEntry": "istio-se"}
+_ONE_HOST = frozenset({"Service", "Backend"})
 
 
 def cluster(backend: BackendKey) -> str:
     """``kube_<ns>_<name>_<port>`` or ``istio-se_<ns>_<name>_<host>_<port>``."""
     service = backend.service
     prefix = _CLUSTER_PREFIXES.get(service.kind, service.kind.lower())
-    host = () if service.kind == "Service" else (backend.host,)
+    host = () if service.kind in _ONE_HOST else (backend.host,)
     parts = (prefix, service.namespace, service.name, *host, str(backend.port))
     return shortened("_".join(parts))
 

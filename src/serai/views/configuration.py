@@ -86,11 +86,25 @@ def resources_of(pipeline: Pipeline) -> dict[tuple[Key, ResourceType], list[Reso
     return found
 
 
-def as_json(resource: Resource) -> dict[str, Any]:
+def as_json(resource: Resource) -> Any:
     """A resource as Envoy's own config dump prints it; of a secret only what is no secret."""
     content = message(resource.type.value).FromString(resource.body)
     plain = to_json(content)
-    return _redacted(plain) if resource.type is ResourceType.SECRET else plain
+    return _redacted(plain) if resource.type is ResourceType.SECRET else _without_keys(plain)
+
+
+def _without_keys(value: Any) -> Any:
+    """The same without private keys, wherever they are: a cluster has those that it shows."""
+    match value:
+        case dict():
+            return {
+                name: _WITHHELD if name == "private_key" else _without_keys(held)
+                for name, held in value.items()
+            }
+        case list():
+            return [_without_keys(each) for each in value]
+        case _:
+            return value
 
 
 def _redacted(secret: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def service_rows(state: State) -> list[ServiceRow]:
     """Every service, by namespace and name."""
     members = Members(state.pipeline)
     services = state.pipeline.attached.catalog.services
-    listed = sorted(services.items(), key=lambda item: _order(item[0]))
+    known = (item for item in services.items() if item[1].in_mesh)
+    listed = sorted(known, key=lambda item: _order(item[0]))
     return [service_row(state, members, service) for _, service in listed]
 
 
