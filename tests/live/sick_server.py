@@ -14,6 +14,8 @@ class Sick:
     def __init__(self, name: str) -> None:
         self.name = name
         self.status = 200
+        self.delay = 0.0
+        """Seconds before each answer."""
         self.paths: dict[str, int] = {}
         self.asked: Counter[str] = Counter()
         self.hosts: set[str] = set()
@@ -36,6 +38,7 @@ async def sick(address: str, port: int, name: str) -> AsyncIterator[Sick]:
                     for line in head.splitlines()
                     if line.lower().startswith("host:")
                 }
+                await asyncio.sleep(server.delay)
                 status = server.paths.get(path, server.status)
                 body = f'{{"pod": "{name}"}}'
                 writer.write(

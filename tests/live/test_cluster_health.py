@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,108 @@ async def test_requests_that_hash_alike_go_to_one_endpoint(tmp_path: Path) -> No
         first = [await of(f"user-{number}") for number in range(16)]
         assert len(set(first)) > 1
         assert [await of(f"user-{number}") for number in range(16)] == first
+
+
+async def test_priority_groups_fail_over_to_the_next_group(tmp_path: Path) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    world = f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: all, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge}}]
+          rules:
+          - backendRefs: [{{group: gateway.kgateway.dev, kind: Backend, name: both}}]
+        ---
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: Backend
+        metadata: {{name: one, namespace: shop}}
+        spec: {{static: {{hosts: [{{host: {one}, port: 3000}}]}}}}
+        ---
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: Backend
+        metadata: {{name: two, namespace: shop}}
+        spec: {{static: {{hosts: [{{host: {two}, port: 3000}}]}}}}
+        ---
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: Backend
+        metadata: {{name: both, namespace: shop}}
+        spec:
+          priorityGroups: [{{backendRefs: [{{name: one}}]}}, {{backendRefs: [{{name: two}}]}}]
+        """
+    target = "{group: gateway.kgateway.dev, kind: Backend, name: both}"
+    check = policy(f"healthCheck: {{{HEALTH}, http: {{path: /healthz}}}}", target)
+    files = {"world.yaml": world, "policy.yaml": check}
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+
+        async def reached() -> set[str]:
+            return {pod(await served.to(place.gateway, 8080)) for _ in range(8)}
+
+        assert await reached() == {"one"}
+
+        first.paths["/healthz"] = 500
+        await eventually(
+            lambda: served.to(place.gateway, 8080), lambda found: b'"two"' in found.body
+        )
+        assert await reached() == {"two"}
+
+        first.paths.clear()
+        await eventually(
+            lambda: served.to(place.gateway, 8080), lambda found: b'"one"' in found.body
+        )
+
+
+async def test_a_limit_of_connections_refuses_what_is_above_it(tmp_path: Path) -> None:
+    place = Place()
+    one = place.address()
+    rule = """
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {name: pay, namespace: shop}
+        spec:
+          host: pay.example.com
+          trafficPolicy:
+            connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}
+        """
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one]), "rule.yaml": rule}
+    async with sick(one, 3000, "one") as slow, serving(tmp_path, files, [], place) as served:
+        slow.delay = 0.3
+
+        async def status() -> int:
+            return answer(await served.to_vip("240.0.0.7", 8000, host="x")).status
+
+        statuses = await asyncio.gather(*(status() for _ in range(6)))
+        # Each of Envoy's threads may open one, whatever the limit says.
+        assert set(statuses) == {200, 503}
+
+
+async def test_endpoints_are_told_the_clients_address(tmp_path: Path) -> None:
+    place = Place()
+    one = place.address()
+    spec = "upstreamProxyProtocol: {version: V1}"
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one]), "policy.yaml": policy(spec)}
+    heard: list[bytes] = []
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(reply, one, 3000)
+    async with listening, serving(tmp_path, files, [], place) as served:
+        assert answer(await served.to_vip("240.0.0.7", 8000, host="x")).status == 200
+    assert heard[0].startswith(b"PROXY TCP4 127.0.0.1 ")

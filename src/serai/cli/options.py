@@ -197,6 +197,18 @@ _Network = Annotated[
 _Node = Annotated[
     str, _option("node", "Likewise, the machine.", metavar="NAME", show_default=False)
 ]
+_RootNamespace = Annotated[
+    str,
+    _option("root-namespace", "Whose DestinationRules are for all namespaces.", metavar="NAME"),
+]
+_SystemCertificates = Annotated[
+    str,
+    _option(
+        "system-certificates",
+        "Whom wellKnownCACertificates: System trusts, a file where the Envoys run.",
+        metavar="FILE",
+    ),
+]
 
 
 def settings(
@@ -215,21 +227,12 @@ def settings(
     locality: _Locality = "",
     network: _Network = "",
     node: _Node = "",
+    root_namespace: _RootNamespace = "istio-system",
+    system_certificates: _SystemCertificates = "/etc/ssl/certs/ca-certificates.crt",
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
-    return Settings(
-        cluster_domain=cluster_domain,
-        trust_domain=trust_domain,
-        cluster_names=cluster_names,
-        bind=bind,
-        dns_lookup_family=dns_lookup_family,
-        allow_resolved=tuple(allow_resolved or ()),
-        vip_range_v4=vip_range_v4,
-        vip_range_v6=vip_range_v6,
-        locality=locality,
-        network=network,
-        node=node,
-    )
+    given: dict[str, Any] = dict(locals())
+    return Settings(**{**given, "allow_resolved": tuple(allow_resolved or ())})
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
