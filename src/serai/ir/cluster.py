@@ -85,6 +85,8 @@ class Cluster(Value, frozen=True):
     http2: bool = False
     follow_client: bool = False
     """Whether clients of HTTP/2 are sent on in it, where the port does not say what it speaks."""
+    negotiates: bool = False
+    """Whether endpoints say in the TLS handshake which version of HTTP they speak (ALPN)."""
     dns_endpoints: tuple[Endpoint, ...] = ()
     """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
     internal_listener: str = ""

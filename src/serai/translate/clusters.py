@@ -15,6 +15,8 @@ from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import Forward, RouteConfiguration, VirtualHost, WeightedCluster
+from serai.ir.tls import UpstreamTls
+from serai.model.protocol import Protocol
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
@@ -216,6 +218,8 @@ class Clusters:
             http=backend.port.protocol.is_http,
             http2=backend.port.protocol.is_http2,
             follow_client=self._is_called(reader, key.name, backend),
+            negotiates=backend.port.protocol is Protocol.UNDECLARED
+            and any(isinstance(each, UpstreamTls) for each in found.leaves),
             dns_endpoints=(
                 reader.get(self._catalog.endpoints, backend.key) or ()
                 if resolved and not found.refusals

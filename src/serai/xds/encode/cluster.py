@@ -142,6 +142,12 @@ def _speak(draft: Draft, settings: Settings) -> None:
             "http2_protocol_options": draft.http2_options,
         }
         http.MergeFrom(HttpProtocolOptions(use_downstream_protocol_config=both))
+    elif draft.ir.negotiates and not draft.http2:
+        either = {
+            "http_protocol_options": draft.http1_options,
+            "http2_protocol_options": draft.http2_options,
+        }
+        http.MergeFrom(HttpProtocolOptions(auto_config=either))
     elif draft.http2 or options.ByteSize() or http.ByteSize():
         http.MergeFrom(HttpProtocolOptions(explicit_http_config={version: options}))
     if http.ByteSize():
