@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from serai.api.backend_policy import BackendTLSPolicy
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.backends.upstream_tls import trust_of
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
 from serai.translate.applied import Applied
@@ -36,6 +38,7 @@ def cluster_policy_problems(
                     yield keyed(Problem("SER1103", "error", message, remedy, key, path))
                     break
         yield from _refusals(reader, done, key)
+        yield from _untrusted(reader, attached, key)
 
     return Derived(graph, "problems of cluster policies", attached.cluster_policies.aims, rows)
 
@@ -47,6 +50,24 @@ def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[Pr
         yield from _refusals(reader, done, key)
 
     return Derived(graph, "problems of DestinationRules", attached.rules.rules, rows)
+
+
+def _untrusted(
+    reader: Reader, attached: Attached, key: Key
+) -> Iterator[tuple[ProblemKey, Problem]]:
+    """References to CA certificates that cannot be used, where others can."""
+    policy = reader.get(attached.cluster_policies.written[key.kind], key)
+    if not isinstance(policy, BackendTLSPolicy):
+        return
+    trust, faults = trust_of(
+        policy.spec.validation.ca_certificate_refs,
+        key.namespace,
+        lambda held: attached.material.read(reader, held),
+    )
+    for each in faults if trust else ():
+        path = f"spec.validation.{each.path}"
+        message = f"{path}: {each.message}; only the others are trusted"
+        yield keyed(Problem("SER1104", "warning", message, "Correct or remove it.", key, path))
 
 
 def _refusals(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
