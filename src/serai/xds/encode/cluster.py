@@ -136,18 +136,15 @@ def _speak(draft: Draft, settings: Settings) -> None:
         http.MergeFrom(HttpProtocolOptions(**_guarded(settings)))
     version = "http2_protocol_options" if draft.http2 else "http_protocol_options"
     options = draft.http2_options if draft.http2 else draft.http1_options
-    if draft.follow_client:
-        both = {
-            "http_protocol_options": draft.http1_options,
-            "http2_protocol_options": draft.http2_options,
-        }
-        http.MergeFrom(HttpProtocolOptions(use_downstream_protocol_config=both))
-    elif draft.ir.negotiates and not draft.http2:
-        either = {
-            "http_protocol_options": draft.http1_options,
-            "http2_protocol_options": draft.http2_options,
-        }
+    either = {
+        "http_protocol_options": draft.http1_options,
+        "http2_protocol_options": draft.http2_options,
+    }
+    if draft.ir.negotiates and not draft.http2:
+        # First, since it offers both in the handshake; following the client offers neither.
         http.MergeFrom(HttpProtocolOptions(auto_config=either))
+    elif draft.follow_client:
+        http.MergeFrom(HttpProtocolOptions(use_downstream_protocol_config=either))
     elif draft.http2 or options.ByteSize() or http.ByteSize():
         http.MergeFrom(HttpProtocolOptions(explicit_http_config={version: options}))
     if http.ByteSize():
