@@ -40,7 +40,6 @@ class GRPCRouteSpec(Struct, frozen=True):
     parent_refs: tuple[ParentReference, ...] = ()
     hostnames: tuple[str, ...] = ()
     rules: tuple[GRPCRouteRule, ...] = ()
-    use_default_gateways: Literal["All", "None"] | None = None
 
 
 class GRPCRoute(Object, frozen=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from serai.api.gateway import ParentReference
 from serai.api.meta import Object, Struct
+from serai.api.traffic_policy import HTTPCORSFilter
 
 
 class HTTPPathMatch(Struct, frozen=True):
@@ -106,6 +107,7 @@ class HTTPRouteFilter(Struct, frozen=True):
     request_redirect: HTTPRequestRedirectFilter | None = None
     url_rewrite: HTTPURLRewriteFilter | None = None
     request_mirror: HTTPRequestMirrorFilter | None = None
+    cors: HTTPCORSFilter | None = None
 
 
 class HTTPBackendRef(Struct, frozen=True):
@@ -182,7 +184,6 @@ class HTTPRouteSpec(Struct, frozen=True):
     parent_refs: tuple[ParentReference, ...] = ()
     hostnames: tuple[str, ...] = ()
     rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
-    use_default_gateways: Literal["All", "None"] | None = None
 
 
 class HTTPRoute(Object, frozen=True):

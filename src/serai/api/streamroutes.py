@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from serai.api.gateway import ParentReference
 from serai.api.meta import Object, Struct
 
@@ -31,7 +29,6 @@ class StreamRouteSpec(Struct, frozen=True):
 
     rules: tuple[StreamRule, ...]
     parent_refs: tuple[ParentReference, ...] = ()
-    use_default_gateways: Literal["All", "None"] | None = None
 
 
 class TLSRouteSpec(Struct, frozen=True):
@@ -40,7 +37,6 @@ class TLSRouteSpec(Struct, frozen=True):
     rules: tuple[StreamRule, ...]
     hostnames: tuple[str, ...] = ()
     parent_refs: tuple[ParentReference, ...] = ()
-    use_default_gateways: Literal["All", "None"] | None = None
 
 
 class TCPRoute(Object, frozen=True):

@@ -13,6 +13,7 @@ from serai.api.httproute import (
 )
 from serai.api.problem import Problem
 from serai.api.syntax import is_header_name, is_hostname
+from serai.api.traffic_policy import HTTPCORSFilter
 
 LONGEST_VALUE = 4096
 WHOLE = 100
@@ -28,9 +29,11 @@ HTTP_FILTERS = {
     **GRPC_FILTERS,
     "RequestRedirect": "request_redirect",
     "URLRewrite": "url_rewrite",
+    "CORS": "cors",
 }
 """The filters that an HTTPRoute holds, by type, and their fields."""
 
+_FIELDS = {"URLRewrite": "urlRewrite", "CORS": "cors"}
 _REPEATABLE = frozenset({"RequestMirror"})
 
 
@@ -52,7 +55,7 @@ def check_filters(
             remedy = f"Remove the filter; there are {', '.join(known)}."
             yield Problem("SER0007", "warning", message, remedy, path=f"{here}.type")
         elif getattr(one, field) is None:
-            name = one.type[0].lower() + one.type[1:] if one.type != "URLRewrite" else "urlRewrite"
+            name = _FIELDS.get(one.type, one.type[0].lower() + one.type[1:])
             yield clash(here, f"{here} is a {one.type} without {name}", f"Add {name}.")
         yield from _check(here, one)
     once = [
@@ -66,6 +69,8 @@ def _check(path: str, one: HTTPRouteFilter) -> Iterator[Problem]:
         yield from _headers(f"{path}.requestHeaderModifier", one.request_header_modifier)
     if one.response_header_modifier:
         yield from _headers(f"{path}.responseHeaderModifier", one.response_header_modifier)
+    if one.cors:
+        yield from _cors(f"{path}.cors", one.cors)
     if one.request_mirror:
         yield from _mirror(f"{path}.requestMirror", one.request_mirror)
     for name, action in (
@@ -101,6 +106,13 @@ def header_name_faults(path: str, name: str) -> Iterator[Problem]:
     """A name that no header, cookie or query parameter can have."""
     if not is_header_name(name):
         yield wrong(path, name, "a name", "Use letters, digits and !#$%&'*+-.^_`|~ only.")
+
+
+def _cors(path: str, cors: HTTPCORSFilter) -> Iterator[Problem]:
+    if cors.disable is not None:
+        yield clash(path, f"{path}.disable is TrafficPolicy's only", "Remove it.")
+    if cors.max_age < 1:
+        yield wrong(f"{path}.maxAge", cors.max_age, "a number of seconds", "Use 1 or more.")
 
 
 def _mirror(path: str, mirror: HTTPRequestMirrorFilter) -> Iterator[Problem]:

@@ -27,31 +27,34 @@ class Cors(Value, frozen=True):
     max_age_seconds: int = 5
 
 
-def _compile(_: Context, spec: HTTPCORSFilter) -> Compiled:
+def cors(spec: HTTPCORSFilter) -> Cors:
+    """What a TrafficPolicy's cors, or the filter CORS of a route, asks for."""
     if spec.disable is not None:
-        return Compiled(Cors())
-    return Compiled(
-        Cors(
-            origins=spec.allow_origins,
-            methods=spec.allow_methods,
-            headers=spec.allow_headers,
-            expose=spec.expose_headers,
-            credentials=spec.allow_credentials,
-            max_age_seconds=spec.max_age,
-        )
+        return Cors()
+    return Cors(
+        origins=spec.allow_origins,
+        methods=spec.allow_methods,
+        headers=spec.allow_headers,
+        expose=spec.expose_headers,
+        credentials=spec.allow_credentials,
+        max_age_seconds=spec.max_age,
     )
 
 
-def _encode(cors: Cors) -> Encoded:
+def _compile(_: Context, spec: HTTPCORSFilter) -> Compiled:
+    return Compiled(cors(spec))
+
+
+def _encode(value: Cors) -> Encoded:
     policy = CorsPolicy(
-        allow_origin_string_match=[_matcher(origin) for origin in cors.origins],
-        allow_methods=",".join(cors.methods),
-        allow_headers=",".join(cors.headers),
-        expose_headers=",".join(cors.expose),
-        allow_credentials={"value": cors.credentials},
-        max_age=str(cors.max_age_seconds),
+        allow_origin_string_match=[_matcher(origin) for origin in value.origins],
+        allow_methods=",".join(value.methods),
+        allow_headers=",".join(value.headers),
+        expose_headers=",".join(value.expose),
+        allow_credentials={"value": value.credentials},
+        max_age=str(value.max_age_seconds),
         # A preflight from elsewhere is answered too, and without a word on what is allowed.
-        forward_not_matching_preflights={"value": not cors.origins},
+        forward_not_matching_preflights={"value": not value.origins},
     )
     return Encoded(per_route=((FILTER, policy),))
 
@@ -69,18 +72,18 @@ def _pattern(origin: str) -> str:
     return re.escape(origin).replace(r"\*", "[^/:]+")
 
 
-def _allows(cors: Cors, origin: str) -> bool:
+def _allows(value: Cors, origin: str) -> bool:
     return any(
         each in {ANY, origin} or (ANY in each and re2.fullmatch(_pattern(each), origin))
-        for each in cors.origins
+        for each in value.origins
     )
 
 
-def _judge(cors: Cors, asked: Asked) -> Judgement:
+def _judge(value: Cors, asked: Asked) -> Judgement:
     origin = asked.header("origin")
-    if not cors.origins or origin is None:
+    if not value.origins or origin is None:
         return Judgement("not asked by a page of another origin")
-    allowed = _allows(cors, origin)
+    allowed = _allows(value, origin)
     if asked.method == "OPTIONS" and asked.header("access-control-request-method"):
         headers = (("access-control-allow-origin", origin),) if allowed else ()
         return Judgement(f"a preflight from {origin}", status=200, headers=headers)

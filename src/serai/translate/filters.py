@@ -13,6 +13,7 @@ from serai.api.httproute import (
 )
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations, PathRewrite, Redirect
+from serai.policies.cors import Cors, cors
 
 
 class Filters(Value, frozen=True):
@@ -24,6 +25,7 @@ class Filters(Value, frozen=True):
     rewrite_host: str | None = None
     rewrite_path: PathRewrite | None = None
     mirrors: tuple[HTTPRequestMirrorFilter, ...] = ()
+    cors: Cors | None = None
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
     fixed_headers: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
     redirect: HTTPRequestRedirectFilter | None = None
     rewrite: HTTPURLRewriteFilter | None = None
     mirrors: list[HTTPRequestMirrorFilter] = []
+    shared: Cors | None = None
     unsupported: list[str] = []
     for each in filters:
         match each:
@@ -53,6 +56,8 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
                 response = _mutations(found)
             case HTTPRouteFilter(request_mirror=found) if found is not None:
                 mirrors.append(found)
+            case HTTPRouteFilter(cors=found) if found is not None:
+                shared = cors(found)
             case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
             case HTTPRouteFilter(type="URLRewrite"):
@@ -66,6 +71,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
         rewrite_host=rewrite.hostname if rewrite else None,
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
         mirrors=tuple(mirrors),
+        cors=shared,
         unsupported=tuple(unsupported),
         fixed_headers=_fixed(filters),
     )

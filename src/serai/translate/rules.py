@@ -117,6 +117,9 @@ class CompiledRule:
         self._settings = settings
         self._filters = gather(rule.filters, settings.filters)
         self._note(self._filters, f"{self.path}.filters", index)
+        if self._filters.cors is not None:
+            origin = Origin(key, f"{self.path}.filters")
+            self.leaves = (Leaf("cors", self._filters.cors, origin), *leaves)
         self._action = self._act(rule)
 
     def route(self, match: RequestMatch, position: int) -> Route:
@@ -173,7 +176,7 @@ class CompiledRule:
         return replace(forward, retry=Retry(rule.retry.codes, rule.retry.attempts, backoff))
 
     def _weigh(self, ref: HTTPBackendRef, path: str) -> WeightedCluster:
-        filters = gather(ref.filters, self._settings.filters)
+        filters = gather(ref.filters, self._settings.filters - {"CORS"})  # is answered for a rule
         self._note(filters, f"{path}.filters")
         found = self._resolve(ref)
         nothing = WeightedCluster(None, status=self._settings.unavailable)
