@@ -8,17 +8,14 @@ CLUSTER_ONLY: dict[str, str] = {}
 REASONS = {
     "SERVED": "TLS listeners are told to be programmed, but are not served yet",
     "TCP": "what TCP and TLS listeners forward to is not served yet",
-    "UDP": "UDP listeners are not served yet",
     "SETS": "Gateway.status.attachedListenerSets is not written yet",
     "CERTIFICATES": "certificateRefs do not come to conditions yet",
     "CLIENTS": "client certificates at listeners do not come to conditions yet",
     "BACKEND_TLS": "ancestors by TLSRoutes, and ResolvedRefs of a Gateway, are to come",
-    "GRPC_TLS": "without appProtocol, a GRPCRoute's backend over TLS gets HTTP/1.1",
     "PARAMETERS": "a parametersRef that cannot be used is not told yet",
     "ADDRESSES": "addresses that cannot be used are not told yet",
 }
 NOT_YET: dict[str, str] = {
-    "BackendTLSPolicyGRPCRoute": REASONS["GRPC_TLS"],
     "BackendTLSPolicyTLSRouteTerminate": REASONS["BACKEND_TLS"],
     "GatewayFrontendClientCertificateValidationInsecureFallback": REASONS["CLIENTS"],
     "GatewayFrontendInvalidDefaultClientCertificateValidation": REASONS["CLIENTS"],
@@ -43,8 +40,5 @@ NOT_YET: dict[str, str] = {
     "TLSRouteMixedTerminationSameNamespace": REASONS["TCP"],
     "TLSRouteSimpleSameNamespace": REASONS["TCP"],
     "TLSRouteTerminateSimpleSameNamespace": REASONS["TCP"],
-    "UDPRoute": REASONS["UDP"],
-    "UDPRouteParentRefPortAndSectionName": REASONS["UDP"],
-    "UDPRouteReferenceGrant": REASONS["UDP"],
 }
 """What part of Serai is still to come."""

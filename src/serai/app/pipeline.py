@@ -55,6 +55,7 @@ from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, compiled_policies, on_kinds
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
+from serai.translate.udp import udp_listeners
 from serai.translate.waypoint import (
     frontend_routes,
     scopes,
@@ -159,8 +160,8 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     switches = sni_listeners(graph, attached)
     inbound = waypoint_listeners(graph, attached, matches)
     direct = loopback_listeners(graph, attached)
-    outer = (switches, inbound, direct, gateway_listeners(graph, attached))
-    heard = Union(graph, "listeners of proxies", outer)
+    edges = gateway_listeners(graph, attached), udp_listeners(graph, attached)
+    heard = Union(graph, "listeners of proxies", (switches, inbound, direct, *edges))
     chains = frontend_chains(graph, attached, matches)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
     inner = look_up_listeners(graph, attached, demand(graph, "demand from outside", asked))

@@ -126,6 +126,8 @@ class Listener(Value, frozen=True):
     tunnelled: bool = False
     """Reached by HBONE, inside the proxy: the destination is what the tunnel was asked for, and
     the caller's identity is known."""
+    udp: bool = False
+    """Whether it takes datagrams; `default` says where they go."""
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""
 

@@ -83,6 +83,7 @@ _PACKAGES = {
         "FilterStateInput",
         "ServerNameInput",
         "SourceIPInput",
+        "SourcePortInput",
         "TransportProtocolInput",
     ],
     # Listener filters
@@ -189,6 +190,11 @@ MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() fo
         "envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState"
     ),
     "PreviousHosts": ("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
+    "RuntimeFraction": (
+        "envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction"
+    ),
+    "UdpProxy": "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig",
+    "UdpRoute": "envoy.extensions.filters.udp.udp_proxy.v3.Route",
     "StatsAccessLog": "envoy.extensions.access_loggers.stats.v3.Config",
 }
 """The full name of each message, by the name it has here."""

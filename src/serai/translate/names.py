@@ -89,6 +89,11 @@ def gateway_listener(port: int) -> str:
     return f"listener~{port}"
 
 
+def udp_listener(port: int) -> str:
+    """The listener of a gateway's UDP port."""
+    return f"udp~{port}"
+
+
 def loopback_listener(address: str, port: int) -> str:
     """The listener of a captured service's VIP on loopback."""
     return f"vip~{address}~{port}"

@@ -19,11 +19,21 @@ from serai.xds.encode.http import http
 from serai.xds.encode.identity import identity, proxy_protocol
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.tcp import tcp_proxy
+from serai.xds.encode.udp import udp_proxy
 from serai.xds.resource import Resource, ResourceType
 
 
 def encode_listener(listener: IrListener) -> Resource:
     """A listener, with the chains that are found by scoped or named routes inside it."""
+    if listener.udp and isinstance(listener.default, TcpForward):
+        message = Listener(
+            name=listener.name,
+            stat_prefix=listener.name,
+            listener_filters=[udp_proxy(listener.name, listener.default)],
+            udp_listener_config={"downstream_socket_config": {}},
+            **_addresses(listener),
+        )
+        return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
     message = Listener(
         name=listener.name,
         stat_prefix=listener.name,
@@ -65,8 +75,8 @@ def _chains(listener: IrListener) -> dict[str, Any]:
 def _addresses(listener: IrListener) -> dict[str, Any]:
     if not listener.addresses:
         return {"internal_listener": {}}
-    first, *others = [_address(address, listener.port) for address in listener.addresses]
-    return {"address": first, "additional_addresses": [{"address": each} for each in others]}
+    first, *others = [_address(each, listener) for each in listener.addresses]
+    return {"address": first, "additional_addresses": [{"address": one} for one in others]}
 
 
 def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
@@ -92,5 +102,6 @@ def _filter_chain(name: str, handling: Handling, *, identified: bool) -> FilterC
     return FilterChain(name=name, filters=filters)
 
 
-def _address(address: str, port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": address, "port_value": port}}
+def _address(address: str, listener: IrListener) -> dict[str, Any]:
+    protocol = {"protocol": "UDP"} if listener.udp else {}
+    return {"socket_address": {"address": address, "port_value": listener.port, **protocol}}
