@@ -49,6 +49,24 @@ spec:
   endpoints: [{{address: {endpoint}}}]
 """
 
+HEADLESS = """
+apiVersion: v1
+kind: Service
+metadata: {{name: db, namespace: shop, labels: {{istio.io/use-waypoint: waypoint}}}}
+spec:
+  clusterIP: None
+  ports:
+  - {{name: http, port: 80, targetPort: 18080, appProtocol: http}}
+  - {{name: tcp, port: 90, targetPort: 18090, appProtocol: tcp}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: db-1, namespace: shop, labels: {{kubernetes.io/service-name: db}}}}
+addressType: IPv4
+ports: [{{name: http, port: 18080}}, {{name: tcp, port: 18090}}]
+endpoints: [{{addresses: [{endpoint}]}}]
+"""
+
 
 class Mesh:
     """A waypoint being served, and clients with certificates."""
@@ -80,9 +98,13 @@ class Mesh:
 
 
 @contextlib.asynccontextmanager
-async def mesh(tmp_path: Path, services: int = 2) -> AsyncIterator[Mesh]:
+async def mesh(tmp_path: Path, services: int = 2, *, headless: bool = False) -> AsyncIterator[Mesh]:
     place = Place()
     files, endpoints = {"waypoint.yaml": WAYPOINT}, []
+    if headless:
+        address = place.address()
+        files["headless.yaml"] = HEADLESS.format(endpoint=address)
+        endpoints += [workload(address, 18080, "db"), workload(address, 18090, "db", tcp=True)]
     for index in range(services):
         address = place.address()
         name = f"s{index}"
@@ -131,6 +153,27 @@ async def test_a_request_of_the_command_line_makes_its_own_certificate(tmp_path:
             assert isinstance(outcome, Outcome), outcome
             assert pod(outcome.answer) == "s1"
             assert (await lines(log, 1))[0]["peer_principal"] == identity
+
+
+async def test_what_has_no_address_is_asked_for_by_name(tmp_path: Path) -> None:
+    host = "db.shop.svc.cluster.local"
+    async with mesh(tmp_path, headless=True) as found:
+        assert pod(await found.ask(found.tunnel(f"{host}:80", who("cart")))) == "db"
+        assert pod(await found.ask(found.tunnel("s1.example:80", who("cart")))) == "s1"
+        other = await found.ask(found.tunnel(f"other.{host}:80", who("cart")))
+        assert answer(other).status == 404
+        pipeline = found.served.instance.core.pipeline
+        view = View(pipeline.attached, pipeline.translated)
+        asked = Asked(url=f"http://{host}/", hbone=True)
+        way = way_in(view, asked.question, {})
+        assert isinstance(way, WayIn), way
+        outcome = await ask(asked, way)
+        assert isinstance(outcome, Outcome), outcome
+        assert pod(outcome.answer) == "db"
+        tunnel = found.tunnel(f"{host}:90", who("cart"))
+        async with through((found.served.place.gateway, 15008), tunnel) as (reader, writer, _):
+            writer.write(b"hello\n")
+            assert b"db" in await asyncio.wait_for(reader.readuntil(b"\n"), 10)
 
 
 async def test_bytes_go_through_tunnels_too(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         listeners=heard,
         of_proxy=by_proxy(graph, heard),
         captures=captured,
-        frontends=(fronts := frontends(graph, captured, known.services)),
+        frontends=(fronts := frontends(graph, captured, known.services, ours)),
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
+from serai.attach.gateways import Proxy
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
 from serai.model.addresses import is_range
@@ -32,10 +33,12 @@ class Frontend(Value, frozen=True):
     port: ServicePort
     resolution: Resolution
     precedence: tuple[int, str, str, str, str]
+    names: tuple[str, ...] = ()
+    """The hosts by which it can be asked for itself, where clients can name one."""
 
 
 class BindingKey(NamedTuple):
-    """An address, or a range of them, and a port at a waypoint."""
+    """An address, a range of them, or a host by its name, and a port at a waypoint."""
 
     waypoint: Key
     cidr: str
@@ -57,38 +60,65 @@ class Binding(Value, frozen=True):
 
 
 def frontends(
-    graph: Graph, captures: Node[Key, Capture], services: Node[Key, Service]
+    graph: Graph,
+    captures: Node[Key, Capture],
+    services: Node[Key, Service],
+    proxies: Node[Key, Proxy],
 ) -> Derived[FrontendKey, Frontend]:
-    """Every captured port that can be reached by a VIP.  UDP is not captured."""
+    """Every captured port that can be reached by a VIP or a name.  UDP is not captured."""
 
     def rows(reader: Reader, key: Key, capture: Capture) -> Iterator[tuple[FrontendKey, Frontend]]:
         waypoint = capture.bound_to
         service = reader.get(services, key) if waypoint else None
         if waypoint is None or service is None:
             return
-        for host, hosts, addresses in _faces(service):
+        proxy = reader.get(proxies, waypoint)
+        for face in _faces(service, named=bool(proxy and proxy.hears_names)):
             for port in service.ports:
                 if port.protocol is not Protocol.UDP:
-                    name = FrontendKey(waypoint, key, port.number, host)
+                    name = FrontendKey(waypoint, key, port.number, face.host)
                     yield (
                         name,
                         Frontend(
-                            name, hosts, addresses, port, service.resolution, service.precedence
+                            name,
+                            face.hosts,
+                            face.addresses,
+                            port,
+                            service.resolution,
+                            service.precedence,
+                            face.names,
                         ),
                     )
 
     return Derived(graph, "frontends", captures, rows)
 
 
-def _faces(service: Service) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """The VIPs shared by all hosts, then those of a host of its own."""
+class _Face(NamedTuple):
+    host: str
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def _faces(service: Service, *, named: bool) -> Iterator[_Face]:
+    """The VIPs shared by all hosts, then those of a host of its own.
+
+    Hosts that clients can name come with them; those without a VIP are in the first.  Who has
+    resolved the host himself goes by address: a name would not say where to.
+    """
+    by_host = {
+        host: tuple(each.cidr for each in service.addresses if each.host == host)
+        for host in service.hosts
+    }
     shared = tuple(address.cidr for address in service.addresses if not address.host)
-    if shared:
-        yield "", service.hosts, shared
-    for host in service.hosts:
-        own = tuple(address.cidr for address in service.addresses if address.host == host)
+    named = named and service.resolution is not Resolution.NONE
+    plain = tuple(host for host in service.hosts if named and "*" not in host)
+    rest = tuple(host for host in plain if not by_host[host])
+    if shared or rest:
+        yield _Face("", service.hosts, shared, rest)
+    for host, own in by_host.items():
         if own:
-            yield host, (host,), own
+            yield _Face(host, (host,), own, (host,) if host in plain else ())
 
 
 def bindings(
@@ -99,7 +129,9 @@ def bindings(
         graph,
         "claims to addresses",
         all_frontends,
-        lambda key, row: (BindingKey(key.waypoint, cidr, key.port) for cidr in row.addresses),
+        lambda key, row: (
+            BindingKey(key.waypoint, each, key.port) for each in (*row.addresses, *row.names)
+        ),
     )
 
     def binding(reader: Reader, _: BindingKey, claimants: Sequence[FrontendKey]) -> Binding:

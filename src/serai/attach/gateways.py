@@ -49,6 +49,11 @@ class Proxy(Value, frozen=True):
         return f"{self.key.namespace}/{self.key.name}"
 
     @property
+    def hears_names(self) -> bool:
+        """Whether its clients may name a host in place of an address: HBONE carries both."""
+        return any(each.protocol == HBONE for each in self.transports)
+
+    @property
     def serves_services(self) -> bool:
         """Whether services can be captured by it."""
         return self.role is Role.WAYPOINT and self.waypoint_for in {"service", "all"}

@@ -10,7 +10,7 @@ from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
-from serai.model.addresses import is_loopback, is_range
+from serai.model.addresses import canonical, is_loopback, is_range
 from serai.model.service import Resolution, Service
 from serai.translate.collections import Attached
 
@@ -30,7 +30,9 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
             return
         service = reader.get(attached.catalog.services, key)
         if service is not None:
-            found = _in_vain(service, standalone=attached.settings.standalone)
+            proxy = reader.get(attached.proxies, capture.waypoint)
+            named = bool(proxy and proxy.hears_names)
+            found = _in_vain(service, named=named, standalone=attached.settings.standalone)
             yield from (keyed(problem) for problem in found)
 
     return Derived(graph, "problems of capture", attached.captures, rows)
@@ -46,8 +48,8 @@ def _not_captured(key: Key, capture: Capture) -> Problem:
     )
 
 
-def _in_vain(service: Service, *, standalone: bool) -> Iterator[Problem]:
-    if not service.addresses:
+def _in_vain(service: Service, *, named: bool, standalone: bool) -> Iterator[Problem]:
+    if not service.addresses and not (named and service.resolution is not Resolution.NONE):
         yield Problem(
             code="SER0503",
             severity="warning",
@@ -82,6 +84,8 @@ def binding_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
     """Services whose address and port another one owns, and those that own them."""
 
     def rows(_: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[ProblemKey, Problem]]:
+        if canonical(key.cidr) is None:
+            return  # a host that two claim is told as such, whether it is captured or not
         winner = binding.frontend.service
         others = sorted({loser.service for loser in binding.losers} - {winner})
         yield from (keyed(_lost(key, winner, loser)) for loser in others)

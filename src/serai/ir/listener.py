@@ -86,11 +86,15 @@ class ServerName(Value, frozen=True):
 
 
 class ChainMatch(Value, frozen=True):
-    """Which connections go to a filter chain: those to an address range and port."""
+    """Which connections go to a filter chain: those to an address range and port.
+
+    With `by_name` those whose tunnel was asked for a host, whose name then is in `cidr`.
+    """
 
     cidr: str
     port: int
     chain: str
+    by_name: bool = False
 
 
 class SniMatch(Value, frozen=True):

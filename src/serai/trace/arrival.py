@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from serai.attach.frontends import Binding
 from serai.ir.origin import Origin
-from serai.model.addresses import with_port
+from serai.model.addresses import is_ip, with_port
 from serai.trace.outcome import Other, Step
 from serai.trace.request import Destination, TraceRequest
 from serai.trace.view import ProxyView
@@ -41,6 +41,8 @@ def _captured(view: ProxyView, request: TraceRequest, way: Destination) -> Step:
 
 def owner(view: ProxyView, way: Destination) -> Binding | None:
     """Who owns an address and port at a waypoint: by itself, else by the longest range."""
+    if not is_ip(way.address):
+        return view.binding(way.address, way.port)
     address = ip_address(way.address)
     for bits in range(address.max_prefixlen, -1, -1):
         network = ip_network(f"{address}/{bits}", strict=False)

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 from serai.ir.listener import ChainMatch, Connects, Handling, Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin, Value
 from serai.ir.route import RouteConfiguration
-from serai.model.addresses import canonical, with_port
+from serai.model.addresses import canonical, is_ip, with_port
 from serai.trace.outcome import Answered, Closed, Other, Step
 from serai.trace.request import Destination, TraceRequest
 from serai.trace.view import ProxyView
@@ -63,8 +63,12 @@ def connected(
 
 def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:
     """The chain of the longest range that has the address, among those of the port."""
+    of_port = [each for each in listener.chains if each.port == way.port]
+    if not is_ip(way.address):
+        named = [each for each in of_port if each.by_name and each.cidr == way.address]
+        return (named[0] if named else None), []
     address = ip_address(way.address)
-    of_port = (each for each in listener.chains if each.port == way.port)
+    of_port = [each for each in of_port if not each.by_name]
     found = [(network, each) for each in of_port if address in (network := ip_network(each.cidr))]
     found.sort(key=lambda each: -each[0].prefixlen)
     matches = [each for _, each in found]

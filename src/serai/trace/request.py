@@ -11,7 +11,7 @@ class Destination(Value, frozen=True, tag="destination", tag_field="way"):
 
     proxy: Key
     address: str
-    """An IP address in canonical form."""
+    """An IP address in canonical form; of a tunnel also a host's name."""
     port: int
     proxied: bool = True
     """Through the PROXY protocol, as from ztunnel; else directly at a VIP on loopback, where

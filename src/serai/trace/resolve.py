@@ -60,7 +60,7 @@ def resolve(
     if isinstance(parsed, Unresolved):
         return parsed
     principal = _principal(as_, view.attached.settings.trust_domain)
-    way = _way(view, parsed, principal, via)
+    way = _way(view, parsed, principal, via, hbone=hbone)
     if isinstance(way, Unresolved):
         return way
     if hbone and isinstance(way, Destination):
@@ -108,7 +108,9 @@ def _principal(as_: str, trust_domain: str) -> str | None:
     return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account or 'default'}"
 
 
-def _way(view: View, url: _Url, principal: str | None, via: str) -> Way | Unresolved:
+def _way(
+    view: View, url: _Url, principal: str | None, via: str, *, hbone: bool
+) -> Way | Unresolved:
     if via and via != DIRECTLY:
         return _through(view, url, via)
     address = canonical(url.host)
@@ -118,6 +120,8 @@ def _way(view: View, url: _Url, principal: str | None, via: str) -> Way | Unreso
     if not services:
         return _any_gateway(view, url) or _unknown(url)
     ways = [_to_service(view, url, each, direct=via == DIRECTLY) for each in services]
+    if hbone:
+        ways = [_by_name(view, url, each) or way for each, way in zip(services, ways, strict=True)]
     return next((way for way in ways if not isinstance(way, Unresolved)), ways[0])
 
 
@@ -174,6 +178,16 @@ def _vip(
             " allocated, from loopback where it is to be reached there (--vip-range-v4).",
         )
     return found
+
+
+def _by_name(view: View, url: _Url, service: Service) -> Destination | None:
+    """By the host's own name, in a tunnel: of what has no address."""
+    capture = view.attached.captures.row(service.key)
+    waypoint = capture.bound_to if capture else None
+    if waypoint is None or service.addresses:
+        return None
+    way = Destination(waypoint, url.host, url.port, hbone=True)
+    return way if _owns(view, service, way) else None
 
 
 def _owns(view: View, service: Service, way: Destination) -> bool:

@@ -29,6 +29,9 @@ def chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, Chain
         if frontend is None:
             return None
         http = frontend.port.protocol.is_http
+        if key.cidr in frontend.names:
+            chain = names.frontend(frontend.key, http=False)
+            return None if http else ChainMatch(key.cidr, key.port, chain, by_name=True)
         if http and not is_range(key.cidr) and not _is_in_a_range(reader, attached, key):
             return None
         return ChainMatch(key.cidr, key.port, names.frontend(frontend.key, http=http))

@@ -40,7 +40,8 @@ def waypoint_listeners(
     )
 
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
-        matches = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
+        found = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
+        matches = tuple(match for match in found if not match.by_name)
         placed = reader.get(attached.addresses, key)
         settings = attached.settings
         for transport in proxy.transports:
@@ -51,7 +52,7 @@ def waypoint_listeners(
                 addresses = placed or settings.hbone_bind
                 yield _named(_ending(key, addresses, transport.port, settings.trust_domain))
         if any(each.protocol == HBONE for each in proxy.transports):
-            yield _named(_tunnelled(key, matches))
+            yield _named(_tunnelled(key, found))
 
     return Derived(graph, "waypoint listeners", attached.proxies, rows)
 
@@ -132,7 +133,9 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
     def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Listener]]:
         frontend = reader.get(attached.frontends, binding.frontend)
         bindable = attached.settings.standalone and not is_range(key.cidr)
-        if frontend is None or not bindable or not is_loopback(key.cidr):
+        if frontend is None or key.cidr in frontend.names:
+            return
+        if not bindable or not is_loopback(key.cidr):
             return
         if frontend.resolution is Resolution.NONE:
             return  # who connected there would be sent there again, without end

@@ -5,15 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from serai.ir.listener import ChainMatch
-from serai.proto.envoy import DestinationIPInput, DestinationPortInput, IPMatcher, StringValue
+from serai.model.addresses import with_port
+from serai.proto.envoy import (
+    DestinationIPInput,
+    DestinationPortInput,
+    FilterStateInput,
+    IPMatcher,
+    StringValue,
+)
 from serai.xds.encode.body import extension
+from serai.xds.encode.identity import CONNECT_AUTHORITY
 
 
 def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
-    """A map of ports, each with a trie of address ranges of which the longest wins."""
+    """A map of ports, each with a trie of address ranges of which the longest wins.
+
+    Before it a map of what tunnels were asked for by name, if any can be.
+    """
     ports: dict[int, list[ChainMatch]] = {}
-    for match in matches:
-        ports.setdefault(match.port, []).append(match)
+    by_name = {}
+    for match in sorted(matches, key=lambda each: (each.cidr, each.port)):
+        if match.by_name:
+            by_name[with_port(match.cidr, match.port)] = {"action": _chain(match.chain)}
+        else:
+            ports.setdefault(match.port, []).append(match)
+    by_address = _by_port(ports) if ports else {}
+    if not by_name:
+        return by_address
+    asked = extension("asked", FilterStateInput(key=CONNECT_AUTHORITY))
+    tree = {"matcher_tree": {"input": asked, "exact_match_map": {"map": by_name}}}
+    return {**tree, "on_no_match": {"matcher": by_address}} if by_address else tree
+
+
+def _by_port(ports: dict[int, list[ChainMatch]]) -> dict[str, Any]:
     by_port = {str(port): {"matcher": _by_address(ports[port])} for port in sorted(ports)}
     return {
         "matcher_tree": {
