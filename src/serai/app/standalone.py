@@ -90,8 +90,16 @@ def standalone(
     fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
     source, server = FolderSource(paths), AdsServer()
     identities, settings = own_identities(instance.folder / "identity", settings)
-    core = Core(settings)
+    core = Core(_guarded(settings, instance, options))
     return Standalone(source, core, server, fleet, instance, options, identities), problems
+
+
+def _guarded(settings: Settings, instance: Instance, options: Options) -> Settings:
+    """The same, with the places of ours that no object may lead to."""
+    xds = options.xds.rpartition(":")[2]
+    ports = (*settings.own_ports, *((int(xds),) if xds.isdecimal() else ()))
+    paths = (str(instance.folder), str(instance.xds_socket))
+    return msgspec.structs.replace(settings, own_ports=ports, own_paths=paths)
 
 
 class Standalone:

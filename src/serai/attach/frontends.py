@@ -11,8 +11,10 @@ from serai.attach.gateways import Proxy
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
 from serai.model.addresses import is_range
+from serai.model.own import outside
 from serai.model.protocol import Protocol
 from serai.model.service import Resolution, Service, ServicePort
+from serai.model.settings import Settings
 
 
 class FrontendKey(NamedTuple):
@@ -64,6 +66,7 @@ def frontends(
     captures: Node[Key, Capture],
     services: Node[Key, Service],
     proxies: Node[Key, Proxy],
+    settings: Settings,
 ) -> Derived[FrontendKey, Frontend]:
     """Every captured port that can be reached by a VIP or a name.  UDP is not captured."""
 
@@ -77,20 +80,27 @@ def frontends(
             for port in service.ports:
                 if port.protocol is not Protocol.UDP:
                     name = FrontendKey(waypoint, key, port.number, face.host)
-                    yield (
+                    frontend = Frontend(
                         name,
-                        Frontend(
-                            name,
-                            face.hosts,
-                            face.addresses,
-                            port,
-                            service.resolution,
-                            service.precedence,
-                            face.names,
-                        ),
+                        face.hosts,
+                        _reachable(face.addresses, port, service.resolution, settings),
+                        port,
+                        service.resolution,
+                        service.precedence,
+                        face.names,
                     )
+                    yield name, frontend
 
     return Derived(graph, "frontends", captures, rows)
+
+
+def _reachable(
+    addresses: tuple[str, ...], port: ServicePort, resolution: Resolution, settings: Settings
+) -> tuple[str, ...]:
+    """Where callers are sent on to the address they came for, none of them is a place of ours."""
+    if resolution is not Resolution.NONE:
+        return addresses
+    return tuple(part for each in addresses for part in outside(each, port.target_number, settings))
 
 
 class _Face(NamedTuple):

@@ -9,15 +9,25 @@ from serai.api.networking import ServiceEntry, WorkloadEntry
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
+from serai.model.addresses import SOCKET, with_port
+from serai.model.own import is_own
+from serai.model.settings import Settings
 
 
-def inline_problems(graph: Graph, entries: Node[Key, ServiceEntry]) -> Derived[ProblemKey, Problem]:
-    """Endpoints in ServiceEntries that have a network and no address."""
+def inline_problems(
+    graph: Graph, entries: Node[Key, ServiceEntry], settings: Settings
+) -> Derived[ProblemKey, Problem]:
+    """Endpoints in ServiceEntries that have a network and no address, or are places of ours."""
 
     def rows(_: Reader, key: Key, entry: ServiceEntry) -> Iterator[tuple[ProblemKey, Problem]]:
         for index, each in enumerate(entry.spec.endpoints):
             if each.network and not each.address:
                 yield keyed(_elsewhere(key, f"spec.endpoints[{index}]", each.network))
+            ports = {port.number for port in entry.spec.ports} | set(each.ports.values())
+            ports |= {port.target_port for port in entry.spec.ports if port.target_port}
+            for port in sorted(ports if not each.address.startswith(SOCKET) else {0}):
+                if is_own(each.address, port, settings):
+                    yield keyed(_own(key, f"spec.endpoints[{index}]", each.address, port))
 
     return Derived(graph, "problems of inline endpoints", entries, rows)
 
@@ -32,6 +42,19 @@ def workload_problems(
             yield keyed(_elsewhere(key, "spec", entry.spec.network))
 
     return Derived(graph, "problems of WorkloadEntries", entries, rows)
+
+
+def _own(key: Key, path: str, address: str, port: int) -> Problem:
+    where = with_port(address, port) if port else address
+    return Problem(
+        code="SER0603",
+        severity="warning",
+        message=f"{path}.address {where} is a socket of the proxy's own or of Serai's, behind which"
+        " configuration and secrets are; nothing is sent there",
+        remedy="Name an endpoint of a service.",
+        key=key,
+        path=f"{path}.address {where}",
+    )
 
 
 def _elsewhere(key: Key, path: str, network: str) -> Problem:

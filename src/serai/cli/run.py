@@ -105,10 +105,15 @@ def run(
 
 
 async def _run(paths: list[Path], settings: Settings, options: Options, admin: str) -> int:
+    import msgspec  # noqa: PLC0415
+
     from serai.app.console import Console  # noqa: PLC0415
     from serai.app.standalone import standalone  # noqa: PLC0415
     from serai.envoy.state import state_root  # noqa: PLC0415
 
+    port = admin.rpartition(":")[2]
+    closed = (int(port),) if port.isdecimal() else ()
+    settings = msgspec.structs.replace(settings, own_ports=closed)
     instance, problems = standalone(paths, settings, options, state_root())
     for problem in problems:
         talk(f"{problem.severity}  {problem.code}  {problem.message}\n    {problem.remedy}")

@@ -24,6 +24,7 @@ from serai.model.from_serviceentry import claim_of_serviceentry, service_from_se
 from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
+from serai.model.own import is_own
 from serai.model.service import Backend, BackendKey, Service, backends
 from serai.model.settings import Settings
 from serai.model.vips import Claim
@@ -124,7 +125,11 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
             graph,
             "endpoints",
             all_backends,
-            lambda reader, _, backend: lookup.endpoints(reader, backend),
+            lambda reader, _, backend: tuple(
+                each
+                for each in lookup.endpoints(reader, backend)
+                if not is_own(each.address, each.port, settings)
+            ),
         ),
     )
 

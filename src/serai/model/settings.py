@@ -16,6 +16,8 @@ LOOPBACK_V4 = "127.80.0.0/16"
 Far from 127.0.0.0/16, where resolvers and Gateways are, and from what examples name.
 """
 NO_RANGE = "none"
+ADMIN_PORT = 15000
+"""Of Envoy's admin interface in a Pod."""
 MOUNTED_IDENTITY = "/var/run/secrets/workload-spiffe-credentials"
 """Where a certificate of the mesh is mounted into a Pod."""
 
@@ -51,6 +53,10 @@ class Settings(Value, frozen=True):
     Empty: where it is mounted into the proxy's Pod, or where all is on this machine, made here."""
     identity_by_gateway: bool = False
     """Whether it has a folder for each Gateway, ``namespace/name``."""
+    own_ports: tuple[int, ...] = ()
+    """Ports on loopback that are nobody's business: ours, and the proxies' admin interfaces."""
+    own_paths: tuple[str, ...] = ()
+    """Unix sockets, or folders of them, likewise."""
     vip_range_v4: str = ""
     """From which services without an address get one; empty: Istio's, or loopback's where all is on
     this machine; ``none``: they get none."""
@@ -69,6 +75,11 @@ class Settings(Value, frozen=True):
         """Where proxies run that do not say it themselves, if that is known."""
         found = Viewpoint(locality.parse(self.locality), self.network, self.node)
         return None if found == Viewpoint() else found
+
+    @property
+    def closed_ports(self) -> tuple[int, ...]:
+        """Those ports; in a Pod Envoy's admin interface is always at the same."""
+        return self.own_ports if self.standalone else (*self.own_ports, ADMIN_PORT)
 
     @property
     def vip_ranges(self) -> tuple[str, ...]:
