@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from serai.app.identity import Authority
 from serai.attach.gateways import Proxy
-from serai.attach.transports import HBONE
 from serai.model.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -21,7 +20,7 @@ LOOK_SECONDS = 600.0
 
 
 class Identities:
-    """Keeps a fresh certificate in the folder of each Gateway that takes HBONE."""
+    """Keeps a fresh certificate in the folder of each Gateway, once one takes HBONE."""
 
     def __init__(self, folder: Path, trust_domain: str) -> None:
         """`folder` has a folder for each Gateway, and `ca` for the authority."""
@@ -34,13 +33,14 @@ class Identities:
     def ensure(self, proxies: Iterable[Proxy]) -> None:
         """See to it that each of these has one; what cannot be written is logged.
 
-        A waypoint's ServiceAccount is called as its Gateway, as Istio's deployments have it.
+        A proxy's ServiceAccount is called as its Gateway, as Istio's deployments have it.
         """
         now = time.monotonic()
-        for proxy in proxies:
+        found = tuple(proxies)
+        # A gateway has one too, as it may go through a waypoint.
+        for proxy in found if any(each.hears_names for each in found) else ():
             looked = self._looked.get(proxy.name)
-            of_mesh = any(each.protocol == HBONE for each in proxy.transports)
-            if of_mesh and (looked is None or now - looked >= LOOK_SECONDS):
+            if looked is None or now - looked >= LOOK_SECONDS:
                 try:
                     self._renew(proxy)
                 except OSError as error:

@@ -8,12 +8,13 @@ from serai.api.meta import Key, Object
 from serai.api.problem import Problem
 from serai.attach.capture import captures
 from serai.attach.contention import settled
+from serai.attach.detours import detours
 from serai.attach.frontends import bindings, frontends, ranges
 from serai.attach.gateways import proxies
 from serai.attach.grants import Grants
 from serai.attach.listener_sets import added_listeners, by_gateway
 from serai.attach.listeners import by_proxy, listeners
-from serai.attach.routes import Parents, attachments
+from serai.attach.routes import Attachment, AttachmentKey, Parents, attachments
 from serai.attach.targets import Targets, targets
 from serai.backends import Lookup
 from serai.check.backends import backend_problems
@@ -47,6 +48,7 @@ from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.destination_rules import destination_rules
+from serai.translate.detours import detour_listeners, waypoint_clusters
 from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.inbound import loopback_listeners, waypoint_listeners, workload_secrets
 from serai.translate.internal import internal_clusters
@@ -108,8 +110,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
     parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
-    wanted = attachments(graph, inputs.routes, parents)
-    joined = settled(graph, wanted, inputs.routes, known.services)
+    joined = _joined(graph, inputs, parents)
     named = cluster_names(graph, known, settings)
     aimed = _targets(graph, inputs, known)
     looks = Looks(Lookup(known, grants), named, grants, inputs.secrets, inputs.config_maps)
@@ -124,11 +125,12 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         listeners=heard,
         of_proxy=by_proxy(graph, heard),
         captures=captured,
+        detours=(around := detours(graph, known, captured, ours)),
         frontends=(fronts := frontends(graph, captured, known.services, ours, settings)),
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
-        compiled=compiled_routes(graph, joined, inputs.routes, looks.lookup, named, policies),
+        compiled=compiled_routes(graph, joined, inputs.routes, looks, policies, around),
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
@@ -139,6 +141,12 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         rules=destination_rules(graph, inputs, settings),
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
+
+
+def _joined(graph: Graph, inputs: Inputs, parents: Parents) -> Node[AttachmentKey, Attachment]:
+    """Which routes are attached, of one kind on each port."""
+    wanted = attachments(graph, inputs.routes, parents)
+    return settled(graph, wanted, inputs.routes, parents.catalog.services)
 
 
 def _targets(graph: Graph, inputs: Inputs, known: Catalog) -> Targets:
@@ -164,11 +172,14 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     heard = Union(graph, "listeners of proxies", (switches, inbound, direct, *edges))
     chains = frontend_chains(graph, attached, matches)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
-    inner = look_up_listeners(graph, attached, demand(graph, "demand from outside", asked))
+    wanted = demand(graph, "demand from outside", asked)
+    around = detour_listeners(graph, attached, wanted)
+    inner = Union(graph, "demanded listeners", (look_up_listeners(graph, attached, wanted), around))
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
     leading = internal_clusters(graph, Union(graph, "inner listeners", (switches, inbound, inner)))
-    clusters = Clusters(graph, attached, demanded, leading)
+    ends = Union(graph, "other clusters", (leading, waypoint_clusters(graph, attached)))
+    clusters = Clusters(graph, attached, demanded, ends)
     looking = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
@@ -183,7 +194,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         viewpoints=looking,
         sights=sights(graph, clusters.clusters, clusters.used, looking),
         applied=applied(graph, clusters.clusters, clusters.used),
-        secrets=workload_secrets(graph, attached),
+        secrets=workload_secrets(graph, attached, around),
     )
 
 

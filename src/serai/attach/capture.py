@@ -19,6 +19,7 @@ from serai.model.waypoint_labels import (
     OPT_OUT,
     USE_WAYPOINT,
     USE_WAYPOINT_NAMESPACE,
+    ingress_by_waypoint,
     waypoint_labels,
 )
 
@@ -35,6 +36,8 @@ class Capture(Value, frozen=True):
     """The waypoint it is bound to, or wants to be bound to."""
     because: str = ""
     """Which label asked for it, and where."""
+    ingress: bool | None = None
+    """Whether gateways are to go through the waypoint too; None if no label says."""
 
     @property
     def bound_to(self) -> Key | None:
@@ -65,7 +68,10 @@ def captures(
             return Capture(key, refused("OptedOut", wish.because), because=wish.because)
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)
         verdict = _bind(reader, namespaces, service, waypoint, reader.get(proxies, waypoint))
-        return Capture(key, verdict, waypoint, wish.because)
+        ingress = _ingress(reader, namespaces, service)
+        return Capture(
+            key, _with_ingress(verdict, ingress=ingress), waypoint, wish.because, ingress
+        )
 
     return mapped(graph, "captures", services, capture)
 
@@ -77,6 +83,26 @@ def _wish(reader: Reader, namespaces: Node[Key, Namespace], service: Service) ->
     namespace = reader.get(namespaces, key)
     inherited = waypoint_labels(namespace.metadata.labels) if namespace else None
     return _Wish(inherited, f"{key} has {_show(inherited)}" if inherited else "")
+
+
+def _ingress(reader: Reader, namespaces: Node[Key, Namespace], service: Service) -> bool | None:
+    if service.ingress_by_waypoint is not None:
+        return service.ingress_by_waypoint
+    namespace = reader.get(namespaces, Key("Namespace", "", service.key.namespace))
+    return ingress_by_waypoint(namespace.metadata.labels) if namespace else None
+
+
+def _with_ingress(verdict: Verdict, *, ingress: bool | None) -> Verdict:
+    """The same, with Istio's words on what gateways do, where a label says it."""
+    if not verdict.ok or ingress is None:
+        return verdict
+    said = (
+        "Ingress traffic will traverse the waypoint"
+        if ingress
+        else "Ingress traffic is not using the waypoint, set the istio.io/ingress-use-waypoint"
+        " label to true if desired."
+    )
+    return Verdict(ok=True, reason=verdict.reason, message=f"{verdict.message}. {said}")
 
 
 def _show(labels: WaypointLabels) -> str:

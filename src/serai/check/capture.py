@@ -34,8 +34,21 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
             named = bool(proxy and proxy.hears_names)
             found = _in_vain(service, named=named, standalone=attached.settings.standalone)
             yield from (keyed(problem) for problem in found)
+            if capture.ingress and not named:
+                yield keyed(_no_way_for_gateways(key, capture.waypoint))
 
     return Derived(graph, "problems of capture", attached.captures, rows)
+
+
+def _no_way_for_gateways(key: Key, waypoint: Key) -> Problem:
+    return Problem(
+        code="SER0512",
+        severity="warning",
+        message=f"gateways are to go through {waypoint} (istio.io/ingress-use-waypoint), which"
+        " takes no HBONE, the only way that they have there; they go straight to the endpoints",
+        remedy="Give the waypoint a listener of protocol HBONE, port 15008.",
+        key=key,
+    )
 
 
 def _not_captured(key: Key, capture: Capture) -> Problem:

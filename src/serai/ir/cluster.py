@@ -7,6 +7,7 @@ from enum import StrEnum
 from serai.api.meta import Key
 from serai.ir.distribution import Distribution
 from serai.ir.origin import Origin, Value
+from serai.ir.tls import WorkloadTls
 
 
 class Locality(Value, frozen=True, order=True):
@@ -93,6 +94,9 @@ class Cluster(Value, frozen=True):
     """Of an INTERNAL cluster."""
     passes_state: bool = False
     """Of an INTERNAL cluster: what is known of a connection goes with it."""
+    tls: WorkloadTls | None = None
+    """Mutual TLS of the mesh, with somebody of the identities that begin with `identities`."""
+    identities: str = ""
     port: int = 0
     """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names."""
     distribution: Distribution | None = None

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from serai.ir.origin import Origin, Value
 from serai.ir.route import WeightedCluster
+from serai.ir.tls import WorkloadTls
 
 
 class ScopedRoutes(Value, frozen=True):
@@ -28,6 +29,8 @@ class Tunnel(StrEnum):
     NONE = ""
     SERVER_NAME = "server name"
     """The host that the ClientHello names (SNI)."""
+    FIXED = "fixed"
+    """What TcpForward.authority says."""
 
 
 class TcpForward(Value, frozen=True):
@@ -35,6 +38,8 @@ class TcpForward(Value, frozen=True):
 
     clusters: tuple[WeightedCluster, ...]
     tunnel: Tunnel = Tunnel.NONE
+    authority: str = ""
+    """Of a FIXED tunnel: what it asks for, such as ``address:port``."""
 
 
 class Connects(Value, frozen=True):
@@ -44,16 +49,6 @@ class Connects(Value, frozen=True):
     of_mesh: bool = False
     """HBONE: what is inside goes on with the destination that is asked for and the identity that
     the client's certificate proves."""
-
-
-class WorkloadTls(Value, frozen=True):
-    """Mutual TLS of the mesh: what a proxy shows, and whose certificates it takes."""
-
-    certificate: str
-    """The name of the secret with its own certificate."""
-    authority: str
-    """The name of the secret with the certificates that sign others'."""
-    trust_domain: str
 
 
 Handling = ScopedRoutes | NamedRoutes | TcpForward | Connects
@@ -132,6 +127,9 @@ class Listener(Value, frozen=True):
     the caller's identity is known."""
     udp: bool = False
     """Whether it takes datagrams; `default` says where they go."""
+    http: bool = False
+    """Of an internal listener: whether HTTP is spoken to it, in version 2 with `http2`."""
+    http2: bool = False
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""
 

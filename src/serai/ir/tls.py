@@ -50,3 +50,13 @@ class UpstreamTls(Value, frozen=True):
     alpn: tuple[str, ...] | None = None
     """None: as the cluster's protocol asks."""
     renegotiate: bool = False
+
+
+class WorkloadTls(Value, frozen=True):
+    """Mutual TLS of the mesh: what a proxy shows, and whose certificates it takes."""
+
+    certificate: str
+    """The name of the secret with its own certificate."""
+    authority: str
+    """The name of the secret with the certificates that sign others'."""
+    trust_domain: str

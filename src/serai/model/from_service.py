@@ -8,7 +8,7 @@ from serai.model.addresses import canonical
 from serai.model.distribution import Wish, distribution
 from serai.model.service import Address, Resolution, Service, ServicePort, Slices
 from serai.model.vips import Claim, Vips
-from serai.model.waypoint_labels import waypoint_labels
+from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
 from serai.model.workload import labelled
 
 
@@ -46,6 +46,7 @@ def service_from_service(
         members=Slices(labelled(spec.selector), spec.publish_not_ready_addresses),
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels),
+        ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
         generation=meta.generation,
         exported_to=(".",),

@@ -17,7 +17,7 @@ from serai.model.service import (
     ServicePort,
 )
 from serai.model.vips import Claim, Vips
-from serai.model.waypoint_labels import waypoint_labels
+from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
 from serai.model.workload import labelled
 
 _RESOLUTIONS = {"STATIC": Resolution.KNOWN}
@@ -65,6 +65,7 @@ def service_from_serviceentry(
         ),
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels),
+        ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
         generation=meta.generation,
         exported_to=spec.export_to or ("*",),

@@ -101,6 +101,8 @@ class Service(Value, frozen=True):
     members: Slices | Selected | Inline
     labels: tuple[tuple[str, str], ...] = ()
     waypoint: WaypointLabels | None = None
+    ingress_by_waypoint: bool | None = None
+    """Whether gateways, too, send through its waypoint; None: as its Namespace says."""
     created: str = ""
     generation: int = 1
     """Of the object as it was written."""

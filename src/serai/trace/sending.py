@@ -126,6 +126,8 @@ def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, .
         case Discovery.EDS:
             found = view.endpoints(cluster.name)
             return _preferred(view, cluster, found.endpoints if found else ())
+        case Discovery.INTERNAL:
+            return _tunnel_ends(view, cluster)
         case Discovery.ORIGINAL_DST:
             return (Endpoint(way.address, cluster.port),) if isinstance(way, Destination) else ()
         case _:
@@ -138,6 +140,15 @@ def _preferred(
     """Those that get requests, as a proxy sees them from where the settings say that it runs."""
     viewpoint = view.attached.settings.viewpoint
     return in_use(localities(endpoints, cluster.distribution, viewpoint))
+
+
+def _tunnel_ends(view: ProxyView, cluster: Cluster) -> tuple[Endpoint, ...]:
+    """The waypoint that requests are sent to inside a tunnel; it is not followed further."""
+    inside = view.internal_listener(cluster.internal_listener)
+    if inside is None or not isinstance(inside.default, TcpForward):
+        return ()
+    found = (view.cluster(each.cluster) for each in inside.default.clusters if each.cluster)
+    return tuple(end for each in found if each for end in each.dns_endpoints)
 
 
 def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
+from serai.attach.detours import Detour
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.gateways import Proxy
 from serai.attach.listener_sets import AddedListeners
@@ -46,6 +47,7 @@ class Attached(msgspec.Struct, frozen=True):
     of_proxy: Index[Key, ListenerKey]
     """The listeners of each Gateway's proxy, those of ListenerSets among them."""
     captures: Node[Key, Capture]
+    detours: Node[BackendKey, Detour]
     frontends: Node[FrontendKey, Frontend]
     bindings: Node[BindingKey, Binding]
     ranges: Index[WaypointPort, BindingKey]

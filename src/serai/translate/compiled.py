@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from serai.api.grpcroute import GRPCRoute
 from serai.api.httproute import HTTPRoute
 from serai.api.meta import Key
 from serai.api.routes import REQUESTS, Route
+from serai.attach.detours import Detour
 from serai.attach.listeners import ListenerKey
 from serai.attach.routes import (
     Attachment,
@@ -26,7 +29,7 @@ from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.grpcroute import compile_grpc
 from serai.translate.httproute import compile_http
-from serai.translate.policies import Policies
+from serai.translate.policies import Looks, Policies
 from serai.translate.rules import AnyBackendRef, CompiledRoute, LeavesOf, Resolve, Rule
 from serai.translate.streamroutes import compile_stream
 
@@ -80,17 +83,19 @@ def compiled_routes(
     graph: Graph,
     attachments: Node[AttachmentKey, Attachment],
     routes: Node[Key, Route],
-    lookup: Lookup,
-    clusters: Node[BackendKey, str],
+    looks: Looks,
     policies: Policies,
+    detours: Node[BackendKey, Detour],
 ) -> Derived[AttachmentKey, CompiledRoute]:
     """The rules of each attached route, with its references resolved as its parent permits.
 
     Each has the leaves of the policies on itself and on its route.
     """
+    lookup, clusters = looks.lookup, looks.clusters
 
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
         trusted = attachment.namespace if _is_mesh(attachment) else ""
+        edge = any(isinstance(each, ListenerTarget) for each in attachment.targets)
 
         def to_cluster(ref: AnyBackendRef) -> WeightedCluster | Invalid:
             found = resolve(reader, lookup, _reference(key.route, ref, trusted))
@@ -99,8 +104,9 @@ def compiled_routes(
             to = all_to if key.route.kind in REQUESTS else bytes_to
             name = to(reader, lookup.catalog, clusters, found)
             if name is None:
-                message = f"{found.service} has a resolution that cannot be sent to yet"
-                return Invalid("UnsupportedProtocol", message)
+                return Invalid("BackendNotFound", f"{found.service} is not there any more")
+            if edge and reader.get(detours, found) is not None:
+                return _around(name, reader.get(clusters, found))
             return _misled(reader, lookup, found, attachment) or name
 
         def own(rule: Rule) -> tuple[Leaf, ...]:
@@ -110,12 +116,19 @@ def compiled_routes(
         if route is None:
             msg = f"{key.route} is attached and does not exist"
             raise LookupError(msg)
-        clients = next(
-            (each.clients for each in attachment.targets if isinstance(each, ServiceTarget)), ""
-        )
-        return _compile(key.route, route, to_cluster, own, clients)
+        return _compile(key.route, route, to_cluster, own, _clients(attachment))
 
     return mapped(graph, "compiled routes", attachments, compiled)
+
+
+def _clients(attachment: Attachment) -> str:
+    targets = attachment.targets
+    return next((each.clients for each in targets if isinstance(each, ServiceTarget)), "")
+
+
+def _around(to: WeightedCluster, cluster: str | None) -> WeightedCluster:
+    """Through the backend's waypoint, in place of straight to its cluster."""
+    return replace(to, cluster=names.detour(cluster) if cluster else None, look_up=None)
 
 
 def _compile(

@@ -18,17 +18,18 @@ from serai.ir.listener import (
     Handling,
     Listener,
     ScopedRoutes,
-    WorkloadTls,
 )
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.ir.secret import AuthorityFile, CertificateFiles, Secret
+from serai.ir.tls import WorkloadTls
 from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution
 from serai.model.settings import MOUNTED_IDENTITY, Settings
 from serai.translate import names
 from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
+from serai.translate.detours import workload_tls
 
 
 def waypoint_listeners(
@@ -50,7 +51,7 @@ def waypoint_listeners(
                 yield _named(_proxied(key, addresses, transport.port, matches))
             else:
                 addresses = placed or settings.hbone_bind
-                yield _named(_ending(key, addresses, transport.port, settings.trust_domain))
+                yield _named(_ending(key, addresses, transport.port, workload_tls(settings)))
         if any(each.protocol == HBONE for each in proxy.transports):
             yield _named(_tunnelled(key, found))
 
@@ -75,10 +76,9 @@ def _proxied(
     )
 
 
-def _ending(key: Key, addresses: tuple[str, ...], port: int, trust_domain: str) -> Listener:
+def _ending(key: Key, addresses: tuple[str, ...], port: int, tls: WorkloadTls) -> Listener:
     """Where tunnels end.  Nothing in it depends on what is inside them."""
     inside = WeightedCluster(names.TUNNELLED_LISTENER)
-    tls = WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, trust_domain)
     return Listener(
         name=names.HBONE_LISTENER,
         addresses=addresses,
@@ -101,11 +101,19 @@ def _tunnelled(key: Key, chains: tuple[ChainMatch, ...]) -> Listener:
     )
 
 
-def workload_secrets(graph: Graph, attached: Attached) -> Derived[Named, Secret]:
-    """Where each proxy of the mesh finds its own certificate, and the mesh's authority."""
+def workload_secrets(
+    graph: Graph, attached: Attached, detours: Node[Named, Listener]
+) -> Derived[Named, Secret]:
+    """Where each proxy of the mesh finds its own certificate, and the mesh's authority.
 
-    def rows(_: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Secret]]:
-        if not any(each.protocol == HBONE for each in proxy.transports):
+    A gateway is of the mesh if it opens tunnels: by `detours`.
+    """
+    by_gateway: Index[Key, Named] = Index(
+        graph, "detours of gateway", detours, lambda key, _: (key.proxy,)
+    )
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Secret]]:
+        if not proxy.hears_names and not reader.members(by_gateway, key):
             return
         folder = identity_folder(attached.settings, proxy)
         chain, private = f"{folder}/cert-chain.pem", f"{folder}/key.pem"

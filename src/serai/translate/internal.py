@@ -31,6 +31,8 @@ def internal_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived
             alt_stat_name=names.stat_name(name),
             internal_listener=name,
             passes_state=listener.tunnelled,
+            http=listener.http,
+            http2=listener.http2,
         )
 
     return mapped(graph, "internal clusters", by_name, cluster)

@@ -79,6 +79,16 @@ def connects(cluster: str) -> str:
     return shortened(f"connect~{cluster}")
 
 
+def detour(cluster: str) -> str:
+    """The internal listener, and the cluster before it, that leads to a backend's waypoint."""
+    return shortened(f"detour~{cluster}")
+
+
+def waypoint_cluster(waypoint: Key) -> str:
+    """The cluster of a waypoint's HBONE port, as gateways send to it."""
+    return shortened(f"waypoint~{waypoint.namespace}~{waypoint.name}")
+
+
 def gateway_routes(gateway: Key, port: int) -> str:
     """The route configuration of a gateway's port."""
     return shortened(f"http_gateway_{port}_{gateway.name}_{gateway.namespace}")

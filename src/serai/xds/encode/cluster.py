@@ -26,6 +26,7 @@ from serai.translate.localities import localities
 from serai.xds.encode.body import EDS, extension, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
+from serai.xds.encode.mesh_tls import upstream
 from serai.xds.resource import Resource, ResourceType
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -46,6 +47,8 @@ def encode_cluster(
         ignore_health_on_host_removal=True,
         **_discovery(cluster, settings, viewpoint),
     )
+    if cluster.tls is not None:
+        message.MergeFrom(Cluster(transport_socket=upstream(cluster.tls, cluster.identities)))
     draft = Draft(cluster, message)
     leaves = cluster.leaves
     if not any(isinstance(each, CircuitBreaker) for each in leaves):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.listener import WorkloadTls
-from serai.proto.envoy import DownstreamTlsContext
+from serai.ir.tls import WorkloadTls
+from serai.proto.envoy import DownstreamTlsContext, UpstreamTlsContext
 from serai.xds.encode.body import ADS, extension
 
 _TLS = "envoy.transport_sockets.tls"
@@ -17,13 +17,19 @@ _TLS = "envoy.transport_sockets.tls"
 def downstream(tls: WorkloadTls) -> dict[str, Any]:
     """What a listener asks of its clients: a certificate of the trust domain."""
     context = DownstreamTlsContext(
-        require_client_certificate={"value": True}, common_tls_context=_common(tls)
+        require_client_certificate={"value": True},
+        common_tls_context=_common(tls, f"spiffe://{tls.trust_domain}/"),
     )
     return extension(_TLS, context)
 
 
-def _common(tls: WorkloadTls) -> dict[str, Any]:
-    inside = {"san_type": "URI", "matcher": {"prefix": f"spiffe://{tls.trust_domain}/"}}
+def upstream(tls: WorkloadTls, identities: str) -> dict[str, Any]:
+    """What is asked of whom a tunnel leads to: an identity that begins so."""
+    return extension(_TLS, UpstreamTlsContext(common_tls_context=_common(tls, identities)))
+
+
+def _common(tls: WorkloadTls, identities: str) -> dict[str, Any]:
+    inside = {"san_type": "URI", "matcher": {"prefix": identities}}
     return {
         "tls_params": {
             "tls_minimum_protocol_version": "TLSv1_3",

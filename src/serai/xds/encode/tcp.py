@@ -18,7 +18,7 @@ def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
         stat_prefix=name,
         access_log=[access_log()],
         **_tcp(handling.clusters),
-        **_tunnel(handling.tunnel),
+        **_tunnel(handling),
     )
     return extension("envoy.filters.network.tcp_proxy", proxy)
 
@@ -30,8 +30,12 @@ def _tcp(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
     return {"weighted_clusters": {"clusters": shares}}
 
 
-def _tunnel(tunnel: Tunnel) -> dict[str, Any]:
+def _tunnel(forward: TcpForward) -> dict[str, Any]:
     """Without a server name the authority has a dash for it, which nothing covers."""
-    if tunnel is Tunnel.NONE:
-        return {}
-    return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}
+    match forward.tunnel:
+        case Tunnel.NONE:
+            return {}
+        case Tunnel.SERVER_NAME:
+            return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}
+        case Tunnel.FIXED:
+            return {"tunneling_config": {"hostname": forward.authority}}

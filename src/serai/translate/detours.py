@@ -1,0 +1,90 @@
+"""Gateways that go through a backend's waypoint: tunnels that are opened inside the gateway.
+
+A listener inside the proxy puts what is sent to the backend into a CONNECT request for the
+backend's address, and sends that to the waypoint, over mutual TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from serai.api.meta import Key
+from serai.attach.gateways import Proxy
+from serai.attach.transports import HBONE
+from serai.incremental import Derived, Graph, Index, Reader
+from serai.ir.cluster import Cluster, Discovery, Endpoint
+from serai.ir.listener import Listener, TcpForward, Tunnel
+from serai.ir.origin import Origin
+from serai.ir.route import WeightedCluster
+from serai.ir.tls import WorkloadTls
+from serai.model.service import BackendKey
+from serai.model.settings import Settings
+from serai.translate import names
+from serai.translate.clusters import Proxied, SenderKey
+from serai.translate.collections import Attached, Named
+
+
+def detour_listeners(
+    graph: Graph, attached: Attached, demanded: Index[Proxied, SenderKey]
+) -> Derived[Named, Listener]:
+    """The listener inside each gateway for each backend that it reaches so."""
+    by_name: Index[str, BackendKey] = Index(
+        graph,
+        "detours by cluster",
+        attached.cluster_names,
+        lambda _, name: (names.detour(name),),
+    )
+
+    def rows(
+        reader: Reader, key: Proxied, _: Sequence[SenderKey]
+    ) -> Iterator[tuple[Named, Listener]]:
+        for found in reader.members(by_name, key.cluster):
+            detour = reader.get(attached.detours, found)
+            if detour is not None:
+                to = (WeightedCluster(names.waypoint_cluster(detour.waypoint)),)
+                listener = Listener(
+                    name=key.cluster,
+                    addresses=(),
+                    port=0,
+                    default=TcpForward(to, Tunnel.FIXED, detour.authority),
+                    origin=Origin(found.service),
+                    http=detour.http,
+                    http2=detour.http2,
+                )
+                yield Named(key.proxy, key.cluster), listener
+
+    return Derived(graph, "detour listeners", demanded, rows)
+
+
+def waypoint_clusters(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
+    """The HBONE port of each waypoint that has one.
+
+    Where it runs on this machine it is where it was placed, else where its Service is.
+    """
+
+    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[str, Cluster]]:
+        port = next((each.port for each in proxy.transports if each.protocol == HBONE), 0)
+        if not port:
+            return
+        settings = attached.settings
+        placed = reader.get(attached.addresses, key) if settings.standalone else None
+        hosts = placed or (f"{key.name}.{key.namespace}.svc.{settings.cluster_domain}",)
+        name = names.waypoint_cluster(key)
+        cluster = Cluster(
+            name=name,
+            discovery=Discovery.DNS,
+            origin=Origin(key),
+            alt_stat_name=names.stat_name(name),
+            http2=True,
+            dns_endpoints=tuple(Endpoint(host, port) for host in hosts),
+            tls=workload_tls(settings),
+            identities=f"spiffe://{settings.trust_domain}/ns/{key.namespace}/sa/",
+        )
+        yield name, cluster
+
+    return Derived(graph, "clusters of waypoints", attached.proxies, rows)
+
+
+def workload_tls(settings: Settings) -> WorkloadTls:
+    """Mutual TLS with a proxy's own certificate."""
+    return WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, settings.trust_domain)
