@@ -48,7 +48,7 @@ from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.destination_rules import destination_rules
-from serai.translate.detours import detour_listeners, waypoint_clusters
+from serai.translate.detours import detour_listeners, tunnel_clusters
 from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.inbound import loopback_listeners, waypoint_listeners, workload_secrets
 from serai.translate.internal import internal_clusters
@@ -178,7 +178,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
     leading = internal_clusters(graph, Union(graph, "inner listeners", (switches, inbound, inner)))
-    ends = Union(graph, "other clusters", (leading, waypoint_clusters(graph, attached)))
+    ends = Union(graph, "other clusters", (leading, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
     looking = viewpoints_of(graph, inputs.viewpoints)
     return Translated(

@@ -44,6 +44,8 @@ class Endpoint(Value, frozen=True):
     """The machine it runs on, by name."""
     labels: tuple[tuple[str, str], ...] = ()
     """Of what runs there, sorted."""
+    in_mesh: bool = False
+    """Whether it takes HBONE."""
 
 
 class Discovery(StrEnum):
@@ -94,6 +96,8 @@ class Cluster(Value, frozen=True):
     """Of an INTERNAL cluster."""
     passes_state: bool = False
     """Of an INTERNAL cluster: what is known of a connection goes with it."""
+    tunnels: str = ""
+    """The trust domain of endpoints that are reached by HBONE, if they take it; empty: none are."""
     tls: WorkloadTls | None = None
     """Mutual TLS of the mesh, with somebody of the identities that begin with `identities`."""
     identities: str = ""
@@ -120,3 +124,5 @@ class ClusterEndpoints(Value, frozen=True):
     endpoints: tuple[Endpoint, ...]
     origin: Origin
     distribution: Distribution | None = None
+    tunnels: str = ""
+    """As of the cluster."""

@@ -31,6 +31,8 @@ class Tunnel(StrEnum):
     """The host that the ClientHello names (SNI)."""
     FIXED = "fixed"
     """What TcpForward.authority says."""
+    DESTINATION = "destination"
+    """Where the connection was going."""
 
 
 class TcpForward(Value, frozen=True):
@@ -127,6 +129,9 @@ class Listener(Value, frozen=True):
     the caller's identity is known."""
     udp: bool = False
     """Whether it takes datagrams; `default` says where they go."""
+    originates: bool = False
+    """Inside the proxy: what comes to it goes on in tunnels to where it was going, if the identity
+    there is the one that is expected."""
     http: bool = False
     """Of an internal listener: whether HTTP is spoken to it, in version 2 with `http2`."""
     http2: bool = False

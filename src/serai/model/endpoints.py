@@ -125,6 +125,7 @@ def _given(endpoint: InlineEndpoint, number: int, backend: Backend) -> Endpoint:
         identity=f"{namespace}/{account}" if account else "",
         network=endpoint.network,
         labels=endpoint.labels,
+        in_mesh=endpoint.in_mesh,
     )
 
 
@@ -148,6 +149,7 @@ def _of_workloads(
                     network=workload.network,
                     node=workload.node,
                     labels=workload.labels,
+                    in_mesh=workload.in_mesh,
                 )
 
 
@@ -177,4 +179,5 @@ def _order(endpoint: Endpoint) -> tuple[object, ...]:
         endpoint.network,
         endpoint.node,
         endpoint.labels,
+        endpoint.in_mesh,
     )

@@ -44,6 +44,7 @@ def endpoints_from_slice(
                     network=pod.network if pod else "",
                     node=endpoint.node_name or "",
                     labels=pod.labels if pod else (),
+                    in_mesh=bool(pod and pod.in_mesh),
                 )
 
 

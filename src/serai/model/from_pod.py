@@ -6,7 +6,7 @@ from serai.api.core import Pod
 from serai.ir.cluster import Locality
 from serai.ir.distribution import NETWORK
 from serai.model import locality
-from serai.model.workload import Workload, labelled
+from serai.model.workload import Workload, labelled, takes_hbone
 
 
 def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
@@ -29,6 +29,7 @@ def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
         network=pod.metadata.labels.get(NETWORK, ""),
         service_account=pod.spec.service_account_name,
         node=pod.spec.node_name or "",
+        in_mesh=takes_hbone(pod.metadata.labels, pod.metadata.annotations),
     )
 
 

@@ -18,7 +18,7 @@ from serai.model.service import (
 )
 from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
-from serai.model.workload import labelled
+from serai.model.workload import labelled, takes_hbone
 
 _RESOLUTIONS = {"STATIC": Resolution.KNOWN}
 
@@ -52,6 +52,7 @@ def service_from_serviceentry(
     """
     meta, spec = entry.metadata, entry.spec
     selector = spec.workload_selector
+    in_mesh = takes_hbone(meta.labels, meta.annotations)
     return Service(
         key=entry.key,
         hosts=_hosts(entry),
@@ -61,7 +62,7 @@ def service_from_serviceentry(
         members=(
             Selected(labelled(selector.labels))
             if selector is not None and spec.resolution == "STATIC"
-            else Inline(tuple(_endpoint(endpoint) for endpoint in spec.endpoints))
+            else Inline(tuple(_endpoint(each, in_mesh=in_mesh) for each in spec.endpoints))
         ),
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels),
@@ -103,7 +104,7 @@ def _port(port: ServiceEntryPort) -> ServicePort:
     )
 
 
-def _endpoint(endpoint: WorkloadEntrySpec) -> InlineEndpoint:
+def _endpoint(endpoint: WorkloadEntrySpec, *, in_mesh: bool) -> InlineEndpoint:
     written = endpoint.address
     return InlineEndpoint(
         address=written if is_socket(written) else canonical(written) or written.lower(),
@@ -117,4 +118,5 @@ def _endpoint(endpoint: WorkloadEntrySpec) -> InlineEndpoint:
         network=endpoint.network or endpoint.labels.get(NETWORK, ""),
         service_account=endpoint.service_account,
         labels=labelled(endpoint.labels),
+        in_mesh=in_mesh or takes_hbone(endpoint.labels, {}),
     )

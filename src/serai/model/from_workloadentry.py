@@ -7,7 +7,7 @@ from serai.ir.cluster import Locality
 from serai.ir.distribution import NETWORK
 from serai.model import locality
 from serai.model.addresses import canonical
-from serai.model.workload import Workload, labelled
+from serai.model.workload import Workload, labelled, takes_hbone
 
 HEALTH_CHECKED = "proxy.istio.io/health-checks-enabled"
 
@@ -32,6 +32,7 @@ def workload_from_workloadentry(entry: WorkloadEntry) -> Workload:
         network=spec.network or labels.get(NETWORK, ""),
         weight=spec.weight or 1,
         service_account=spec.service_account,
+        in_mesh=takes_hbone(labels, entry.metadata.annotations),
     )
 
 

@@ -75,6 +75,7 @@ class InlineEndpoint(Value, frozen=True):
     """Without an address it is reachable through this network's gateway only."""
     service_account: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    in_mesh: bool = False
 
 
 class Inline(Value, frozen=True):

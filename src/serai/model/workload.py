@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from serai.api.meta import Key
 from serai.ir.cluster import Health, Locality
 from serai.ir.origin import Value
@@ -24,6 +26,8 @@ class Workload(Value, frozen=True):
     weight: int = 1
     service_account: str = ""
     node: str = ""
+    in_mesh: bool = False
+    """Whether it takes HBONE: a ztunnel is before it, or it speaks it itself."""
 
     @property
     def health(self) -> Health:
@@ -51,3 +55,11 @@ def selector_keys(key: Key, workload: Workload) -> list[SelectorKey]:
 def labelled(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Labels as a sorted value."""
     return tuple(sorted(labels.items()))
+
+
+TUNNEL, REDIRECTION = "networking.istio.io/tunnel", "ambient.istio.io/redirection"
+
+
+def takes_hbone(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+    """What an object says of itself, or Istio's CNI of a Pod that it has captured."""
+    return labels.get(TUNNEL) == "http" or annotations.get(REDIRECTION) == "enabled"

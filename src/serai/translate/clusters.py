@@ -129,6 +129,8 @@ class ClusterKey(NamedTuple):
     """The DestinationRules that apply."""
     certificate: Key | None = None
     """The Secret of the Gateways' own certificate, where it may be shown."""
+    tunnels: bool = False
+    """Whether endpoints that take HBONE get it."""
 
 
 class Clusters:
@@ -188,7 +190,13 @@ class Clusters:
             namespace=key.proxy.namespace if found else "",
             rules=found,
             certificate=self._certificate(reader, key.proxy, backend),
+            tunnels=self._tunnels(reader, key.proxy, backend),
         )
+
+    def _tunnels(self, reader: Reader, gateway: Key, backend: Backend) -> bool:
+        """Whether a proxy opens tunnels: one beside a ztunnel leaves that to it."""
+        proxy = reader.get(self._attached.proxies, gateway)
+        return backend.resolution is Resolution.KNOWN and bool(proxy and proxy.hears_names)
 
     def _certificate(self, reader: Reader, gateway: Key, backend: Backend) -> Key | None:
         """The Gateway's own certificate, where a BackendTLSPolicy may have it shown."""
@@ -231,6 +239,7 @@ class Clusters:
             # Endpoints that are not ready are among the others there, and are to get nothing.
             panic_threshold=0 if backend.distribution and discovery is Discovery.EDS else None,
             leaves=found.leaves,
+            tunnels=self._trust_domain(key),
             policies=asking,
             refusals=found.refusals,
         )
@@ -262,4 +271,9 @@ class Clusters:
         if backend is None:
             return None
         endpoints = reader.get(self._catalog.endpoints, backend.key) or ()
-        return ClusterEndpoints(key.name, endpoints, cluster.origin, cluster.distribution)
+        return ClusterEndpoints(
+            key.name, endpoints, cluster.origin, cluster.distribution, cluster.tunnels
+        )
+
+    def _trust_domain(self, key: ClusterKey) -> str:
+        return self._attached.settings.trust_domain if key.tunnels else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy
 from serai.attach.transports import HBONE
-from serai.incremental import Derived, Graph, Index, Reader
+from serai.incremental import Derived, Graph, Index, Reader, mapped
 from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward, Tunnel
 from serai.ir.origin import Origin
@@ -56,7 +56,12 @@ def detour_listeners(
     return Derived(graph, "detour listeners", demanded, rows)
 
 
-def waypoint_clusters(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
+def tunnel_clusters(graph: Graph, attached: Attached) -> tuple[Derived[str, Cluster], ...]:
+    """Where tunnels lead: to waypoints, and to endpoints."""
+    return _waypoints(graph, attached), _originating(graph, attached)
+
+
+def _waypoints(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
     """The HBONE port of each waypoint that has one.
 
     Where it runs on this machine it is where it was placed, else where its Service is.
@@ -83,6 +88,31 @@ def waypoint_clusters(graph: Graph, attached: Attached) -> Derived[str, Cluster]
         yield name, cluster
 
     return Derived(graph, "clusters of waypoints", attached.proxies, rows)
+
+
+def _originating(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
+    """Where tunnels to endpoints lead: to the endpoint itself, at the port for HBONE."""
+    by_name: Index[str, Key] = Index(
+        graph,
+        "originating proxies",
+        attached.proxies,
+        lambda _, proxy: (names.ORIGINATE,) if proxy.hears_names else (),
+    )
+    settings = attached.settings
+
+    def cluster(_: Reader, name: str, proxies: Sequence[Key]) -> Cluster:
+        return Cluster(
+            name=name,
+            discovery=Discovery.ORIGINAL_DST,
+            origin=Origin(proxies[0]),
+            alt_stat_name=names.stat_name(name),
+            http2=True,
+            port=settings.hbone_port,
+            tls=workload_tls(settings),
+            identities=f"spiffe://{settings.trust_domain}/",
+        )
+
+    return mapped(graph, "cluster of tunnels", by_name, cluster)
 
 
 def workload_tls(settings: Settings) -> WorkloadTls:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey
 from serai.attach.gateways import Proxy
-from serai.attach.transports import HBONE, PROXY
+from serai.attach.transports import PROXY
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.listener import (
     ChainMatch,
@@ -18,6 +18,8 @@ from serai.ir.listener import (
     Handling,
     Listener,
     ScopedRoutes,
+    TcpForward,
+    Tunnel,
 )
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
@@ -52,8 +54,9 @@ def waypoint_listeners(
             else:
                 addresses = placed or settings.hbone_bind
                 yield _named(_ending(key, addresses, transport.port, workload_tls(settings)))
-        if any(each.protocol == HBONE for each in proxy.transports):
+        if proxy.hears_names:
             yield _named(_tunnelled(key, found))
+            yield _named(_originating(key))
 
     return Derived(graph, "waypoint listeners", attached.proxies, rows)
 
@@ -99,6 +102,13 @@ def _tunnelled(key: Key, chains: tuple[ChainMatch, ...]) -> Listener:
         chains=chains,
         tunnelled=True,
     )
+
+
+def _originating(key: Key) -> Listener:
+    """Where tunnels to endpoints in the mesh begin; the same whatever endpoints there are."""
+    to = (WeightedCluster(names.ORIGINATE),)
+    forward = TcpForward(to, Tunnel.DESTINATION)
+    return Listener(names.ORIGINATE, (), 0, forward, Origin(key), originates=True)
 
 
 def workload_secrets(

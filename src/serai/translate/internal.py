@@ -17,7 +17,7 @@ def internal_clusters(graph: Graph, listeners: Node[Named, Listener]) -> Derived
         graph,
         "internal listeners by name",
         listeners,
-        lambda key, listener: () if listener.addresses else (key.name,),
+        lambda key, listener: () if listener.addresses or listener.originates else (key.name,),
     )
 
     def cluster(reader: Reader, name: str, leading: Sequence[Named]) -> Cluster | None:

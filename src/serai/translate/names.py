@@ -15,6 +15,8 @@ MAX_LENGTH = 253
 WAYPOINT_LISTENER = "proxy_protocol_inbound"
 HBONE_LISTENER, TUNNELLED_LISTENER = "connect_terminate", "main_internal"
 """As Istio calls them: where tunnels end, and what is inside them goes on."""
+ORIGINATE = "connect_originate"
+"""The listener inside a proxy that opens tunnels to endpoints, and the cluster behind it."""
 WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
 """As Istio calls the secrets of a proxy's own identity."""
 INVALID_BACKEND = "invalid-backend"

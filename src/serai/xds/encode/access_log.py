@@ -9,6 +9,11 @@ from serai.xds.encode.body import extension
 from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
+def failures_log() -> dict[str, Any]:
+    """The same of what went wrong alone, where somebody else writes of each request."""
+    return {**access_log(), "filter": {"response_flag_filter": {}}}
+
+
 def access_log() -> dict[str, Any]:
     """One line of JSON a request, with what decided it."""
     fields = {

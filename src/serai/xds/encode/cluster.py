@@ -18,15 +18,14 @@ from serai.proto.envoy import (
     ClusterLoadAssignment,
     DnsCluster,
     HttpProtocolOptions,
-    InternalUpstreamTransport,
-    RawBuffer,
 )
 from serai.proto.pool import pack
 from serai.translate.localities import localities
-from serai.xds.encode.body import EDS, extension, resource
+from serai.xds.encode.body import EDS, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.encode.mesh_tls import upstream
+from serai.xds.encode.originate import passing, wrap
 from serai.xds.resource import Resource, ResourceType
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -54,6 +53,8 @@ def encode_cluster(
     if not any(isinstance(each, CircuitBreaker) for each in leaves):
         leaves = (CircuitBreaker(), *leaves)
     write(leaves, draft)
+    if cluster.tunnels:
+        wrap(message)
     _speak(draft, settings)
     origins = (cluster.origin, *(Origin(key) for key in cluster.policies))
     return resource(ResourceType.CLUSTER, cluster.name, message, origins)
@@ -66,7 +67,7 @@ def _discovery(
         return {"type": "STATIC", "load_assignment": {"cluster_name": cluster.name}}
     if cluster.discovery is Discovery.INTERNAL:
         found = {"type": "STATIC", "load_assignment": _internal(cluster)}
-        return {**found, "transport_socket": _passing()} if cluster.passes_state else found
+        return {**found, "transport_socket": passing()} if cluster.passes_state else found
     if cluster.discovery is Discovery.ORIGINAL_DST:
         return {
             "type": "ORIGINAL_DST",
@@ -114,14 +115,6 @@ def _by_locality(cluster: IrCluster) -> dict[str, Any]:
     threshold = cluster.panic_threshold
     panic = {} if threshold is None else {"healthy_panic_threshold": {"value": threshold}}
     return {"locality_weighted_lb_config": {}, **panic}
-
-
-def _passing() -> dict[str, Any]:
-    plain = extension("envoy.transport_sockets.raw_buffer", RawBuffer())
-    return extension(
-        "envoy.transport_sockets.internal_upstream",
-        InternalUpstreamTransport(transport_socket=plain),
-    )
 
 
 def _internal(cluster: IrCluster) -> ClusterLoadAssignment:

@@ -6,10 +6,12 @@ from typing import Any
 
 from serai.ir.cluster import ClusterEndpoints, Endpoint, Health
 from serai.ir.viewpoint import Viewpoint
-from serai.model.addresses import SOCKET, is_socket
+from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
 from serai.proto.envoy import ClusterLoadAssignment
 from serai.translate.localities import LocalityEndpoints, localities
+from serai.translate.names import ORIGINATE
 from serai.xds.encode.body import resource
+from serai.xds.encode.originate import EXPECTED, TO
 from serai.xds.resource import Resource, ResourceType
 
 _STATUS = {Health.UNHEALTHY: "UNHEALTHY", Health.DRAINING: "DRAINING"}
@@ -22,18 +24,20 @@ def encode_endpoints(endpoints: ClusterEndpoints, viewpoint: Viewpoint | None) -
     what Envoy had.
     """
     found = localities(endpoints.endpoints, endpoints.distribution, viewpoint)
-    message = load_assignment(endpoints.cluster, found)
+    message = load_assignment(endpoints.cluster, found, endpoints.tunnels)
     return resource(ResourceType.ENDPOINTS, endpoints.cluster, message, (endpoints.origin,))
 
 
-def load_assignment(cluster: str, found: tuple[LocalityEndpoints, ...]) -> ClusterLoadAssignment:
-    """Endpoints by priority and locality."""
+def load_assignment(
+    cluster: str, found: tuple[LocalityEndpoints, ...], tunnels: str = ""
+) -> ClusterLoadAssignment:
+    """Endpoints by priority and locality; `tunnels` is the trust domain of those in the mesh."""
     return ClusterLoadAssignment(
-        cluster_name=cluster, endpoints=[_locality(each) for each in found]
+        cluster_name=cluster, endpoints=[_locality(each, tunnels) for each in found]
     )
 
 
-def _locality(found: LocalityEndpoints) -> dict[str, Any]:
+def _locality(found: LocalityEndpoints, tunnels: str) -> dict[str, Any]:
     locality = found.locality
     return {
         "locality": {
@@ -43,17 +47,41 @@ def _locality(found: LocalityEndpoints) -> dict[str, Any]:
         },
         "priority": found.priority,
         "load_balancing_weight": {"value": found.weight},
-        "lb_endpoints": [_endpoint(each) for each in found.endpoints],
+        "lb_endpoints": [_endpoint(each, tunnels) for each in found.endpoints],
     }
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint(endpoint: Endpoint, tunnels: str) -> dict[str, Any]:
     status = _STATUS.get(endpoint.health)
+    tunnelled = endpoint.in_mesh and tunnels and is_ip(endpoint.address)
     return {
-        "endpoint": {"address": _address(endpoint)},
+        **(_tunnelled(endpoint, tunnels) if tunnelled else {"endpoint": _plain(endpoint)}),
         "load_balancing_weight": {"value": endpoint.weight},
         **({"health_status": status} if status else {}),
     }
+
+
+def _plain(endpoint: Endpoint) -> dict[str, Any]:
+    return {"address": _address(endpoint)}
+
+
+def _tunnelled(endpoint: Endpoint, trust_domain: str) -> dict[str, Any]:
+    """By the listener that opens tunnels, with where to and to whom."""
+    where = with_port(endpoint.address, endpoint.port)
+    inside = {"server_listener_name": ORIGINATE, "endpoint_id": where}
+    metadata: dict[str, Any] = {TO: _struct("local", where)}
+    if endpoint.identity:
+        namespace, _, account = endpoint.identity.partition("/")
+        san = f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
+        metadata[EXPECTED] = _struct("san", san)
+    return {
+        "endpoint": {"address": {"envoy_internal_address": inside}},
+        "metadata": {"filter_metadata": metadata},
+    }
+
+
+def _struct(name: str, text: str) -> dict[str, Any]:
+    return {"fields": {name: {"string_value": text}}}
 
 
 def _address(endpoint: Endpoint) -> dict[str, Any]:

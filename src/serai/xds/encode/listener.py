@@ -11,13 +11,21 @@ from typing import Any
 from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
-from serai.proto.envoy import FilterChain, Listener, OriginalDst, TlsInspector, TransportSocket
+from serai.proto.envoy import (
+    Filter,
+    FilterChain,
+    Listener,
+    OriginalDst,
+    TlsInspector,
+    TransportSocket,
+)
 from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
 from serai.xds.encode.identity import identity, proxy_protocol
 from serai.xds.encode.mesh_tls import downstream
+from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.tcp import tcp_proxy
 from serai.xds.encode.udp import udp_proxy
 from serai.xds.resource import Resource, ResourceType
@@ -54,6 +62,9 @@ def _chains(listener: IrListener) -> dict[str, Any]:
     chains: dict[str, Any] = {}
     if listener.default is not None:
         chain = _filter_chain(listener.name, listener.default, identified=listener.proxy_protocol)
+        if listener.originates:
+            filters = [Filter(**expected_identity()), *chain.filters]
+            chain = FilterChain(name=listener.name, filters=filters)
         if listener.tls is not None:
             chain.transport_socket.CopyFrom(TransportSocket(**downstream(listener.tls)))
         chains["default_filter_chain"] = chain
@@ -81,7 +92,7 @@ def _addresses(listener: IrListener) -> dict[str, Any]:
 
 def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
     filters = [proxy_protocol()] if listener.proxy_protocol else []
-    if listener.tunnelled:
+    if listener.tunnelled or listener.originates:
         filters.append(extension("envoy.filters.listener.original_dst", OriginalDst()))
     if listener.reads_hello:
         filters.append(extension("envoy.filters.listener.tls_inspector", TlsInspector()))

@@ -8,15 +8,18 @@ from serai.ir.listener import TcpForward, Tunnel
 from serai.ir.route import WeightedCluster
 from serai.proto.envoy import TcpProxy
 from serai.translate.names import INVALID_BACKEND
-from serai.xds.encode.access_log import access_log
+from serai.xds.encode.access_log import access_log, failures_log
 from serai.xds.encode.body import extension
+
+_OUTWARD = frozenset({Tunnel.FIXED, Tunnel.DESTINATION})
+"""Tunnels out of this proxy, of requests that were logged on their way to them."""
 
 
 def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
     """The filter that sends a connection's bytes to one of the clusters."""
     proxy = TcpProxy(
         stat_prefix=name,
-        access_log=[access_log()],
+        access_log=[failures_log() if handling.tunnel in _OUTWARD else access_log()],
         **_tcp(handling.clusters),
         **_tunnel(handling),
     )
@@ -37,5 +40,7 @@ def _tunnel(forward: TcpForward) -> dict[str, Any]:
             return {}
         case Tunnel.SERVER_NAME:
             return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}
+        case Tunnel.DESTINATION:
+            return {"tunneling_config": {"hostname": "%DOWNSTREAM_LOCAL_ADDRESS%"}}
         case Tunnel.FIXED:
             return {"tunneling_config": {"hostname": forward.authority}}

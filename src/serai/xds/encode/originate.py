@@ -1,0 +1,54 @@
+"""Tunnels to endpoints in the mesh: how a cluster hands on where to and to whom.
+
+An endpoint's metadata goes with the connection to the listener that opens tunnels.  There it says
+which destination is asked for, and which identity the other side must prove.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serai.proto.envoy import (
+    InternalUpstreamTransport,
+    NetworkSetFilterState,
+    RawBuffer,
+    TransportSocket,
+)
+from serai.xds.encode.body import extension
+
+TO = "envoy.filters.listener.original_dst"
+EXPECTED = "serai.endpoint"
+_INTERNAL = "envoy.transport_sockets.internal_upstream"
+
+
+def passing(inner: Any = None, *, endpoint: bool = False) -> dict[str, Any]:
+    """A transport socket that hands on what is known of a connection; `inner` is around its bytes.
+
+    With `endpoint` what is known of the endpoint too.
+    """
+    plain = extension("envoy.transport_sockets.raw_buffer", RawBuffer())
+    passed = [{"kind": {"host": {}}, "name": name} for name in (TO, EXPECTED)] if endpoint else []
+    outer = InternalUpstreamTransport(
+        transport_socket=plain if inner is None else inner, passthrough_metadata=passed
+    )
+    return extension(_INTERNAL, outer)
+
+
+def wrap(message: Any) -> None:
+    """Let a cluster's endpoints be reached by tunnels, whatever is spoken inside."""
+    inner = message.transport_socket if message.HasField("transport_socket") else None
+    message.transport_socket.CopyFrom(TransportSocket(**passing(inner, endpoint=True)))
+
+
+def expected_identity() -> dict[str, Any]:
+    """The network filter that notes whom the other end of a tunnel must prove to be."""
+    value = {
+        "object_key": "envoy.network.upstream_subject_alt_names",
+        "format_string": {
+            "text_format_source": {"inline_string": f"%DYNAMIC_METADATA({EXPECTED}:san)%"},
+            "omit_empty_values": True,
+        },
+        "skip_if_empty": True,
+        "shared_with_upstream": "ONCE",
+    }
+    return extension("serai.expected_identity", NetworkSetFilterState(on_new_connection=[value]))

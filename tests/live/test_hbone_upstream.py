@@ -1,0 +1,100 @@
+"""Endpoints in the mesh are reached by tunnels, and must prove their identities."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from live.serving import Place, Served, answer, pod, serving, workload
+from live.test_hbone import lines
+from serai.envoy.logfile import Tail
+
+pytestmark = pytest.mark.live
+
+GATEWAYS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: near, namespace: shop}}
+spec:
+  gatewayClassName: serai-waypoint
+  listeners: [{{name: mesh, port: 15008, protocol: HBONE}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: far, namespace: shop}}
+spec:
+  gatewayClassName: serai-waypoint
+  addresses: [{{type: IPAddress, value: {far}}}]
+  listeners: [{{name: mesh, port: 15008, protocol: HBONE}}]
+"""
+INSIDE = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: inside, namespace: shop, labels: {{istio.io/use-waypoint: far}}}}
+spec:
+  hosts: [inside.example]
+  addresses: [{far}]
+  resolution: STATIC
+  ports:
+  - {{number: 18080, name: http, protocol: HTTP, targetPort: 18081}}
+  endpoints: [{{address: {endpoint}}}]
+"""
+OUTSIDE = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: outside
+  namespace: shop
+  labels: {{istio.io/use-waypoint: near, networking.istio.io/tunnel: {tunnel}}}
+spec:
+  hosts: [outside.example]
+  addresses: [240.4.0.1]
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 18080}}]
+  endpoints: [{{address: {far}, serviceAccount: {account}}}]
+"""
+
+
+async def test_an_endpoint_in_the_mesh_gets_a_tunnel(tmp_path: Path) -> None:
+    async with far_endpoint(tmp_path, tunnel="http", account="far") as served:
+        log = _log(served, "shop/far")
+        assert pod(await served.to_vip("240.4.0.1", 80)) == "end"
+        line = (await lines(log, 1))[0]
+        assert line["peer_principal"] == "spiffe://cluster.local/ns/shop/sa/near"
+        assert line["downstream_local_address"].endswith(":18080")
+
+
+async def test_an_endpoint_that_is_somebody_else_gets_nothing(tmp_path: Path) -> None:
+    async with far_endpoint(tmp_path, tunnel="http", account="somebody-else") as served:
+        assert answer(await served.to_vip("240.4.0.1", 80)).status == 503
+
+
+async def test_an_endpoint_outside_the_mesh_is_connected_to_as_it_is(tmp_path: Path) -> None:
+    async with far_endpoint(tmp_path, tunnel="none", account="somebody-else") as served:
+        log = _log(served, "shop/far")
+        assert pod(await served.to_vip("240.4.0.1", 80)) == "end"
+        # It is the VIP on loopback, where nobody has an identity.
+        assert (await lines(log, 1))[0]["peer_principal"] is None
+
+
+@contextlib.asynccontextmanager
+async def far_endpoint(tmp_path: Path, *, tunnel: str, account: str) -> AsyncIterator[Served]:
+    """A second waypoint is the endpoint's ztunnel here: it is at the endpoint's address."""
+    place = Place()
+    far, endpoint = place.address(), place.address()
+    files = {
+        "gateways.yaml": GATEWAYS.format(far=far),
+        "inside.yaml": INSIDE.format(far=far, endpoint=endpoint),
+        "outside.yaml": OUTSIDE.format(far=far, tunnel=tunnel, account=account),
+    }
+    async with serving(tmp_path, files, [workload(endpoint, 18081, "end")], place) as served:
+        yield served
+
+
+def _log(served: Served, gateway: str) -> Tail:
+    fleet = served.instance.fleet
+    assert fleet is not None
+    return Tail(Path(next(each.access_log for each in fleet.statuses() if each.gateway == gateway)))
