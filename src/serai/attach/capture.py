@@ -5,6 +5,8 @@ Istio: istio.io/use-waypoint on the object, else on its Namespace.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from serai.api.core import Namespace
 from serai.api.gateway import RouteNamespaces
 from serai.api.meta import Key
@@ -25,6 +27,8 @@ from serai.model.waypoint_labels import (
 
 MANAGED = "gateway.istio.io/managed"
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+_ALL = 100
+"""Percent."""
 
 
 class Capture(Value, frozen=True):
@@ -38,6 +42,15 @@ class Capture(Value, frozen=True):
     """Which label asked for it, and where."""
     ingress: bool | None = None
     """Whether gateways are to go through the waypoint too; None if no label says."""
+    canary: Key | None = None
+    """A second waypoint that is ready for its traffic.  Who sends picks one of the two."""
+    no_canary: str = ""
+    """Why the one that it wants is not."""
+
+    @property
+    def waypoints(self) -> tuple[Key, ...]:
+        """Every waypoint that takes its traffic."""
+        return tuple(each for each in (self.bound_to, self.canary) if each is not None)
 
     @property
     def bound_to(self) -> Key | None:
@@ -69,8 +82,17 @@ def captures(
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)
         verdict = _bind(reader, namespaces, service, waypoint, reader.get(proxies, waypoint))
         ingress = _ingress(reader, namespaces, service)
-        return Capture(
-            key, _with_ingress(verdict, ingress=ingress), waypoint, wish.because, ingress
+        verdict = _with_ingress(verdict, ingress=ingress)
+        if not verdict.ok or not wish.labels.canary:
+            return Capture(key, verdict, waypoint, wish.because, ingress)
+        canary = Key("Gateway", wish.labels.canary_namespace or key.namespace, wish.labels.canary)
+        found = _weighed(canary, waypoint, wish.labels.canary_weight) or _bind(
+            reader, namespaces, service, canary, reader.get(proxies, canary)
+        )
+        return replace(
+            Capture(key, _with_canary(verdict, found), waypoint, wish.because, ingress),
+            canary=canary if found.ok else None,
+            no_canary="" if found.ok else found.message,
         )
 
     return mapped(graph, "captures", services, capture)
@@ -81,7 +103,8 @@ def _wish(reader: Reader, namespaces: Node[Key, Namespace], service: Service) ->
         return _Wish(service.waypoint, f"{service.key} has {_show(service.waypoint)}")
     key = Key("Namespace", "", service.key.namespace)
     namespace = reader.get(namespaces, key)
-    inherited = waypoint_labels(namespace.metadata.labels) if namespace else None
+    meta = namespace.metadata if namespace else None
+    inherited = waypoint_labels(meta.labels, meta.annotations) if meta else None
     return _Wish(inherited, f"{key} has {_show(inherited)}" if inherited else "")
 
 
@@ -103,6 +126,26 @@ def _with_ingress(verdict: Verdict, *, ingress: bool | None) -> Verdict:
         " label to true if desired."
     )
     return Verdict(ok=True, reason=verdict.reason, message=f"{verdict.message}. {said}")
+
+
+def _weighed(canary: Key, waypoint: Key, weight: str) -> Verdict | None:
+    """What is wrong with a canary in itself; None if nothing is."""
+    name = f"{canary.namespace}/{canary.name}"
+    if canary == waypoint:
+        message = f'canary waypoint "{name}" must differ from the primary waypoint'
+        return refused("CanarySameAsPrimary", message)
+    if weight and not (weight.isdecimal() and int(weight) <= _ALL):
+        message = f'canary waypoint "{name}" has an invalid weight; must be an integer in [0,100]'
+        return refused("CanaryInvalidWeight", message)
+    return None
+
+
+def _with_canary(verdict: Verdict, canary: Verdict) -> Verdict:
+    if canary.ok:
+        return verdict
+    stop = "" if verdict.message.endswith(".") else "."
+    message = f"{verdict.message}{stop} Canary waypoint not attached: {canary.message}"
+    return Verdict(ok=True, reason=verdict.reason, message=message)
 
 
 def _show(labels: WaypointLabels) -> str:

@@ -71,27 +71,34 @@ def frontends(
     """Every captured port that can be reached by a VIP or a name.  UDP is not captured."""
 
     def rows(reader: Reader, key: Key, capture: Capture) -> Iterator[tuple[FrontendKey, Frontend]]:
-        waypoint = capture.bound_to
-        service = reader.get(services, key) if waypoint else None
-        if waypoint is None or service is None:
+        service = reader.get(services, key) if capture.waypoints else None
+        if service is None:
             return
-        proxy = reader.get(proxies, waypoint)
-        for face in _faces(service, named=bool(proxy and proxy.hears_names)):
-            for port in service.ports:
-                if port.protocol is not Protocol.UDP:
-                    name = FrontendKey(waypoint, key, port.number, face.host)
-                    frontend = Frontend(
-                        name,
-                        face.hosts,
-                        _reachable(face.addresses, port, service.resolution, settings),
-                        port,
-                        service.resolution,
-                        service.precedence,
-                        face.names,
-                    )
-                    yield name, frontend
+        for waypoint in capture.waypoints:
+            proxy = reader.get(proxies, waypoint)
+            named = bool(proxy and proxy.hears_names)
+            yield from _of_waypoint(waypoint, service, named=named, settings=settings)
 
     return Derived(graph, "frontends", captures, rows)
+
+
+def _of_waypoint(
+    waypoint: Key, service: Service, *, named: bool, settings: Settings
+) -> Iterator[tuple[FrontendKey, Frontend]]:
+    for face in _faces(service, named=named):
+        for port in service.ports:
+            if port.protocol is not Protocol.UDP:
+                key = FrontendKey(waypoint, service.key, port.number, face.host)
+                frontend = Frontend(
+                    key,
+                    face.hosts,
+                    _reachable(face.addresses, port, service.resolution, settings),
+                    port,
+                    service.resolution,
+                    service.precedence,
+                    face.names,
+                )
+                yield key, frontend
 
 
 def _reachable(

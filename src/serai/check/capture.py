@@ -34,10 +34,23 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
             named = bool(proxy and proxy.hears_names)
             found = _in_vain(service, named=named, standalone=attached.settings.standalone)
             yield from (keyed(problem) for problem in found)
+            if capture.no_canary:
+                yield keyed(_no_canary(key, capture))
             if capture.ingress and not named:
                 yield keyed(_no_way_for_gateways(key, capture.waypoint))
 
     return Derived(graph, "problems of capture", attached.captures, rows)
+
+
+def _no_canary(key: Key, capture: Capture) -> Problem:
+    return Problem(
+        code="SER0513",
+        severity="warning",
+        message=f"its canary waypoint is not attached: {capture.no_canary}",
+        remedy="Correct istio.io/use-waypoint-canary, its weight, or the Gateway it names; a share"
+        " of the connections goes there as soon as a client of the mesh reads the label.",
+        key=key,
+    )
 
 
 def _no_way_for_gateways(key: Key, waypoint: Key) -> Problem:

@@ -45,7 +45,7 @@ def service_from_service(
         resolution=Resolution.KNOWN,
         members=Slices(labelled(spec.selector), spec.publish_not_ready_addresses),
         labels=labelled(meta.labels),
-        waypoint=waypoint_labels(meta.labels),
+        waypoint=waypoint_labels(meta.labels, meta.annotations),
         ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
         generation=meta.generation,

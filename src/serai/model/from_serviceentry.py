@@ -65,7 +65,7 @@ def service_from_serviceentry(
             else Inline(tuple(_endpoint(each, in_mesh=in_mesh) for each in spec.endpoints))
         ),
         labels=labelled(meta.labels),
-        waypoint=waypoint_labels(meta.labels),
+        waypoint=waypoint_labels(meta.labels, meta.annotations),
         ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
         generation=meta.generation,

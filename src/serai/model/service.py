@@ -89,6 +89,11 @@ class WaypointLabels(Value, frozen=True):
 
     name: str
     namespace: str = ""
+    canary: str = ""
+    """A second waypoint, which takes a share of the connections: use-waypoint-canary."""
+    canary_namespace: str = ""
+    canary_weight: str = ""
+    """Percent, as it is written."""
 
 
 class Service(Value, frozen=True):

@@ -8,6 +8,9 @@ from serai.model.service import WaypointLabels
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
+CANARY, CANARY_NAMESPACE = f"{USE_WAYPOINT}-canary", f"{USE_WAYPOINT}-canary-namespace"
+CANARY_WEIGHT = f"{USE_WAYPOINT}-canary-weight"
+"""An annotation."""
 INGRESS_USE_WAYPOINT = "istio.io/ingress-use-waypoint"
 OPT_OUT = "none"
 
@@ -15,10 +18,20 @@ _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 """What Go's strconv.ParseBool takes for true, as Istio does."""
 
 
-def waypoint_labels(labels: Mapping[str, str]) -> WaypointLabels | None:
+def waypoint_labels(
+    labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> WaypointLabels | None:
     """What labels say of a waypoint; None if they say nothing."""
     name = labels.get(USE_WAYPOINT)
-    return WaypointLabels(name, labels.get(USE_WAYPOINT_NAMESPACE, "")) if name else None
+    if not name:
+        return None
+    return WaypointLabels(
+        name=name,
+        namespace=labels.get(USE_WAYPOINT_NAMESPACE, ""),
+        canary=labels.get(CANARY, ""),
+        canary_namespace=labels.get(CANARY_NAMESPACE, ""),
+        canary_weight=annotations.get(CANARY_WEIGHT, ""),
+    )
 
 
 def ingress_by_waypoint(labels: Mapping[str, str]) -> bool | None:
