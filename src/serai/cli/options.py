@@ -211,6 +211,28 @@ _SystemCertificates = Annotated[
 ]
 
 
+_IdentityFolder = Annotated[
+    str,
+    _option(
+        "identity-folder",
+        "Where waypoints' certificates of the mesh are, for HBONE; else they are made here.",
+        metavar="FOLDER",
+        callback=lambda value: str(Path(value).absolute()) if value else "",
+        show_default=False,
+    ),
+]
+_ProxyBind = Annotated[
+    list[str] | None,
+    _option(
+        "proxy-bind",
+        "Where waypoints take the PROXY protocol, which is believed; repeatable.",
+        metavar="IP",
+        callback=lambda values: [_address(each) for each in values or ()],
+        show_default=False,
+    ),
+]
+
+
 def settings(
     *,
     cluster_domain: _ClusterDomain = "cluster.local",
@@ -222,6 +244,8 @@ def settings(
     bind: _Bind = "127.0.0.1",
     dns_lookup_family: _Family = "V4_PREFERRED",
     allow_resolved: _Resolved = None,
+    identity_folder: _IdentityFolder = "",
+    proxy_bind: _ProxyBind = None,
     vip_range_v4: _VipRangeV4 = "",
     vip_range_v6: _VipRangeV6 = "",
     locality: _Locality = "",
@@ -232,7 +256,11 @@ def settings(
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     given: dict[str, Any] = dict(locals())
-    return Settings(**{**given, "allow_resolved": tuple(allow_resolved or ())})
+    lists = {
+        "allow_resolved": tuple(allow_resolved or ()),
+        "proxy_bind": tuple(proxy_bind or ("127.0.0.1",)),
+    }
+    return Settings(**{**given, **lists})
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

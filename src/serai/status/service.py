@@ -5,15 +5,24 @@ Istio: the condition istio.io/WaypointBound; ServiceEntry.status.addresses.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from serai.api.meta import Key
 from serai.api.networking import ServiceEntryAddress
 from serai.attach.capture import Capture
+from serai.attach.verdict import Verdict
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.model.service import Service
 from serai.model.vips import Vips
 from serai.status.values import ConditionsStatus, ServiceEntryStatus, condition
 
 WAYPOINT_BOUND = "istio.io/WaypointBound"
+WAYPOINT_MISSING = "istio.io/WaypointMissing"
+_MISSING = Verdict(
+    ok=True,
+    reason="NoWaypointForWildcardService",
+    message="ServiceEntry will not apply until it is bound to a valid waypoint.",
+)
 
 
 def service_statuses(
@@ -22,7 +31,7 @@ def service_statuses(
     services: Node[Key, Service],
     allocated: Node[Key, Vips],
 ) -> Derived[Key, ConditionsStatus | ServiceEntryStatus]:
-    """The status of each Service and ServiceEntry that asks for a waypoint or was given VIPs.
+    """The status of each Service and ServiceEntry that wants a waypoint or was given VIPs.
 
     A Service's VIP is no part of its status.
     """
@@ -33,10 +42,9 @@ def service_statuses(
         service = reader.get(services, key)
         if service is None:
             return None
-        conditions = (
-            (condition(WAYPOINT_BOUND, capture.verdict, service.generation),)
-            if capture.waypoint is not None
-            else ()
+        conditions = tuple(
+            condition(type_, verdict, service.generation)
+            for type_, verdict in _said(capture, service)
         )
         vips = reader.get(allocated, key) if key.kind == "ServiceEntry" else None
         if vips is not None and vips.addresses:
@@ -45,3 +53,11 @@ def service_statuses(
         return ConditionsStatus(conditions) if conditions else None
 
     return mapped(graph, "statuses of services", captures, status)
+
+
+def _said(capture: Capture, service: Service) -> Iterator[tuple[str, Verdict]]:
+    """What Istio says of a service's waypoint; without one nobody can tell a wildcard's hosts."""
+    if capture.waypoint is not None:
+        yield WAYPOINT_BOUND, capture.verdict
+    if capture.bound_to is None and any("*" in host for host in service.hosts):
+        yield WAYPOINT_MISSING, _MISSING
