@@ -18,6 +18,8 @@ from serai.status.values import ConditionsStatus, ServiceEntryStatus, condition
 
 WAYPOINT_BOUND = "istio.io/WaypointBound"
 WAYPOINT_MISSING = "istio.io/WaypointMissing"
+ISTIO_WRITES = frozenset({"Service", "ServiceEntry"})
+"""The kinds on which Istio says what became of their waypoint."""
 _MISSING = Verdict(
     ok=True,
     reason="NoWaypointForWildcardService",
@@ -40,7 +42,7 @@ def service_statuses(
         reader: Reader, key: Key, capture: Capture
     ) -> ConditionsStatus | ServiceEntryStatus | None:
         service = reader.get(services, key)
-        if service is None:
+        if service is None or key.kind not in ISTIO_WRITES:
             return None
         conditions = tuple(
             condition(type_, verdict, service.generation)
