@@ -205,6 +205,16 @@ _calls = st.builds(
 )
 
 
+_alike = st.builds(
+    Match,
+    path=st.just("/a"),
+    exact=st.just(False),
+    method=st.sampled_from(["", "GET"]),
+    headers=_names,
+    query=_params,
+)
+
+
 def _routes(kind: str, matches: st.SearchStrategy[Match]) -> st.SearchStrategy[Route]:
     rule = st.lists(matches, min_size=1, max_size=2).map(tuple)
     return st.builds(
@@ -230,6 +240,17 @@ route_sets = st.lists(
     unique_by=lambda route: (route.namespace, route.name),
 )
 """Routes on one listener; names of the two kinds differ, since a tie of names decides nothing."""
+
+close_sets = st.lists(
+    _routes("HTTPRoute", _alike).map(lambda route: msgspec.structs.replace(route, hostnames=())),
+    min_size=2,
+    max_size=4,
+    unique_by=lambda route: (route.namespace, route.name),
+)
+"""Routes that only methods, headers, parameters and age tell apart."""
+
+asks_for_all = Asked("other", "/a", "GET", ("x-a", "x-b"), ("p", "q"), grpc=False)
+"""What each of their matches takes."""
 
 requests = st.builds(
     Asked,

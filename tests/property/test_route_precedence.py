@@ -5,7 +5,18 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from property.precedence import GATEWAY, PORT, Asked, Route, manifest, requests, route_sets, winner
+from property.precedence import (
+    GATEWAY,
+    PORT,
+    Asked,
+    Route,
+    asks_for_all,
+    close_sets,
+    manifest,
+    requests,
+    route_sets,
+    winner,
+)
 from serai.api.decode import decode
 from serai.api.meta import Object
 from serai.app.core import Core
@@ -49,3 +60,9 @@ def test_the_simulator_answers_as_the_model(routes: list[Route], asked: list[Ask
     view = view_of(routes)
     for each in asked:
         assert foreseen(view, each) == winner(routes, each), each
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(close_sets)
+def test_what_is_nearly_alike_is_ordered_as_by_the_model(routes: list[Route]) -> None:
+    assert foreseen(view_of(routes), asks_for_all) == winner(routes, asks_for_all)
