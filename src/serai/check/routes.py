@@ -28,7 +28,14 @@ _REMEDIES = {
     "NoMatchingParent": "Correct the parentRef, or write or label what it names.",
     "NotAllowedByListeners": "Widen allowedRoutes there, or move the route.",
     "NoMatchingListenerHostname": "Let the hostnames of route and listener meet.",
+    "Conflicted": "Give each kind of route hostnames or ports of its own.",
+    "IncompatibleFilters": "Keep one of the filters.",
 }
+_FATES = {
+    "HTTPRoute": "Its share of the requests is answered 500",
+    "GRPCRoute": "Its share of the calls is answered UNAVAILABLE",
+}
+_CLOSED = "Its share of the connections is closed"
 
 
 def route_problems(
@@ -69,7 +76,7 @@ def _of_parent(reader: Reader, attached: Attached, key: AttachmentKey) -> Iterat
         yield Problem(
             code=_REFERENCE_CODES.get(invalid.reason, "SER0204"),
             severity="error",
-            message=f"{invalid.message}. Its share of the requests is answered 500.",
+            message=f"{invalid.message}. {_FATES.get(key.route.kind, _CLOSED)}.",
             remedy="Correct the reference, or write what it names.",
             key=key.route,
             path=path,
