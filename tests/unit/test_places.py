@@ -184,3 +184,22 @@ def test_names_are_in_the_cluster_so_that_is_what_differs() -> None:
     message: Any = Cluster.FromString(row.body)
     found = message.load_assignment.endpoints
     assert {each.locality.zone: each.priority for each in found} == {"a": 1, "b": 0}
+
+
+def test_a_gateway_says_where_its_envoys_run_by_the_labels_of_its_pods() -> None:
+    """Gateway API: spec.infrastructure.labels; what they leave open the settings say."""
+    labels = {"topology.kubernetes.io/region": "eu", "topology.kubernetes.io/zone": "b"}
+    spec = {
+        "gatewayClassName": "serai-waypoint",
+        "infrastructure": {"labels": {**labels, "topology.istio.io/network": "n2"}},
+    }
+    core = Core(Settings(locality="eu/a", network="n1", node="m1"))
+    core.apply([*objects(), built(Key("Gateway", "shop", "other"), {"spec": spec}, {})])
+    proxies = core.pipeline.attached.proxies
+
+    said, silent = proxies.row(Key("Gateway", "shop", "other")), proxies.row(GATEWAY)
+    assert said is not None and silent is not None
+    assert said.viewpoint == Viewpoint(Locality("eu", "b"), "n2", "m1")
+    assert silent.viewpoint == Viewpoint(Locality("eu", "a"), "n1", "m1")
+    nowhere = world().pipeline.attached.proxies.row(GATEWAY)
+    assert nowhere is not None and nowhere.viewpoint is None

@@ -378,7 +378,7 @@ class Standalone:
             gateway=proxy.name,
             node_id=f"{proxy.key.name}.{proxy.key.namespace}",
             xds=UnixSocket(str(self.instance.xds_socket)),
-            viewpoint=self.core.pipeline.settings.viewpoint,
+            viewpoint=proxy.viewpoint,
         )
         return GatewaySpec(
             bootstrap=render(bootstrap(settings)), drain_seconds=self.options.drain_seconds

@@ -10,7 +10,10 @@ from serai.api.gateway_tls import GatewayTLSConfig
 from serai.api.meta import Key
 from serai.attach.transports import HBONE, INBOUND_BINDING, PROXY, Transport, transports
 from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.ir.distribution import HOSTNAME, NETWORK
 from serai.ir.origin import Value
+from serai.ir.viewpoint import Viewpoint
+from serai.model import locality
 from serai.model.settings import Settings
 
 CONTROLLER = "serai.dev/gateway-controller"
@@ -42,6 +45,8 @@ class Proxy(Value, frozen=True):
     tls: GatewayTLSConfig | None = None
     transports: tuple[Transport, ...] = ()
     """Of a waypoint: how its clients come to it."""
+    viewpoint: Viewpoint | None = None
+    """Where its Envoys run that do not say it themselves, if that is known."""
 
     @property
     def name(self) -> str:
@@ -84,9 +89,25 @@ def proxies(
             transports=transports(gateway, gateway_class, settings)
             if role is Role.WAYPOINT
             else (),
+            viewpoint=_viewpoint(gateway, settings),
         )
 
     return mapped(graph, "proxies", gateways, proxy)
+
+
+def _viewpoint(gateway: Gateway, settings: Settings) -> Viewpoint | None:
+    """What the labels say that its Pods would have; else what the settings say.
+
+    Gateway API: spec.infrastructure.labels.
+    """
+    labels = gateway.spec.infrastructure.labels if gateway.spec.infrastructure else {}
+    shared = settings.viewpoint or Viewpoint()
+    found = Viewpoint(
+        locality.of_labels(labels) or shared.locality,
+        labels.get(NETWORK) or shared.network,
+        labels.get(HOSTNAME) or shared.node,
+    )
+    return None if found == Viewpoint() else found
 
 
 def is_ours(name: str, gateway_class: GatewayClass | None, settings: Settings) -> bool:

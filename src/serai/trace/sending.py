@@ -137,8 +137,8 @@ def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, .
 def _preferred(
     view: ProxyView, cluster: Cluster, endpoints: tuple[Endpoint, ...]
 ) -> tuple[Endpoint, ...]:
-    """Those that get requests, as a proxy sees them from where the settings say that it runs."""
-    viewpoint = view.attached.settings.viewpoint
+    """Those that get requests, as a proxy sees them from where it is said to run."""
+    viewpoint = view.gateway.viewpoint if view.gateway else None
     return in_use(localities(endpoints, cluster.distribution, viewpoint))
 
 

@@ -45,10 +45,9 @@ class Preferences:
 def _lookers(state: State, cluster: str) -> list[tuple[str, Distribution | None, Viewpoint | None]]:
     """The Gateways that send to a cluster, what it prefers there, and each place of their clients.
 
-    Where none is known, because nothing runs or nobody says it, it is that of the settings.
+    Where none is known, because nothing runs or nobody says it, it is that of the Gateway.
     """
     pipeline = state.pipeline
-    shared = pipeline.settings.viewpoint
     found: list[tuple[str, Distribution | None, Viewpoint | None]] = []
     for proxied in pipeline.translated.users.row(cluster) or ():
         proxy, distribution = proxied.proxy, _distribution(state, proxied)
@@ -56,7 +55,8 @@ def _lookers(state: State, cluster: str) -> list[tuple[str, Distribution | None,
         own = [each.viewpoint for each in pipeline.translated.viewpoints.row(proxy) or ()]
         clients = [each for each in state.facts.clients if each.gateway == gateway]
         if not own or any(each.viewpoint is None for each in clients):
-            found.append((gateway, distribution, shared))
+            known = pipeline.attached.proxies.row(proxy)
+            found.append((gateway, distribution, known.viewpoint if known else None))
         found += [(gateway, distribution, viewpoint) for viewpoint in own]
     return found
 
