@@ -8,15 +8,20 @@ import textwrap
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from serai.cli.options import ADMIN
 from serai.cli.output import Exit, Format, data, structured, talk, usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from serai.api.problem import Problem
     from serai.app.demo.files import Example
+    from serai.app.demo.load import Meanwhile
     from serai.app.demo.play import Report, Started
-    from serai.app.demo.steps import Step
+    from serai.app.demo.steps import Edit, Server, Step
     from serai.web.server import WebServer
 
 _WIDTH = 100
@@ -26,6 +31,9 @@ _INDENT = " " * 12
 def demo(
     name: Annotated[str, typer.Argument(help="An example.", show_default=True)] = "quickstart",
     *,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every example, one after the other.")
+    ] = False,
     stay: Annotated[
         bool,
         typer.Option("--stay", help="Go on serving after the last step, with a console."),
@@ -46,32 +54,45 @@ def demo(
     known = examples()
     if name not in known:
         usage(f"there is no example {name!r}; there are: {', '.join(known) or 'none'}")
-    raise typer.Exit(asyncio.run(_run(known[name], output, _web() if stay else None)))
+    if every and stay:
+        usage("--all and --stay exclude each other")
+    wanted = [*known.values()] if every else [known[name]]
+    raise typer.Exit(asyncio.run(_run(wanted, output, _web() if stay else None)))
 
 
-async def _run(example: Example, output: Format | None, web: WebServer | None) -> int:
+async def _run(wanted: list[Example], output: Format | None, web: WebServer | None) -> int:
     from serai.api.problem import Problem  # noqa: PLC0415
-    from serai.app.demo.play import Show, run_demo  # noqa: PLC0415
 
     running, loop = asyncio.current_task(), asyncio.get_running_loop()
     if running is not None:
         # As Ctrl-C does: what was started is ended in order.
         loop.add_signal_handler(signal.SIGTERM, running.cancel)
     say = talk if output else data
-    show = Show(lambda started: say(_started(example, started)), lambda each: say(_report(each)))
+    played: list[Report] = []
     try:
-        reports = await run_demo(example, show, partial(_stay, web.address) if web else None, web)
+        for example in wanted:
+            found = await _play(example, say, web)
+            if isinstance(found, Problem):
+                talk(f"{found.severity}  {found.code}  {found.message}\n    {found.remedy}")
+                return Exit.FAILED
+            played += found
     except asyncio.CancelledError:
         talk("demo: interrupted; everything it started has ended")
         return Exit.FAILED
-    if isinstance(reports, Problem):
-        talk(f"{reports.severity}  {reports.code}  {reports.message}\n    {reports.remedy}")
-        return Exit.FAILED
-    failed = sum(not each.passed for each in reports)
+    failed = sum(not each.passed for each in played)
     if output:
-        structured([_plain(each) for each in reports], output)
-    say(f"demo: {len(reports) - failed} passed, {failed} failed")
+        structured([_plain(each) for each in played], output)
+    say(f"demo: {len(played) - failed} passed, {failed} failed")
     return Exit.FAILED if failed else 0
+
+
+async def _play(
+    example: Example, say: Callable[[str], None], web: WebServer | None
+) -> list[Report] | Problem:
+    from serai.app.demo.play import Show, run_demo  # noqa: PLC0415
+
+    show = Show(lambda started: say(_started(example, started)), lambda each: say(_report(each)))
+    return await run_demo(example, show, partial(_stay, web.address) if web else None, web)
 
 
 def _web() -> WebServer:
@@ -116,26 +137,50 @@ def _report(report: Report) -> str:
     lines += _facts("expected", played.expected) + _facts("got", played.got)
     if played.arrived_ms is not None:
         lines.append(f"{_INDENT}arrived   {played.arrived_ms:.0f} ms after the file was written")
+    if played.meanwhile is not None:
+        lines.append(f"{_INDENT}meanwhile {_meanwhile(played.meanwhile)}")
     return "\n".join(lines)
+
+
+def _meanwhile(found: Meanwhile) -> str:
+    first = f": {found.first}" if found.first else ""
+    return f"{found.requests} requests, {found.failed} failed{first}"
 
 
 def _done(step: Step) -> list[str]:
     """What was done, as a person would do it."""
-    done = [
-        f"edit      {edit.file}: "
-        + (
-            f"remove {edit.remove!r}"
-            if edit.remove
-            else f"{_short(edit.replace)} becomes {_short(edit.by)}"
-        )
-        for edit in step.change
-    ]
+    done = [f"server    {_server(each)}" for each in step.servers]
+    done += [f"edit      {edit.file}: {_edit(edit)}" for edit in step.change]
+    if step.endpoints:
+        done.append(f"look      serai get endpoints, those of {step.endpoints}")
     if step.get:
         options = [f"--as {step.as_}"] if step.as_ else []
         options += [f"--via {step.via}"] if step.via else []
         times = f"   ({step.times} times)" if step.times > 1 else ""
         done.append(" ".join(["request  ", step.get, *options]) + times)
     return done
+
+
+def _server(server: Server) -> str:
+    """What becomes of a server."""
+    words = {
+        "well": "is well",
+        "failing": "fails its health checks, and answers all else",
+        "gone": "is gone",
+    }
+    said = [words[server.becomes]]
+    if server.shows:
+        by = "" if server.trusted else ", signed by somebody else"
+        said.append(f"its certificate is for {', '.join(server.shows)}{by}")
+    return f"{server.at} {', '.join(said)}"
+
+
+def _edit(edit: Edit) -> str:
+    if edit.remove:
+        return f"remove {edit.remove!r}"
+    if edit.add:
+        return f"add {_short(edit.add)}"
+    return f"{_short(edit.replace)} becomes {_short(edit.by)}"
 
 
 def _facts(name: str, facts: dict[str, str]) -> list[str]:
@@ -163,4 +208,5 @@ def _plain(report: Report) -> dict[str, Any]:
         "expected": played.expected,
         "got": played.got,
         "arrivedMilliseconds": played.arrived_ms,
+        "meanwhile": msgspec.to_builtins(played.meanwhile),
     }

@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
 from serai.api.duration import seconds
+from serai.echo.endpoint import EchoEndpoint
 from serai.echo.grpc import CONTENT_TYPE, grpc_answer
 from serai.echo.request import LONGEST_BODY, EchoAnswer, EchoRequest
 from serai.echo.retries import PREFIX, Retries
 
 Respond = Callable[[EchoRequest], EchoAnswer]
+Well = Callable[[EchoEndpoint], bool]
 
 SET_HEADER = "x-echo-set-header"
+HEALTH = "/healthz"
 _STATUS = re.compile(r"/status/([1-5][0-9]{2})")
 
 
-def responder(observe: Callable[[EchoRequest], None]) -> Respond:
+def responder(observe: Callable[[EchoRequest], None], well: Well = lambda _: True) -> Respond:
     """What to say to a request; `observe` is told of each.
 
     ``/status/NNN`` answers with that status; ``?delay=1s`` answers later; ``/retry/`` fails at
     first; a request header ``X-Echo-Set-Header: name:value, ...`` becomes headers of the answer.
+    ``/healthz`` answers 503 while `well` says of the endpoint that it is not.
     """
     retries = Retries()
 
@@ -35,7 +40,10 @@ def responder(observe: Callable[[EchoRequest], None]) -> Respond:
         observe(request)
         if request.header("content-type").startswith(CONTENT_TYPE):
             return grpc_answer(request)
-        return _answer(request, retries)
+        answer = _answer(request, retries)
+        if request.target == HEALTH and not well(request.endpoint):
+            return msgspec.structs.replace(answer, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer
 
     return respond
 

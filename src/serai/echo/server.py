@@ -13,7 +13,7 @@ import msgspec
 
 from serai.echo.connection import Connections
 from serai.echo.endpoint import OVER_TLS
-from serai.echo.http import Respond, responder
+from serai.echo.http import Respond, Well, responder
 from serai.echo.http1 import Http1Protocol
 from serai.echo.http2 import Http2Protocol
 from serai.echo.https import ALPN, HttpsProtocol
@@ -34,14 +34,16 @@ async def echo(
     *,
     tls: Tls | None = None,
     observe: Callable[[EchoRequest], None] = lambda _: None,
+    well: Well = lambda _: True,
 ) -> AsyncIterator[tuple[EchoEndpoint, ...]]:
     """Listens on all of these while the context lasts; gives them back with their real ports.
 
-    `tls` is what those over TLS present; `observe` is told of every HTTP request.  OSError,
-    naming the endpoint, if one cannot be had, ssl.SSLError for a bad certificate; then none is
-    kept.  Requests still being answered at the end are cut off.
+    `tls` is what those over TLS present; `observe` is told of every HTTP request; `well` is asked
+    for the answers to health checks.  OSError, naming the endpoint, if one cannot be had,
+    ssl.SSLError for a bad certificate; then none is kept.  Requests still being answered at the
+    end are cut off.
     """
-    connections, respond = Connections(), responder(observe)
+    connections, respond = Connections(), responder(observe, well)
     with contextlib.ExitStack() as sockets:
         bound = [(endpoint, sockets.enter_context(_listen(endpoint))) for endpoint in endpoints]
         real = [

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from serai.api.problem import Problem
-from serai.app.demo.facts import expected_facts, problem_facts
+from serai.app.demo.facts import endpoint_facts, expected_facts, problem_facts
 from serai.app.demo.steps import Edit, Step, read_script
+from serai.views.endpoints import endpoint_rows
 from serai.views.problems import ProblemRow
+from unit.views.worlds import written
 
 TWO = "kind: A\nname: one\n---\nkind: A\nname: two\n"
 
@@ -19,6 +21,10 @@ def test_a_text_is_replaced() -> None:
 def test_a_document_is_removed_and_the_rest_stays_whole() -> None:
     assert Edit(file="x", remove="name: two").apply(TWO) == "kind: A\nname: one\n"
     assert Edit(file="x", remove="name: one").apply(TWO) == "kind: A\nname: two\n"
+
+
+def test_a_document_is_added_at_the_end() -> None:
+    assert Edit(file="x", add="kind: B\n").apply(TWO) == f"{TWO}---\nkind: B\n"
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,43 @@ def test_what_is_listed_is_expected_in_any_order_and_nothing_else() -> None:
     step = Step(step="x", get="http://x/", expect={"status": 200, "pod": ("b", "a")})
     assert expected_facts(step) == {"status": "200", "pod": "a, b", "trace said": "so"}
     assert expected_facts(Step(step="x", problems=())) == {"problems": "none"}
+
+
+def test_what_the_simulator_cannot_know_need_not_be_foretold() -> None:
+    step = Step(step="x", get="http://x/", foretold=False, expect={"status": 200})
+    assert expected_facts(step) == {"status": "200"}
+    bytes_ = Step(step="x", get="tcp://x:1", expect={"echoed": "yes"})
+    assert expected_facts(bytes_) == {"echoed": "yes", "trace said": "so"}
+
+
+def test_of_an_endpoint_there_is_its_status_and_more(tmp_path: Path) -> None:
+    found = written(
+        tmp_path,
+        """
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {name: a, namespace: shop}
+        spec:
+          hosts: [a.example]
+          ports: [{number: 80, name: http, protocol: HTTP, targetPort: 7001}]
+          resolution: STATIC
+          endpoints: [{address: 127.0.4.1, locality: eu/a, network: n1}, {address: 127.0.4.2}]
+        """,
+    )
+    assert endpoint_facts(endpoint_rows(found)) == {
+        "endpoints": "127.0.4.1:7001, 127.0.4.2:7001",
+        "127.0.4.1:7001": "ready",
+        "127.0.4.1:7001 in": "eu/a",
+        "127.0.4.1:7001 network": "n1",
+        "127.0.4.1:7001 priority": "-",
+        "127.0.4.1:7001 envoys": "-",
+        "127.0.4.2:7001": "ready",
+        "127.0.4.2:7001 in": "none",
+        "127.0.4.2:7001 network": "none",
+        "127.0.4.2:7001 priority": "-",
+        "127.0.4.2:7001 envoys": "-",
+    }
+    assert endpoint_facts([]) == {"endpoints": "none"}
 
 
 def test_problems_are_matched_by_their_parts_and_shown_whole_where_they_do_not() -> None:

@@ -9,10 +9,17 @@ from typing import Any
 
 from serai.api.problem import Problem
 from serai.app.client.request import Outcome
+from serai.app.demo.stand_ins import on_loopback
 from serai.app.demo.steps import Step
+from serai.app.demo.stream import Said
+from serai.ir.cluster import Endpoint
+from serai.model.addresses import with_port
 from serai.trace.outcome import Answered, Forwarded, Redirected
 from serai.trace.resolve import Unresolved
+from serai.views.endpoints import EndpointRow, opinions_in_words
+from serai.views.preferences import preferences_in_words
 from serai.views.problems import ProblemRow
+from serai.web.enter import WayIn
 
 Facts = dict[str, str]
 NONE = "none"
@@ -43,6 +50,7 @@ def facts(outcomes: Sequence[Outcome | Problem]) -> Facts:
         said = echoed(outcome.answer.body)
         for name, key in (("answered by", "endpoint"), ("pod", "pod"), ("path", "path")):
             note(name, said.get(key))
+        note("server name", (said.get("tls") or {}).get("serverName"))
         for name, values in said.get("headers", {}).items():
             note(f"header {name.lower()}", ",".join(values))
     return {name: joined(values) for name, values in found.items()}
@@ -53,13 +61,45 @@ def of_unresolved(unresolved: Unresolved) -> Facts:
     return {"failure": unresolved.reason}
 
 
+def stream_facts(way: WayIn, said: Sequence[Said]) -> Facts:
+    """What is known of some connections that a line was sent over."""
+    found = {
+        "via": way.gateway,
+        "service": way.service or NONE,
+        "answered by": joined(each.endpoint or NONE for each in said),
+        "pod": joined(each.pod or NONE for each in said),
+        "echoed": joined("yes" if each.echoed else "no" for each in said),
+    }
+    told = way.trace.outcome
+    if isinstance(told, Forwarded):
+        endpoints = {_where(each) for share in told.shares for each in share.endpoints}
+        so = {each.endpoint for each in said} <= endpoints
+        found["trace said"] = FORETOLD if so else joined(endpoints)
+    else:
+        found["trace said"] = str(told)
+    return found
+
+
+def endpoint_facts(rows: Iterable[EndpointRow]) -> Facts:
+    """How some endpoints are, as `serai get endpoints` shows it: of each its status, and more."""
+    listed = list(rows)
+    found = {"endpoints": joined(each.address for each in listed) or NONE}
+    for each in listed:
+        found[each.address] = each.status
+        found[f"{each.address} in"] = each.locality or NONE
+        found[f"{each.address} network"] = each.network or NONE
+        found[f"{each.address} priority"] = preferences_in_words(each.priorities)
+        found[f"{each.address} envoys"] = opinions_in_words(each.envoys)
+    return found
+
+
 def expected_facts(step: Step) -> Facts:
     """What a step expects, as facts; of an answer also that the simulator foretold it."""
     wanted = {
         name: joined(map(str, fact)) if isinstance(fact, tuple) else str(fact)
         for name, fact in step.expect.items()
     }
-    if "status" in wanted:
+    if step.foretold and not wanted.keys().isdisjoint(("status", "echoed")):
         wanted["trace said"] = FORETOLD
     if step.problems is not None:
         wanted["problems"] = joined(step.problems) or NONE
@@ -102,18 +142,18 @@ def echoed(body: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def _where(endpoint: Endpoint) -> str:
+    return with_port(on_loopback(endpoint.address) or endpoint.address, endpoint.port)
+
+
 def _foretold(outcome: Outcome) -> str:
     """Whether the simulator said what then happened, else what it said instead."""
     told = outcome.way.trace.outcome
     status, line = outcome.answer.status, outcome.line
     match told:
         case Forwarded(_, shares, route):
-            endpoints = {
-                f"{each.address.replace('localhost', '127.0.0.1')}:{each.port}"
-                for share in shares
-                for each in share.endpoints
-            }
-            if line and line.route_name == route and outcome.endpoint in endpoints:
+            endpoints = {_where(each) for share in shares for each in share.endpoints}
+            if line and (line.route_name or "") == route and outcome.endpoint in endpoints:
                 return FORETOLD
             return f"route {route} to {joined(endpoints)}"
         case Answered(said, reason, route=route) | Redirected(said, reason, route=route):

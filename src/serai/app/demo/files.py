@@ -12,7 +12,8 @@ import msgspec
 
 from serai.api.problem import Problem
 from serai.app.core import Core
-from serai.app.demo.stand_ins import stand_ins
+from serai.app.demo.stand_ins import servers, stand_ins
+from serai.app.demo.steps import Run, read_script
 from serai.envoy.listening import who_listens
 from serai.model.settings import Settings
 from serai.sources.folder import FolderSource
@@ -94,21 +95,27 @@ def _copy(example: Example, folder: Path, move: int) -> Copy:
         if path.is_file()
     }
     _write(texts)
-    copy = Copy(
-        folder=folder,
-        script=_moved(example.steps.read_text(encoding="utf-8"), move),
-        settings=Settings(
-            bind=f"127.{move}.0.1",
-            proxy_bind=(f"127.{move}.0.1",),
-            vip_range_v4=f"127.{_VIPS + move}.0.0/16" if move else "",
-        ),
-    )
+    script = _moved(example.steps.read_text(encoding="utf-8"), move)
+    copy = Copy(folder=folder, script=script, settings=_settings(script, move))
     if move:
         fixed = (port for address, port in _sockets(copy) if address.startswith("127.0."))
         ports = {str(port): _free_port() for port in fixed}
         _write({path: _with_ports(text, ports) for path, text in texts.items()})
         copy = msgspec.structs.replace(copy, script=_with_ports(copy.script, ports))
     return copy
+
+
+def _settings(script: str, move: int) -> Settings:
+    found = read_script(script, Path())
+    run = Run() if isinstance(found, Problem) else found.run
+    return Settings(
+        bind=f"127.{move}.0.1",
+        proxy_bind=(f"127.{move}.0.1",),
+        vip_range_v4=run.vip_range_v4 or (f"127.{_VIPS + move}.0.0/16" if move else ""),
+        locality=run.locality,
+        network=run.network,
+        allow_resolved=run.allow_resolved,
+    )
 
 
 def _held(copy: Copy) -> tuple[str, ...]:
@@ -125,7 +132,9 @@ def _sockets(copy: Copy) -> set[Socket]:
     world.apply(FolderSource([copy.folder]).scan().changed.values())
     listeners = (row for _, row in world.pipeline.translated.listeners.items())
     wanted = {(address, row.port) for row in listeners for address in row.addresses}
-    return wanted | {(each.address, each.port) for each in stand_ins(world.pipeline)}
+    found = read_script(copy.script, copy.folder)
+    listed = () if isinstance(found, Problem) else servers(found.servers)
+    return wanted | {each.socket for each in (*stand_ins(world.pipeline), *listed)}
 
 
 def _write(texts: Mapping[Path, str]) -> None:

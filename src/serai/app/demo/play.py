@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from serai.api.problem import Problem
+from serai.app.demo.authority import Authority
 from serai.app.demo.files import Copy, Example, copied
-from serai.app.demo.stage import Played, Stage
+from serai.app.demo.stage import Played, Props, Stage
 from serai.app.demo.steps import Script, Step, read_script
 from serai.app.standalone import Options, Standalone, standalone
 from serai.envoy.event import EnvoyStatus
@@ -71,12 +72,13 @@ async def run_demo(
         script = read_script(copy.script, example.steps)
         if isinstance(script, Problem):
             return script
+        props = _props(script, root / "certificates", copy.folder)
         async with _running(copy, root / "state", web) as instance:
             if isinstance(instance, Problem):
                 return instance
             async with contextlib.AsyncExitStack() as stack:
                 try:
-                    stage = await stack.enter_async_context(Stage(instance, copy.folder))
+                    stage = await stack.enter_async_context(Stage(instance, copy.folder, props))
                 except OSError as error:
                     return _no_stage(error)
                 show.started(_started(copy, script, stage, time.monotonic() - began))
@@ -84,6 +86,17 @@ async def run_demo(
                 if stay is not None:
                     await stay()
                 return reports
+
+
+def _props(script: Script, certificates: Path, folder: Path) -> Props:
+    """What the script wants; the authority to trust is written into the folder."""
+    trust = script.trust
+    if trust is None:
+        return Props(script.servers, script.load)
+    authority = Authority("an authority for this demo", certificates)
+    (folder / trust.file).write_text(authority.manifest(trust), encoding="utf-8")
+    stranger = Authority("somebody else", certificates)
+    return Props(script.servers, script.load, authority, stranger)
 
 
 def _no_stage(error: OSError) -> Problem:
@@ -100,6 +113,7 @@ def _folder() -> Iterator[Path]:
 
 async def _play(stage: Stage, script: Script, show: Show) -> list[Report]:
     reports = []
+    await stage.go_on_asking()
     for number, step in enumerate(script.steps, 1):
         reports.append(Report(number, step, await stage.play(step)))
         show.report(reports[-1])

@@ -10,21 +10,49 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
+from serai.app.demo.authority import Authority
+from serai.app.demo.steps import Server
 from serai.app.offline import Folder
 from serai.app.pipeline import Pipeline
-from serai.echo import EchoEndpoint, Identity, echo
+from serai.echo import OVER_TLS, EchoEndpoint, Identity, Mode, Tls, echo
+from serai.ir.tls import UpstreamTls
 from serai.model.service import Backend
 from serai.model.settings import Settings
 
 Socket = tuple[str, int]
 
 
+class StandIn(msgspec.Struct, frozen=True):
+    """An echo server, and whom its certificate is for, if it speaks TLS."""
+
+    endpoint: EchoEndpoint
+    shows: tuple[str, ...] = ()
+    trusted: bool = True
+    """Whether the certificate is by the authority that clients know."""
+
+    @property
+    def socket(self) -> Socket:
+        """Where it listens."""
+        return self.endpoint.address, self.endpoint.port
+
+
 class StandIns:
     """Runs them, while it is entered."""
 
-    def __init__(self) -> None:
-        self.running: dict[Socket, EchoEndpoint] = {}
-        self._open = contextlib.AsyncExitStack()
+    def __init__(
+        self, authority: Authority | None = None, stranger: Authority | None = None
+    ) -> None:
+        """`authority` signs what those over TLS present, `stranger` what nobody should trust.
+
+        Without an authority, what should speak TLS does not.
+        """
+        self.running: dict[Socket, StandIn] = {}
+        """All that were ever begun."""
+        self._authority, self._stranger = authority, stranger
+        self._open: dict[Socket, contextlib.AsyncExitStack] = {}
+        self._failing: set[Socket] = set()
         self._lock = asyncio.Lock()
 
     async def stand_in(self, pipeline: Pipeline) -> list[EchoEndpoint]:
@@ -34,15 +62,54 @@ class StandIns:
         endpoint, if one can't be had; then none of the new ones is.
         """
         async with self._lock:
-            new = {
-                (each.address, each.port): each
-                for each in stand_ins(pipeline)
-                if (each.address, each.port) not in self.running
-            }
-            if new:
-                await self._open.enter_async_context(echo(new.values()))
-                self.running |= new
-            return list(new.values())
+            found = stand_ins(pipeline, tls=self._authority is not None)
+            new = [each for each in found if each.socket not in self.running]
+            async with contextlib.AsyncExitStack() as begun:
+                opened = {each.socket: await self._begin(each, begun) for each in new}
+                begun.pop_all()
+            self._open |= opened
+            self.running |= {each.socket: each for each in new}
+            return [each.endpoint for each in new]
+
+    async def become(self, server: Server) -> None:
+        """Begin, end, or change a server.  OSError if it can't listen, ValueError for no address.
+
+        What it was before stays as far as nothing else is said.
+        """
+        async with self._lock:
+            where = _socket(server.at)
+            wanted = _stand_in(server, where, self.running.get(where))
+            same = wanted == self.running.get(where) and where in self._open
+            self._failing.discard(where)
+            if server.becomes == "failing":
+                self._failing.add(where)
+            if server.becomes != "gone" and same:
+                return
+            if (running := self._open.pop(where, None)) is not None:
+                await running.aclose()
+            self.running[where] = wanted
+            if server.becomes != "gone":
+                self._open[where] = await self._begin(wanted)
+
+    async def _begin(
+        self, stand_in: StandIn, also: contextlib.AsyncExitStack | None = None
+    ) -> contextlib.AsyncExitStack:
+        """What ends it; `also` ends it too."""
+        stack = contextlib.AsyncExitStack()
+        served = echo([stand_in.endpoint], tls=self._presented(stand_in), well=self._is_well)
+        await stack.enter_async_context(served)
+        if also is not None:
+            also.push_async_callback(stack.aclose)
+        return stack
+
+    def _presented(self, stand_in: StandIn) -> Tls | None:
+        signer = self._authority if stand_in.trusted else self._stranger
+        if signer is None or stand_in.endpoint.mode not in OVER_TLS:
+            return None
+        return signer.issue(stand_in.shows or ("localhost",))
+
+    def _is_well(self, endpoint: EchoEndpoint) -> bool:
+        return (endpoint.address, endpoint.port) not in self._failing
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""
@@ -50,13 +117,15 @@ class StandIns:
 
     async def __aexit__(self, *error: object) -> None:
         """Ends all of them."""
-        await self._open.aclose()
+        while self._open:
+            await self._open.popitem()[1].aclose()
 
 
-def stand_ins(pipeline: Pipeline) -> tuple[EchoEndpoint, ...]:
-    """An echo endpoint for each endpoint on loopback, each said to be the workload it stands for.
+def stand_ins(pipeline: Pipeline, *, tls: bool = False) -> tuple[StandIn, ...]:
+    """An echo server for each endpoint on loopback, each said to be the workload it stands for.
 
-    What is not on loopback is somebody else's and gets none.
+    What is not on loopback is somebody else's and gets none.  With `tls` they speak TLS where
+    what is sent to them does.
     """
     catalog = pipeline.attached.catalog
     workloads = {
@@ -64,38 +133,74 @@ def stand_ins(pipeline: Pipeline) -> tuple[EchoEndpoint, ...]:
         for key, workload in sorted(catalog.workloads.items())
         for address in workload.addresses
     }
-    found: dict[Socket, EchoEndpoint] = {}
+    over_tls = {
+        key.name
+        for key, cluster in pipeline.translated.clusters.items()
+        if tls and any(isinstance(leaf, UpstreamTls) for leaf in cluster.leaves)
+    }
+    found: dict[Socket, StandIn] = {}
     for key, endpoints in sorted(catalog.endpoints.items()):
         backend = catalog.backends.row(key)
         for endpoint in endpoints if backend else ():
-            address = _on_loopback(endpoint.address)
+            address = on_loopback(endpoint.address)
             if address and backend:
+                encrypted = pipeline.attached.cluster_names.row(key) in over_tls
                 pod = workloads.get((key.service.namespace, address), "")
-                found.setdefault(
-                    (address, endpoint.port), _endpoint(backend, address, endpoint.port, pod)
-                )
+                mode = _mode(backend, over_tls=encrypted or (tls and backend.port.protocol.is_tls))
+                new = _named(backend, EchoEndpoint(address, endpoint.port, mode=mode), pod)
+                found.setdefault(new.socket, new)
     return tuple(found.values())
 
 
-def _endpoint(backend: Backend, address: str, port: int, pod: str) -> EchoEndpoint:
+def servers(listed: Iterable[Server]) -> tuple[StandIn, ...]:
+    """Those that a script lists.  ValueError for one that has no address on loopback."""
+    return tuple(_stand_in(each, _socket(each.at), None) for each in listed)
+
+
+def _named(backend: Backend, endpoint: EchoEndpoint, pod: str) -> StandIn:
     service = backend.key.service
-    return EchoEndpoint(
-        address,
-        port,
-        Identity(pod or service.name, service.namespace, service.name),
-        "http" if backend.port.protocol.is_http else "tcp",
-    )
+    identity = Identity(pod or service.name, service.namespace, service.name)
+    shows = (backend.key.host,) if endpoint.mode in OVER_TLS else ()
+    return StandIn(msgspec.structs.replace(endpoint, identity=identity), shows)
 
 
-def _on_loopback(address: str) -> str:
+def _mode(backend: Backend, *, over_tls: bool) -> Mode:
+    protocol = backend.port.protocol
+    if over_tls:
+        # Our own client asks by HTTP what it reaches by TLS.
+        return "https" if protocol.is_http or protocol.is_tls else "tls"
+    return "http" if protocol.is_http else "tcp"
+
+
+def _stand_in(server: Server, where: Socket, before: StandIn | None) -> StandIn:
+    """A server as it is listed; what is not said of it is as before."""
+    known = before or StandIn(EchoEndpoint(*where))
+    endpoint = known.endpoint
+    if server.speaks:
+        endpoint = msgspec.structs.replace(endpoint, mode=server.speaks)
+    if server.name:
+        endpoint = msgspec.structs.replace(endpoint, identity=Identity(server.name))
+    return StandIn(endpoint, server.shows or known.shows, server.trusted)
+
+
+def _socket(where: str) -> Socket:
+    host, _, port = where.rpartition(":")
+    address = on_loopback(host)
+    if not address or not port.isdecimal():
+        raise ValueError(f"{where!r} is not ADDRESS:PORT on loopback")
+    return address, int(port)
+
+
+def on_loopback(address: str) -> str:
     """The address, or that of a name; empty if it is not on loopback."""
     try:
         return str(address) if ip_address(address).is_loopback else ""
     except ValueError:
         pass
-    if address != "localhost":  # other names would ask a resolver of somebody else's
+    # RFC 6761: such names are on loopback; others would ask a resolver of somebody else's.
+    if address != "localhost" and not address.endswith(".localhost"):
         return ""
-    found = socket.getaddrinfo(address, None, socket.AF_INET, socket.SOCK_STREAM)
+    found = socket.getaddrinfo("localhost", None, socket.AF_INET, socket.SOCK_STREAM)
     return str(found[0][4][0])
 
 
