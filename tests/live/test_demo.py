@@ -63,6 +63,28 @@ def test_every_step_passes_twice_at_once_and_nothing_is_left(tmp_path: Path) -> 
     assert left(tmp_path) == []
 
 
+SCENARIOS = sorted(examples().keys() - {"quickstart"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_step_of_a_scenario_passes_and_no_request_meanwhile_fails(
+    tmp_path: Path, name: str
+) -> None:
+    plain, talk = (running := demo(tmp_path, name, "-o", "json")).communicate(timeout=110)
+
+    steps = json.loads(plain)
+    wrong = [step for step in steps if not step["passed"]]
+    assert running.returncode == 0, f"{wrong}\n{talk}"
+    assert talk.splitlines()[-1] == f"demo: {len(steps)} passed, 0 failed"
+    assert len(steps) >= 10
+    meanwhile = [step["meanwhile"] for step in steps if step["meanwhile"]]
+    if name != "external-api":
+        assert sum(each["requests"] for each in meanwhile) > 100
+    assert sum(each["failed"] for each in meanwhile) == 0
+    assert left(tmp_path) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_survives_a_demo_that_is_ended(tmp_path: Path, number: signal.Signals) -> None:
     running = demo(tmp_path, "--stay")
@@ -84,15 +106,13 @@ def test_an_example_that_is_not_there(tmp_path: Path) -> None:
     _, errors = running.communicate(timeout=20)
 
     assert running.returncode == 2
-    assert "there is no example 'nonsense'; there are: quickstart" in errors
+    assert "there is no example 'nonsense'; there are: external-api, hybrid-cloud" in errors
 
 
 def test_a_step_that_is_not_as_expected_fails_the_demo(tmp_path: Path) -> None:
-    example = examples()["quickstart"]
-    wrong = tmp_path / "examples"
-    wrong.mkdir()
-    (wrong / "quickstart").symlink_to(example.folder)
-    (wrong / "quickstart.demo.yaml").write_text(
+    done = played(
+        tmp_path,
+        "quickstart",
         """
 title: what is expected here is not so
 steps:
@@ -101,27 +121,62 @@ steps:
     expect: {status: 201, pod: nobody}
   - step: a problem that there is not
     problems: [everything is wrong]
-"""
-    )
-    program = f"""
-import sys
-from pathlib import Path
-from serai.app.demo import files as demo_files
-example = demo_files.Example("quickstart", Path({str(example.folder)!r}), Path(sys.argv[1]))
-demo_files.examples = lambda: {{"quickstart": example}}
-from serai.cli.main import app
-app(["demo"])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(wrong / "quickstart.demo.yaml")],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+""",
     )
 
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1] == "demo: 0 passed, 2 failed"
     assert "expected  status 201 · pod nobody" in done.stdout
     assert re.search(r"got +status 200 · pod cart-[12]", done.stdout)
+
+
+@pytest.mark.slow
+def test_a_request_that_fails_beside_the_steps_fails_the_demo(tmp_path: Path) -> None:
+    done = played(
+        tmp_path,
+        "legacy-vm",
+        """
+title: both machines are switched off without a word
+load: {get: "http://billing.legacy.example:8000/", per_second: 100}
+steps:
+  - step: all is well
+    get: http://billing.legacy.example:8000/
+    times: 12
+    expect: {status: 200}
+  - step: it no longer is
+    servers:
+      - {at: "127.0.4.1:7001", becomes: gone}
+      - {at: "127.0.4.2:7001", becomes: gone}
+    get: http://billing.legacy.example:8000/
+    times: 12
+    foretold: false
+    expect: {status: 503}
+""",
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1] == "demo: 1 passed, 1 failed"
+    assert re.search(r"meanwhile \d+ requests, [1-9]\d* failed: ", done.stdout)
+
+
+def played(tmp: Path, name: str, script: str) -> subprocess.CompletedProcess[str]:
+    """An example with other steps than its own."""
+    example = examples()[name]
+    (tmp / "steps.demo.yaml").write_text(script)
+    program = f"""
+import sys
+from pathlib import Path
+from serai.app.demo import files as demo_files
+example = demo_files.Example({name!r}, Path({str(example.folder)!r}), Path(sys.argv[1]))
+demo_files.examples = lambda: {{{name!r}: example}}
+from serai.cli.main import app
+app(["demo", {name!r}])
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program, str(tmp / "steps.demo.yaml")],
+        env=os.environ | {"TMPDIR": str(tmp)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -8,9 +8,10 @@ import pytest
 
 from serai.api.problem import Problem
 from serai.app.core import Core
+from serai.app.demo.authority import Authority
 from serai.app.demo.files import Copy, copied, examples
 from serai.app.demo.stand_ins import stand_ins
-from serai.app.demo.steps import Script, read_script
+from serai.app.demo.steps import Script, Trust, read_script
 from serai.app.offline import load
 from serai.model.settings import Settings
 from serai.sources.folder import FolderSource
@@ -60,10 +61,43 @@ def test_the_quickstart_has_one_mistake_and_that_is_on_purpose() -> None:
 def test_echo_servers_stand_for_every_endpoint_on_loopback(tmp_path: Path) -> None:
     with copied(EXAMPLES["quickstart"], tmp_path) as copy:
         assert isinstance(copy, Copy)
-        named = {each.identity.pod: each for each in stand_ins(world(copy).pipeline)}
+        listed = [each.endpoint for each in stand_ins(world(copy).pipeline)]
+    named = {each.identity.pod: each for each in listed}
     assert {"cart-1", "cart-2", "next-1", "next-2", "weather", "legacy", "partner-api"} == {*named}
     assert named["cart-1"].port == 3000 and named["next-2"].port == 9445
     assert named["weather"].address == "127.0.0.1"
+
+
+def test_only_the_quickstart_is_wrong_in_any_way() -> None:
+    """Beside warnings, and certificates that a demo makes itself."""
+    for name, example in EXAMPLES.items():
+        settings = Settings(allow_resolved=("127.0.0.0/8",), vip_range_v4="240.240.0.0/16")
+        told = {each.code for each in load([example.folder], settings).problems}
+        assert told <= {"quickstart": {"SER0005"}}.get(name, {"SER0403", "SER1102"}), name
+
+
+def test_servers_speak_tls_where_what_is_sent_to_them_does(tmp_path: Path) -> None:
+    with copied(EXAMPLES["hybrid-cloud"], tmp_path) as copy:
+        assert isinstance(copy, Copy)
+        trust = Trust(kind="ConfigMap", namespace="cloud", name="cloud-ca", file="ca.yaml")
+        text = Authority("us", tmp_path / "certificates").manifest(trust)
+        (copy.folder / trust.file).write_text(text)
+        pipeline = world(copy).pipeline
+        over_tls = {each.endpoint.mode: each for each in stand_ins(pipeline, tls=True)}
+        plain = {each.endpoint.mode for each in stand_ins(pipeline)}
+    assert {*over_tls} == {"http", "https", "tls"}
+    assert over_tls["tls"].shows == over_tls["https"].shows == ("orders-db.cloud.example",)
+    assert plain == {"http", "tcp"}
+
+
+def test_an_example_is_served_with_the_options_it_asks_for(tmp_path: Path) -> None:
+    with copied(EXAMPLES["external-api"], tmp_path) as copy:
+        assert isinstance(copy, Copy)
+        assert len(copy.settings.allow_resolved) == 2
+        assert copy.settings.vip_range_v4 == "240.240.0.0/16"
+    with copied(EXAMPLES["hybrid-cloud"], tmp_path) as copy:
+        assert isinstance(copy, Copy)
+        assert copy.settings.locality == "eu/eu-1"
 
 
 def test_a_port_that_is_taken_moves_the_copy_and_is_told(tmp_path: Path) -> None:
