@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,10 @@ import msgspec
 import pytest
 
 from serai.api.kinds import by_kind
-from serai.app.offline import Offline, load
+from serai.api.meta import Key
+from serai.api.problem import Place
+from serai.app.offline import load
+from serai.app.pipeline import Pipeline
 from serai.model.settings import Settings
 from serai.views.config_dump import config_dump
 
@@ -24,6 +28,7 @@ SHARED = Path(os.environ.get("SERAI_SHARED") or REPOSITORY.parent / "shared")
 CASES = SHARED / "data" / "kgateway"
 CHECKER = SHARED / "tools" / "check_config.py"
 
+SEMANTIC = "semantic_expectations"
 SURROUNDINGS = Path(__file__).with_name("surroundings.yaml")
 """What the fixtures' own suites set up beforehand, and the class whose name must be mapped."""
 
@@ -45,7 +50,7 @@ def _expectations() -> list[Any]:
     return [
         _expectation(path.parent, number, each)
         for path in sorted(CASES.glob("*/case.json"))
-        for number, each in enumerate(json.loads(path.read_text())["semantic_expectations"])
+        for number, each in enumerate(json.loads(path.read_text())[SEMANTIC])
     ]
 
 
@@ -69,34 +74,51 @@ def test_a_peers_expectation(folder: Path, number: int) -> None:
 @cache
 def _verdicts(folder: Path) -> dict[int, dict[str, Any]]:
     """What the checker says to each expectation of a case, by its number."""
-    inputs = [path for name in ("input.yaml", "extra.yaml") if (path := folder / name).exists()]
-    found = load([SURROUNDINGS, *inputs], CLIENT)
-    gateways = [
-        key
-        for key in sorted(found.pipeline.attached.proxies.keys())
-        if Path(found.places[key].file) != SURROUNDINGS
-        or folder.name == "waypoint-e2e-authz-complex"
-    ]
+    found = load([SURROUNDINGS, *inputs_of(folder)], CLIENT)
+    gateway = gateway_of(found.pipeline, found.places, folder)
     with TemporaryDirectory() as scratch:
-        dump, status = Path(scratch, "dump.json"), Path(scratch, "status.json")
-        dump.write_text(json.dumps(config_dump(found.pipeline, gateways[0])))
-        status.write_text(json.dumps(_statuses(found)))
-        case = ["--case", str(folder / "case.json"), "--config-dump", str(dump)]
-        told = subprocess.run(
-            [sys.executable, str(CHECKER), *case, "--status", str(status), "--json"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    results = json.loads(told.stdout)["results"]
-    return {each["index"]: each for each in results if each["group"] == "semantic_expectations"}
+        dump = json.dumps(config_dump(found.pipeline, gateway))
+        told = verdicts(folder, Path(scratch), dump, statuses(found.pipeline))
+    return {each["index"]: each for each in told if each["group"] == SEMANTIC}
 
 
-def _statuses(found: Offline) -> list[dict[str, Any]]:
+def inputs_of(folder: Path) -> list[Path]:
+    """The manifests of a case."""
+    return [path for name in ("input.yaml", "extra.yaml") if (path := folder / name).exists()]
+
+
+def gateway_of(pipeline: Pipeline, places: Mapping[Key, Place], folder: Path) -> Key:
+    """The Gateway that a case asks about."""
+    return next(
+        key
+        for key in sorted(pipeline.attached.proxies.keys())
+        if Path(places[key].file).name != SURROUNDINGS.name
+        or folder.name == "waypoint-e2e-authz-complex"
+    )
+
+
+def verdicts(
+    folder: Path, scratch: Path, dump: str, told: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What the checker says of a dump and of statuses, to everything that it is asked."""
+    (scratch / "dump.json").write_text(dump)
+    (scratch / "status.json").write_text(json.dumps(told))
+    case = ["--case", str(folder / "case.json"), "--config-dump", str(scratch / "dump.json")]
+    done = subprocess.run(
+        [sys.executable, str(CHECKER), *case, "--status", str(scratch / "status.json"), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found: list[dict[str, Any]] = json.loads(done.stdout)["results"]
+    return [each for each in found if each["group"].endswith("_expectations")]
+
+
+def statuses(pipeline: Pipeline) -> list[dict[str, Any]]:
     """Every object that has a status, with nothing in it but that."""
     objects = []
-    for key, status in sorted(found.pipeline.statuses.items()):
+    for key, status in sorted(pipeline.statuses.items()):
         kind = by_kind(key.kind)
         assert kind is not None
         metadata = {"name": key.name, "namespace": key.namespace}
