@@ -84,6 +84,7 @@ async def serving(
     endpoints: Sequence[EchoEndpoint] = (),
     place: Place | None = None,
     settings: Settings | None = None,
+    options: Options | None = None,
 ) -> AsyncIterator[Served]:
     """Serve files until the block ends; Envoys are ready when it begins."""
     folder = tmp_path / "manifests"
@@ -91,7 +92,7 @@ async def serving(
     served = Served(folder, place or Place())
     for name, text in files.items():
         served.write(name, text)
-    options = Options(bind_life=True, drain_seconds=1)
+    options = msgspec.structs.replace(options or Options(), bind_life=True, drain_seconds=1)
     wanted = settings or Settings()
     vips = wanted.vip_range_v4 or served.place.vips
     wanted = msgspec.structs.replace(wanted, proxy_bind=(served.place.gateway,), vip_range_v4=vips)

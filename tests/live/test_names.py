@@ -1,0 +1,115 @@
+"""Names as Envoy looks them up: how often, what of the answer, and which names never."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from live.name_server import can_choose_its_server, envoy_that_asks, name_server
+from live.serving import Place, Served, answer, eventually, pod, serving, workload
+from live.test_standalone import mesh
+from serai.app.standalone import Options
+from serai.model.settings import Settings
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not can_choose_its_server(), reason="only root may give a process a resolver of its own"
+    ),
+]
+
+VIP, NAME = "240.61.8.1", "db.provider.test"
+
+
+def entry(resolution: str, host: str = "db.example") -> str:
+    named = "" if "*" in host else f"endpoints: [{{address: {NAME}}}]"
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: db, namespace: shop}}
+        spec:
+          hosts: ["{host}"]
+          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 3000}}]
+          resolution: {resolution}
+          {named}
+        status: {{addresses: [{{value: {VIP}, host: "{host}"}}]}}
+        """
+
+
+async def who(served: Served, times: int = 10) -> set[str]:
+    return {pod(await served.to_vip(VIP, 80, host="db.example")) for _ in range(times)}
+
+
+async def test_a_name_is_looked_up_again_when_its_ttl_has_passed_and_not_before(
+    tmp_path: Path,
+) -> None:
+    place = Place()
+    one, two, resolver = place.address(), place.address(), place.address()
+    options = Options(envoy_path=envoy_that_asks(resolver, tmp_path))
+    files = {"mesh.yaml": mesh(place), "db.yaml": entry("DNS")}
+    echoes = [workload(one, 3000, "one"), workload(two, 3000, "two")]
+    async with name_server(resolver) as names:
+        names.addresses[NAME] = (one,)
+        async with serving(tmp_path, files, echoes, place, options=options) as served:
+            assert await who(served) == {"one"}
+
+            names.addresses[NAME] = (two,)  # the provider fails over
+            names.ttl = 3600
+            await eventually(
+                lambda: served.to_vip(VIP, 80, host="db.example"),
+                lambda found: b'"two"' in found.body,
+            )
+            asked = names.asked[NAME]
+            names.addresses[NAME] = (one,)
+            await asyncio.sleep(3)
+            assert names.asked[NAME] == asked
+            assert await who(served) == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("resolution", "answering"), [("DNS", {"one", "two"}), ("DNS_ROUND_ROBIN", {"one"})]
+)
+async def test_every_address_is_an_endpoint_by_dns_and_the_first_is_by_round_robin(
+    tmp_path: Path, resolution: str, answering: set[str]
+) -> None:
+    place = Place()
+    one, two, resolver = place.address(), place.address(), place.address()
+    options = Options(envoy_path=envoy_that_asks(resolver, tmp_path))
+    files = {"mesh.yaml": mesh(place), "db.yaml": entry(resolution)}
+    echoes = [workload(one, 3000, "one"), workload(two, 3000, "two")]
+    async with name_server(resolver) as names:
+        names.addresses[NAME], names.ttl = (one, two), 3600
+        async with serving(tmp_path, files, echoes, place, options=options) as served:
+            assert await who(served, 20) == answering
+
+
+async def test_under_a_wildcard_only_names_that_it_covers_are_asked_for(tmp_path: Path) -> None:
+    place = Place()
+    one, resolver = place.address(), place.address()
+    options = Options(envoy_path=envoy_that_asks(resolver, tmp_path))
+    files = {"mesh.yaml": mesh(place), "db.yaml": entry("DYNAMIC_DNS", "*.vendor.test")}
+    settings = msgspec.structs.replace(Settings(), allow_resolved=(f"{one}/32",))
+    async with name_server(resolver) as names:
+        names.addresses |= {
+            "eu.vendor.test": (one,),
+            "inside.vendor.test": (place.gateway,),
+            "eu.other.test": (one,),
+        }
+        async with serving(
+            tmp_path, files, [workload(one, 3000, "one")], place, settings, options=options
+        ) as served:
+
+            async def ask(host: str) -> int:
+                return answer(await served.to_vip(VIP, 80, host=host)).status
+
+            assert await ask("eu.vendor.test") == 200
+            assert await ask("inside.vendor.test") == 403  # no public address, nor one allowed
+            assert await ask("eu.other.test") == 404
+            assert await ask("vendor.test") == 404
+            assert await ask("unknown.vendor.test") == 503
+
+        assert {*names.asked} == {"eu.vendor.test", "inside.vendor.test", "unknown.vendor.test"}
