@@ -58,10 +58,11 @@ class EndpointLookup:
 
     def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
         """What an object adds to a backend: a name only where names are resolved."""
-        named = backend.resolution is not Resolution.KNOWN or part.resolution is Resolution.KNOWN
+        resolved = backend.resolution is not Resolution.KNOWN
+        ranked = backend.distribution is not None and not resolved
         for each in self._find(reader, part):
-            counts = each.health is Health.HEALTHY or backend.distribution is not None
-            if counts and (named or is_ip(each.address)):
+            counts = each.health is Health.HEALTHY or ranked
+            if counts and (resolved or is_ip(each.address) or is_socket(each.address)):
                 yield each
 
     def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
@@ -138,7 +139,7 @@ def _of_workloads(
         number = _workload_port(workload, port)
         health = Health.HEALTHY if with_unready else workload.health
         for address in workload.addresses if number else ():
-            if is_ip(address):
+            if not is_socket(address):
                 yield Endpoint(
                     address,
                     number,

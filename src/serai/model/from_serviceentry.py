@@ -21,6 +21,8 @@ from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
 from serai.model.workload import labelled, takes_hbone
 
 _RESOLUTIONS = {"STATIC": Resolution.KNOWN}
+_SELECTING = {"STATIC", "DNS", "DNS_ROUND_ROBIN"}
+"""Resolutions with which a workloadSelector finds endpoints."""
 
 
 def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
@@ -61,7 +63,7 @@ def service_from_serviceentry(
         resolution=_RESOLUTIONS.get(spec.resolution) or Resolution(spec.resolution),
         members=(
             Selected(labelled(selector.labels))
-            if selector is not None and spec.resolution == "STATIC"
+            if selector is not None and spec.resolution in _SELECTING
             else Inline(tuple(_endpoint(each, in_mesh=in_mesh) for each in spec.endpoints))
         ),
         labels=labelled(meta.labels),

@@ -8,7 +8,7 @@ from serai.api.core import EndpointSlice
 from serai.api.meta import Key
 from serai.ir.cluster import Endpoint, Health, Locality
 from serai.ir.origin import Value
-from serai.model.addresses import canonical
+from serai.model.addresses import canonical, is_ip
 from serai.model.from_endpointslice import SERVICE_NAME, health_of
 from serai.model.service import (
     Backend,
@@ -101,7 +101,7 @@ class Members:
             case Slices(selector) | Selected(selector):
                 only_pods = isinstance(backend.members, Slices)
                 workloads = self._select(backend.key.service.namespace, selector)
-                return list(_of_workloads(used, workloads, only_pods=only_pods))
+                return list(_of_workloads(used, workloads, backend.resolution, only_pods=only_pods))
 
     def _select(self, namespace: str, selector: tuple[tuple[str, str], ...]) -> list[Workload]:
         if not selector:
@@ -159,7 +159,11 @@ def _of_slices(used: tuple[Endpoint, ...], slices: list[EndpointSlice]) -> Itera
 
 
 def _of_workloads(
-    used: tuple[Endpoint, ...], workloads: list[Workload], *, only_pods: bool
+    used: tuple[Endpoint, ...],
+    workloads: list[Workload],
+    resolution: Resolution,
+    *,
+    only_pods: bool,
 ) -> Iterator[Member]:
     candidates = [each for each in workloads if each.key.kind == "Pod" or not only_pods]
     owners = {address: each for each in reversed(candidates) for address in each.addresses}
@@ -177,19 +181,22 @@ def _of_workloads(
                 locality=workload.locality,
                 weight=workload.weight,
                 identity=workload.identity,
-                why=_why_not(workload),
+                why=_why_not(workload, resolution),
                 network=workload.network,
                 health=workload.health,
             )
 
 
-def _why_not(workload: Workload) -> str:
+def _why_not(workload: Workload, resolution: Resolution) -> str:
     if workload.terminating:
         return "terminating"
     if not workload.ready:
         return NOT_READY
+    if resolution is Resolution.DNS_ROUND_ROBIN and workload.addresses:
+        return "DNS_ROUND_ROBIN takes the first only"
     if workload.addresses:
-        return "has not the port"
+        named = resolution is Resolution.KNOWN and not any(map(is_ip, workload.addresses))
+        return "a name, which STATIC does not look up" if named else "has not the port"
     return unreachable(workload.network) if workload.network else "has no address"
 
 

@@ -232,3 +232,26 @@ def test_endpoints_say_who_they_are_and_which_only_another_network_has(tmp_path:
         ("127.0.0.6:80", "ready", ""),
         ("", "no gateway of network far is known", ""),
     }
+
+
+def test_why_a_workload_is_no_endpoint_depends_on_how_names_are_resolved(tmp_path: Path) -> None:
+    case = Path(__file__).parents[2] / "cases/endpoints/a-selector-of-names/input.yaml"
+    rows = endpoint_rows(written(tmp_path, case.read_text()))
+    found = {
+        (row.service.rpartition("/")[2], row.address): row.status
+        for row in rows
+        if row.status != "ready"
+    }
+    looked_up = "resolved by Envoy"
+    assert found == {
+        ("addresses", "localhost"): "a name, which STATIC does not look up",
+        ("addresses", "sick.localhost"): "not ready",
+        ("first", "127.7.11.2:17111"): looked_up,
+        ("first", "127.7.11.1"): "DNS_ROUND_ROBIN takes the first only",
+        ("first", "localhost"): "DNS_ROUND_ROBIN takes the first only",
+        ("first", "sick.localhost"): "not ready",
+        ("names", "127.7.11.1:17111"): looked_up,
+        ("names", "127.7.11.2:17111"): looked_up,
+        ("names", "localhost:17112"): looked_up,
+        ("names", "sick.localhost"): "not ready",
+    }
