@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -85,6 +87,32 @@ async def test_every_address_is_an_endpoint_by_dns_and_the_first_is_by_round_rob
         names.addresses[NAME], names.ttl = (one, two), 3600
         async with serving(tmp_path, files, echoes, place, options=options) as served:
             assert await who(served, 20) == answering
+
+
+@pytest.mark.parametrize(
+    ("family", "answering"),
+    [("V4_PREFERRED", {"four"}), ("V6_ONLY", {"six"}), ("ALL", {"four", "six"})],
+)
+async def test_the_operator_says_which_addresses_of_a_name_are_taken(
+    tmp_path: Path, family: Literal["V4_PREFERRED", "V6_ONLY", "ALL"], answering: set[str]
+) -> None:
+    place = Place()
+    four, resolver = place.address(), place.address()
+    port = free_port()
+    options = Options(envoy_path=envoy_that_asks(resolver, tmp_path))
+    files = {"mesh.yaml": mesh(place), "db.yaml": entry("DNS").replace("3000", str(port))}
+    settings = msgspec.structs.replace(Settings(), dns_lookup_family=family)
+    echoes = [workload(four, port, "four"), workload("::1", port, "six")]
+    async with name_server(resolver) as names:
+        names.addresses[NAME], names.ttl = (four, "::1"), 3600
+        async with serving(tmp_path, files, echoes, place, settings, options) as served:
+            assert await who(served, 20) == answering
+
+
+def free_port() -> int:
+    """One on ::1, of which this machine has no other address."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+        return int(probe.getsockname()[1])
 
 
 async def test_under_a_wildcard_only_names_that_it_covers_are_asked_for(tmp_path: Path) -> None:

@@ -252,7 +252,6 @@ class Clusters:
             yield Asked(service.key, "", SpeaksTls())
 
     def _subject(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subject:
-        service = reader.get(self._catalog.services, backend.key.service)
         return Subject(
             backend=backend.key,
             port=backend.port,
@@ -260,9 +259,18 @@ class Clusters:
             namespace=key.namespace,
             policy_namespace="",
             read=lambda held: self._attached.material.read(reader, held),
-            subject_alt_names=service.subject_alt_names if service else (),
+            subject_alt_names=self._names(reader, backend.key),
             certificate=self._attached.material.certificate(reader, key.certificate),
         )
+
+    def _names(self, reader: Reader, backend: BackendKey) -> tuple[str, ...]:
+        """What certificates may be for, as all objects of a namespace say that have one host.
+
+        Istio: an entry with a Service's name adds its subjectAltNames to the Service.
+        """
+        claims = reader.rows(self._catalog.services_by_host, backend.host, self._catalog.services)
+        own = (each for key, each in claims if key.namespace == backend.service.namespace)
+        return tuple(dict.fromkeys(name for each in own for name in each.subject_alt_names))
 
     def _cluster_endpoints(
         self, reader: Reader, key: ClusterKey, cluster: Cluster

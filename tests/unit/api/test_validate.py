@@ -198,6 +198,43 @@ TCP = {"number": 5432, "name": "db", "protocol": "TCP"}
         ({"exportTo": [".", "."]}, errors("spec.exportTo[1]")),
         ({"exportTo": ["*", "."]}, errors("spec.exportTo")),
         ({"subjectAltNames": ["a"]}, []),
+        ({"addresses": ["1" * 65]}, errors("spec.addresses[0]", "spec.addresses[0]")),
+        ({"resolution": "STATIC", "hosts": ["a.b", "c.d"], "ports": [HTTP]}, []),
+        (
+            {"resolution": "DNS", "ports": [TCP], "endpoints": [{"address": "10.0.0.1:80"}]},
+            errors("spec.endpoints[0].address"),
+        ),
+        (
+            {"resolution": "DNS", "endpoints": [{"address": "a.b", "labels": {"a b": "c"}}]},
+            errors("spec.endpoints[0].labels[a b]"),
+        ),
+        (
+            {"resolution": "DNS", "endpoints": [{"address": "a.b", "ports": {"no": 80}}]},
+            errors("spec.endpoints[0].ports.no"),
+        ),
+        ({"resolution": "DNS", "hosts": ["*.a.b"], "workloadSelector": {"labels": {"a": "b"}}}, []),
+        (
+            {"resolution": "DNS_ROUND_ROBIN", "hosts": ["*.a.b"], "ports": [HTTP]},
+            errors("spec.hosts[0]"),
+        ),
+        (
+            {
+                "resolution": "DYNAMIC_DNS",
+                "hosts": ["*.a.b"],
+                "ports": [{**HTTP, "protocol": "TLS"}],
+                "endpoints": [{"address": "10.0.0.1"}],
+            },
+            errors("spec.endpoints"),
+        ),
+        (
+            {"resolution": "STATIC", "ports": [HTTP, TCP], "endpoints": [{"address": "unix:///a"}]},
+            errors("spec.endpoints[0].address"),
+        ),
+        (
+            {"resolution": "STATIC", "workloadSelector": {"labels": {"a*": "b"}}},
+            errors("spec.workloadSelector.labels[a*]"),
+        ),
+        ({"exportTo": ["~", "shop"]}, errors("spec.exportTo")),
     ],
 )
 def test_service_entry(spec: dict[str, Any], expected: list[tuple[str, str]]) -> None:
@@ -227,6 +264,18 @@ def test_tcp_without_any_address() -> None:
         ({}, errors("spec.address")),
         ({"address": "unix:///a", "ports": {"a": 1}}, errors("spec.address")),
         ({"address": "10.0.0.1", "ports": {"A": 1}}, errors("spec.ports.A")),
+        ({"network": "n1"}, warnings("spec.address")),
+        ({"address": "unix://a"}, errors("spec.address")),
+        ({"address": "unix://@a"}, []),
+        ({"address": "10.0.0.1", "ports": {f"p{n}": 80 for n in range(129)}}, errors("spec.ports")),
+        (
+            {"address": "10.0.0.1", "labels": {f"l{n}": "" for n in range(257)}},
+            errors("spec.labels"),
+        ),
+        ({"address": ".".join(["a" * 32] * 8)}, errors("spec.address", "spec.address")),
+        ({"address": "10.0.0.1", "network": "n" * 2049}, errors("spec.network")),
+        ({"address": "10.0.0.1", "locality": "l" * 2049}, errors("spec.locality")),
+        ({"address": "10.0.0.1", "serviceAccount": "a" * 254}, errors("spec.serviceAccount")),
     ],
 )
 def test_workload_entry(spec: dict[str, Any], expected: list[tuple[str, str]]) -> None:
