@@ -1,0 +1,1 @@
+"""Kubernetes: its API server watched, and what Serai writes there."""
