@@ -121,15 +121,17 @@ class Access:
 
     @asynccontextmanager
     async def watch(
-        self, path: str, params: Params, silence: float
+        self, path: str, params: Params, silence: float, accept: str = ""
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """The lines of a watch, as many at a time as have come; ends with it.
 
         ApiError where nothing comes for `silence` seconds.
         """
         timeout = httpx2.Timeout(CONNECT_SECONDS, read=silence)
+        headers = {"Accept": accept} if accept else {}
+        asked = self._client.stream("GET", path, params=params, timeout=timeout, headers=headers)
         try:
-            async with self._client.stream("GET", path, params=params, timeout=timeout) as answer:
+            async with asked as answer:
                 if answer.status_code != httpx2.codes.OK:
                     raise _error(answer, await answer.aread())
                 yield _lines(answer)

@@ -24,6 +24,9 @@ from serai.kube.wire import Event, Failure, read_event, read_page
 
 log = structlog.get_logger(__name__)
 
+METADATA, META = "application/json;as=PartialObjectMetadata", "v=v1;g=meta.k8s.io"
+"""What to accept where only the metadata of objects is of interest."""
+
 Find = Callable[[], Awaitable[Resource | None]]
 """Asks the API server in which version a kind is served; None if in none that we read."""
 
@@ -39,6 +42,8 @@ class Watcher:
         reflector: Reflector,
         tell: Callable[[Delta], None],
         selectors: Mapping[str, str] | None = None,
+        *,
+        metadata_only: bool = False,
     ) -> None:
         """`selectors` are the parameters fieldSelector and labelSelector.
 
@@ -52,6 +57,9 @@ class Watcher:
         self._find = find
         self._tell = tell
         self._selectors = dict(selectors or {})
+        self._accept = (
+            (METADATA + "List;" + META, METADATA + ";" + META) if metadata_only else ("", "")
+        )
         self._resource: Resource | None = None
         self._woken = asyncio.Event()
 
@@ -106,7 +114,7 @@ class Watcher:
         params = {"limit": str(step.limit)} if step.limit else {}
         if step.token:
             params["continue"] = step.token
-        data = await self._access.get(self._path(), {**self._selectors, **params})
+        data = await self._access.get(self._path(), {**self._selectors, **params}, self._accept[0])
         before = self.reflector.synced
         page = read_page(data)
         delta = self.reflector.listed(page)
@@ -124,7 +132,8 @@ class Watcher:
             "timeoutSeconds": str(step.seconds),
         }
         began = monotonic()
-        async with self._access.watch(self._path(), params, self.silence) as batches:
+        path, accept = self._path(), self._accept[1]
+        async with self._access.watch(path, params, self.silence, accept) as batches:
             async for lines in batches:
                 if not self._hear(lines):
                     return
