@@ -106,7 +106,8 @@ class ClusterSource:
         key, obj, problems = read_object(kind, raw)
         if key is None:
             return
-        before = self._problems.pop(key, ())
+        before = self._problems.get(key, ())
+        self._problems.pop(key, None)
         if problems:
             self._problems[key] = problems
         self._told = self._told or before != problems
@@ -119,7 +120,8 @@ class ClusterSource:
             self._select(key.name, selected=self._selects(obj))
 
     def _drop(self, key: Key, *, keep_problems: bool = False) -> None:
-        if not keep_problems and self._problems.pop(key, None):
+        if not keep_problems and key in self._problems:
+            del self._problems[key]
             self._told = True
         held = self._held.get(key.namespace, {})
         held.pop(key, None)

@@ -1,0 +1,168 @@
+"""Statuses written to the API server: on change only, at a limited rate, whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from random import Random
+from time import monotonic
+from typing import Any
+
+import msgspec
+import structlog
+
+from serai.api.meta import Key
+from serai.kube.access import JSON_PATCH, Access, ApiError
+from serai.kube.backoff import Backoff
+from serai.kube.resource import Resource
+from serai.kube.statuses import Observed, Write, observe, to_write
+from serai.kube.wire import Name
+
+log = structlog.get_logger(__name__)
+
+WRITES_PER_SECOND = 50.0
+
+CONFLICTS = frozenset({409, 422})
+"""Somebody wrote meanwhile; a patch whose test fails is answered 422."""
+
+Wanted = Callable[[Key], dict[str, Any] | None]
+Find = Callable[[str], Awaitable[Resource | None]]
+
+
+class StatusWriter:
+    """Brings the statuses of objects to what they should be, as long as we are the leader."""
+
+    def __init__(
+        self,
+        access: Access,
+        find: Find,
+        wanted: Wanted,
+        leading: Callable[[], bool],
+        *,
+        rate: float = WRITES_PER_SECOND,
+    ) -> None:
+        """`wanted` says what is to be written on an object; None: nothing of ours."""
+        self.writes = 0
+        """Since the start, those that were taken."""
+        self._access = access
+        self._find = find
+        self._wanted = wanted
+        self._leading = leading
+        self._pause = 1.0 / rate
+        self._observed: dict[Key, bytes | Observed] = {}
+        self._queue: dict[Key, float] = {}
+        """When each is to be looked at, at the earliest."""
+        self._backoffs: dict[Key, Backoff] = {}
+        self._random = Random()  # noqa: S311  spreads load, and guards nothing
+        self._news = asyncio.Event()
+
+    def saw(self, key: Key, raw: bytes | None) -> None:
+        """An object as it is now, in JSON; None: it is gone."""
+        if raw is None:
+            self._observed.pop(key, None)
+            self._queue.pop(key, None)
+            self._backoffs.pop(key, None)
+            return
+        # Read only when it is looked at: on replicas that do not lead, never.
+        self._observed[key] = raw
+        self.look([key])
+
+    def look(self, keys: Iterable[Key]) -> None:
+        """What is wanted of these may have changed."""
+        for key in keys:
+            if key in self._observed:
+                self._queue.setdefault(key, 0.0)
+        self._news.set()
+
+    def look_at_all(self) -> None:
+        """We are the leader now."""
+        self.look(list(self._observed))
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            key = await self._next()
+            if self._leading() and await self._write(key):
+                await asyncio.sleep(self._pause)
+
+    async def _next(self) -> Key:
+        while True:
+            self._news.clear()
+            now = monotonic()
+            due = next((key for key, at in self._queue.items() if at <= now), None)
+            if due is not None:
+                del self._queue[due]
+                return due
+            soonest = min(self._queue.values(), default=None)
+            try:
+                async with asyncio.timeout(None if soonest is None else soonest - now):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+    async def _write(self, key: Key) -> bool:
+        """Whether anything was asked of the API server."""
+        observed = self._observed.get(key)
+        if isinstance(observed, bytes):
+            observed = self._observed[key] = observe(observed)
+        if observed is None:
+            return False
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        write = to_write(key.kind, self._wanted(key), observed, now)
+        if write is None:
+            self._backoffs.pop(key, None)
+            return False
+        try:
+            await self._send(key, observed, write)
+        except ApiError as error:
+            await self._failed(key, error)
+        return True
+
+    async def _send(self, key: Key, observed: Observed, write: Write) -> None:
+        resource = await self._find(key.kind)
+        if resource is None:
+            return
+        name = Name(key.namespace, key.name)
+        if write.form == "patch":
+            answer = await self._access.patch(
+                resource, name, _patch(observed, write), JSON_PATCH, "status"
+            )
+        else:
+            meta: dict[str, Any] = {"uid": observed.uid}
+            if write.guarded:
+                meta["resourceVersion"] = observed.version
+            body = {"metadata": meta, "status": write.status}
+            answer = await self._access.apply(resource, name, body, subresource="status")
+        self.writes += 1
+        self._backoffs.pop(key, None)
+        if key in self._observed:
+            self._observed[key] = observe(msgspec.json.encode(answer))
+        log.debug("status.written", object=str(key))
+
+    async def _failed(self, key: Key, error: ApiError) -> None:
+        backoff = self._backoffs.setdefault(key, Backoff(self._random, first=0.1))
+        wait = max(backoff.next(), error.failure.retry_after)
+        if error.status in CONFLICTS:
+            await self._read_again(key)
+        elif error.status == 404:  # noqa: PLR2004
+            return  # its deletion is on the way to us
+        log.info("status.not_written", object=str(key), error=str(error), again_seconds=wait)
+        self._queue[key] = monotonic() + wait
+
+    async def _read_again(self, key: Key) -> None:
+        try:
+            resource = await self._find(key.kind)
+            if resource is not None and key in self._observed:
+                found = await self._access.get(resource.path(Name(key.namespace, key.name)))
+                self._observed[key] = observe(found)
+        except ApiError as error:
+            log.info("status.not_read", object=str(key), error=str(error))
+
+
+def _patch(observed: Observed, write: Write) -> list[dict[str, Any]]:
+    """A patch that is refused where somebody wrote since: none of two allocators wins unseen."""
+    return [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": observed.version},
+        {"op": "add", "path": "/status", "value": write.status},
+    ]
