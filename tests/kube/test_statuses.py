@@ -257,8 +257,7 @@ async def test_of_two_allocators_none_wins_unseen(admin: Access) -> None:
 
         world.writer._wanted = wanted
         world.writer.look([key])
-        await until(lambda: world.writer.writes == 1)
-        # It was refused once, and looked at again with what the other had written.
-        assert len(refused) == 2
+        await until(lambda: len(refused) >= 2)
+        assert world.writer.writes == 0
         found = await world.see(ENTRY, key)
-        assert found["status"]["addresses"] == mine["addresses"]
+        assert found["status"]["addresses"][0]["value"] == "240.240.0.9"

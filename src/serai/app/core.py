@@ -69,6 +69,12 @@ class Core:
         """Begin with the VIPs of an earlier life; before anything is applied."""
         self.vips = Allocator(self.pipeline.settings.vip_ranges, history)
 
+    def allocate_from(self, ranges: tuple[str, ...]) -> Committed:
+        """Hand out VIPs from these ranges from now on; none: take what statuses say was given."""
+        self.vips, found = self.vips.within(ranges)
+        self._put_vips(found)
+        return msgspec.structs.replace(self.commit(), vips=found)
+
     def commit(self, *, keep: bool = True) -> Committed:
         """Bring everything up to date with what was put in."""
         graph = self.pipeline.graph
@@ -126,12 +132,15 @@ class Core:
             found = self.vips.update(claims)
         else:
             self.vips, found = self.vips.afresh(claims)
+        self._put_vips(found)
+        return found
+
+    def _put_vips(self, found: Mapping[Key, Vips | None]) -> None:
         for key, vips in found.items():
             if vips is None:
                 self.pipeline.inputs.vips.drop(key)
             else:
                 self.pipeline.inputs.vips.put(key, vips)
-        return found
 
     def _place(self, *, keep: bool) -> None:
         pipe = self.pipeline

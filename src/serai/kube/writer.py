@@ -66,6 +66,7 @@ class StatusWriter:
             return
         # Read only when it is looked at: on replicas that do not lead, never.
         self._observed[key] = raw
+        self._queue.pop(key, None)
         self.look([key])
 
     def look(self, keys: Iterable[Key]) -> None:
@@ -116,7 +117,7 @@ class StatusWriter:
         try:
             await self._send(key, observed, write)
         except ApiError as error:
-            await self._failed(key, error)
+            await self._failed(key, error, write)
         return True
 
     async def _send(self, key: Key, observed: Observed, write: Write) -> None:
@@ -140,10 +141,12 @@ class StatusWriter:
             self._observed[key] = observe(msgspec.json.encode(answer))
         log.debug("status.written", object=str(key))
 
-    async def _failed(self, key: Key, error: ApiError) -> None:
+    async def _failed(self, key: Key, error: ApiError, write: Write) -> None:
         backoff = self._backoffs.setdefault(key, Backoff(self._random, first=0.1))
         wait = max(backoff.next(), error.failure.retry_after)
-        if error.status in CONFLICTS:
+        if error.status in CONFLICTS and write.form == "apply":
+            # What others say does not change what we have to say.  A patch is different: what was
+            # allocated by others is for the pipeline to take in, so it waits to be told.
             await self._read_again(key)
         elif error.status == 404:  # noqa: PLR2004
             return  # its deletion is on the way to us

@@ -96,6 +96,11 @@ class Allocator:
         new = Allocator(pool.cidr for pool in self._pools)
         return new, new.update(merged)
 
+    def within(self, ranges: Iterable[str]) -> tuple[Allocator, dict[Key, Vips | None]]:
+        """The same claims with other ranges; none: only what statuses say was given is used."""
+        new = Allocator(ranges)
+        return new, new.update(dict(self._claims))
+
     def last(self) -> dict[str, str]:
         """By range: the address that was handed out last."""
         return {pool.cidr: pool.last for pool in self._pools}

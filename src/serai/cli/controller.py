@@ -1,0 +1,135 @@
+"""``serai controller``: serve the Gateways of a Kubernetes cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from serai.cli.options import ADMIN, with_settings
+from serai.cli.output import Exit, talk, usage
+from serai.cli.run import Console, LogFormat, LogLevel
+from serai.model.settings import Settings
+
+if TYPE_CHECKING:
+    from serai.api.meta import LabelSelector
+    from serai.app.controller import Options
+
+Kubeconfig = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Who we are and where; else our Pod's ServiceAccount, KUBECONFIG, or ~/.kube/config.",
+        exists=True,
+    ),
+]
+Xds = Annotated[str, typer.Option(metavar="ADDR", envvar="SERAI_XDS", help="Where xDS is served.")]
+LeaseNamespace = Annotated[
+    str,
+    typer.Option(
+        metavar="NS", envvar="POD_NAMESPACE", help="The namespace of the Lease; else our own."
+    ),
+]
+Identity = Annotated[
+    str,
+    typer.Option(metavar="NAME", envvar="POD_NAME", help="This replica; else the host's name."),
+]
+Selectors = Annotated[
+    str,
+    typer.Option(
+        metavar="JSON",
+        envvar="SERAI_DISCOVERY_NAMESPACE_SELECTORS",
+        help="Look at namespaces only that one of these label selectors takes.",
+    ),
+]
+Revision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        envvar="SERAI_REVISION",
+        help="Leave objects alone whose label istio.io/rev names another.",
+    ),
+]
+
+
+@with_settings
+def controller(
+    *,
+    settings: Settings,
+    kubeconfig: Kubeconfig = None,
+    xds: Xds = "0.0.0.0:18000",
+    admin: Console = ADMIN,
+    namespace: LeaseNamespace = "",
+    identity: Identity = "",
+    discovery_namespace_selectors: Selectors = "[]",
+    revision: Revision = "default",
+    log_level: LogLevel = "info",
+    log_format: LogFormat = "auto",
+) -> None:
+    """Serve the Gateways of a Kubernetes cluster.
+
+    Watches the cluster, serves xDS to the Envoys of every Gateway whose class is ours, and writes
+    statuses.  Of several replicas all serve, and one that leads writes.
+    """
+    from serai.app.controller import Options  # noqa: PLC0415  loads gRPC
+    from serai.sources.cluster import Scope  # noqa: PLC0415
+    from serai.telemetry.logging import configure  # noqa: PLC0415
+
+    try:
+        configure(log_level, log_format)
+    except ValueError as error:
+        usage(f"--log-level: {error}")
+    options = Options(
+        xds=xds,
+        namespace=namespace,
+        identity=identity or f"{platform.node()}-{os.getpid()}",
+        scope=Scope(_selectors(discovery_namespace_selectors), revision),
+    )
+    if settings.bind == "127.0.0.1":
+        settings = msgspec.structs.replace(settings, bind="0.0.0.0")  # noqa: S104  a Pod of its own
+    settings = msgspec.structs.replace(settings, standalone=False)
+    raise typer.Exit(asyncio.run(_run(kubeconfig, settings, options, admin)))
+
+
+async def _run(kubeconfig: Path | None, settings: Settings, options: Options, admin: str) -> int:
+    from serai.app.controller import Controller  # noqa: PLC0415
+    from serai.kube.access import ApiError, connect  # noqa: PLC0415
+    from serai.web.server import WebServer  # noqa: PLC0415
+
+    try:
+        access = await connect(kubeconfig)
+    except ApiError as error:
+        talk(f"error  {error}")
+        return Exit.FAILED
+    if not options.namespace:
+        options = msgspec.structs.replace(options, namespace=access.namespace)
+    host, _, port = admin.rpartition(":")
+    try:
+        web = WebServer(host.strip("[]"), int(port))
+    except (ValueError, OSError) as error:
+        talk(f"error  --admin {admin}: {error}")
+        return Exit.FAILED
+    running = asyncio.ensure_future(Controller(access, settings, options).run(web))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        return 0
+    return Exit.FAILED
+
+
+def _selectors(text: str) -> tuple[LabelSelector, ...]:
+    from serai.api.meta import LabelSelector  # noqa: PLC0415
+
+    try:
+        return msgspec.json.decode(text, type=tuple[LabelSelector, ...])
+    except msgspec.DecodeError as error:
+        usage(f"--discovery-namespace-selectors: {error}")
