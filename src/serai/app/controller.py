@@ -19,8 +19,12 @@ from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.refused import Refused
 from serai.app.said import istiod_runs, wanted_status
-from serai.kube.access import Access
+from serai.envoy.bootstrap import HostPort
+from serai.envoy.pod_bootstrap import pod_bootstrap
+from serai.kube.access import Access, ApiError
 from serai.kube.cluster import Cluster, Wanted
+from serai.kube.deployer import Deployer
+from serai.kube.deployment import Deployment, name_of, objects
 from serai.kube.leader import Leader
 from serai.kube.reflector import Delta
 from serai.kube.resource import Resource
@@ -52,6 +56,9 @@ SELECTORS: Mapping[str, Mapping[str, str]] = {
 }
 """What need not be read at all, by kind."""
 
+DEPLOY_AGAIN_SECONDS = 5.0
+"""After which what could not be deployed is tried again."""
+
 Found = TypeVar("Found")
 
 
@@ -65,6 +72,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """This replica; no two have the same."""
     lease: str = "serai-controller"
     scope: Scope = Scope()
+    deployment: Deployment | None = None
+    """How Envoys are deployed; None: that is somebody else's business."""
+    xds_host: str = ""
+    """By which they find us, such as ``serai.serai-system.svc``; with the port of `xds`."""
 
 
 class Controller:
@@ -85,6 +96,11 @@ class Controller:
         lease = Name(options.namespace, options.lease)
         self.leader = Leader(access, lease, options.identity, self._on_leading)
         self._access = access
+        self._deployer = Deployer(access)
+        self._to_deploy: dict[Key, None] = {}
+        self._deploy_soon = asyncio.Event()
+        self._gateways: dict[tuple[str, str], Key] = {}
+        """By namespace and name of the Service by which each is reached."""
         self._lock = asyncio.Lock()
         self._refused = Refused(None, self._resource, self._settle_soon)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
@@ -115,6 +131,8 @@ class Controller:
                 self.changes.tell()
                 tasks.create_task(self._follow())
                 tasks.create_task(self.writer.run())
+                if self.options.deployment is not None:
+                    tasks.create_task(self._deploy(self.options.deployment))
                 tasks.create_task(self.leader.run())
         finally:
             self.changes.close()
@@ -189,9 +207,18 @@ class Controller:
                 self._allocate()
         for key, raw in seen.items():
             self.writer.saw(key, raw)
+        if any(key.kind == "GatewayClass" for key in batch.changed):
+            self._deploy_again()
+        else:
+            self._to_deploy.update((key, None) for key in batch.changed if key.kind == "Gateway")
+            self._deploy_soon.set()
         # A Gateway's addresses are those of its Service.
+        for key in batch.changed:
+            if key.kind == "Gateway":
+                self._gateways[key.namespace, name_of(key.name)] = key
         services = (key for key in (*batch.changed, *batch.removed) if key.kind == "Service")
-        self.writer.look(Key("Gateway", key.namespace, key.name) for key in services)
+        found = (self._gateways.get((key.namespace, key.name)) for key in services)
+        self.writer.look(key for key in found if key is not None)
         self.writer.look(key for key in batch.changed if key.kind in STATUS_KINDS)
 
     def _publish(self, committed: Committed) -> None:
@@ -206,6 +233,44 @@ class Controller:
         self._soon(self._reallocate())
         if leading:
             self.writer.look_at_all()
+            self._deployer.forget()
+            self._deploy_again()
+
+    def _deploy_again(self) -> None:
+        gateways = self.core.pipeline.inputs.gateways
+        self._to_deploy.update((key, None) for key, _ in gateways.items())
+        self._deploy_soon.set()
+
+    async def _deploy(self, how: Deployment) -> None:
+        """Deploy what has changed, while we lead; what fails is tried again."""
+        while True:
+            await self._deploy_soon.wait()
+            self._deploy_soon.clear()
+            waiting, self._to_deploy = self._to_deploy, {}
+            for key in waiting if self._leading() else ():
+                try:
+                    await self._deploy_one(key, how)
+                except ApiError as error:
+                    log.warning("deploy.failed", gateway=str(key), error=str(error))
+                    self._to_deploy[key] = None
+            if self._to_deploy:
+                await asyncio.sleep(DEPLOY_AGAIN_SECONDS)
+                self._deploy_soon.set()
+
+    async def _deploy_one(self, key: Key, how: Deployment) -> None:
+        pipeline = self.core.pipeline
+        proxy, gateway = pipeline.attached.proxies.row(key), pipeline.inputs.gateways.row(key)
+        uid = self.writer.uid(key)
+        if proxy is None or gateway is None or not uid:
+            return
+        infrastructure = gateway.spec.infrastructure
+        if infrastructure is not None and infrastructure.parameters_ref is not None:
+            # They may say that it is deployed by somebody else; they are not read yet.
+            log.warning("deploy.parameters_not_read", gateway=proxy.name)
+            return
+        xds = HostPort(self.options.xds_host, int(self.options.xds.rpartition(":")[2]))
+        config = pod_bootstrap(proxy.name, xds)
+        await self._deployer.settle(key, objects(proxy, gateway, uid, config, how))
 
     async def _reallocate(self) -> None:
         async with self._lock:

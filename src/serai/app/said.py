@@ -13,6 +13,7 @@ from serai.api.core import Service
 from serai.api.gateway import GatewayClass
 from serai.api.meta import Key
 from serai.app.pipeline import Pipeline
+from serai.kube.deployment import name_of
 from serai.status.service import WAYPOINT_BOUND
 from serai.status.values import written
 
@@ -33,7 +34,7 @@ def wanted_status(pipeline: Pipeline, key: Key) -> dict[str, Any] | None:
     status = written(row) if row is not None else None
     inputs = pipeline.inputs
     if key.kind == "Gateway" and status is not None:
-        service = inputs.services.row(Key("Service", key.namespace, key.name))
+        service = inputs.services.row(Key("Service", key.namespace, name_of(key.name)))
         return _with_addresses(status, addresses_of(service))
     if key.kind in {"Service", "ServiceEntry"} and status is not None:
         classes = (each for _, each in inputs.gateway_classes.items())

@@ -56,6 +56,25 @@ Revision = Annotated[
         help="Leave objects alone whose label istio.io/rev names another.",
     ),
 ]
+ProxyImage = Annotated[
+    str,
+    typer.Option(
+        metavar="IMAGE",
+        envvar="SERAI_PROXY_IMAGE",
+        help="Deploy Envoys of this image for each Gateway; else nothing is deployed.",
+    ),
+]
+ProxyReplicas = Annotated[
+    int, typer.Option(metavar="N", envvar="SERAI_PROXY_REPLICAS", help="Envoys of each Gateway.")
+]
+XdsHost = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST",
+        envvar="SERAI_XDS_HOST",
+        help="By which Envoys that are deployed find us, such as serai.serai-system.svc.",
+    ),
+]
 
 
 @with_settings
@@ -69,6 +88,9 @@ def controller(
     identity: Identity = "",
     discovery_namespace_selectors: Selectors = "[]",
     revision: Revision = "default",
+    proxy_image: ProxyImage = "",
+    proxy_replicas: ProxyReplicas = 1,
+    xds_host: XdsHost = "",
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -78,6 +100,7 @@ def controller(
     statuses.  Of several replicas all serve, and one that leads writes.
     """
     from serai.app.controller import Options  # noqa: PLC0415  loads gRPC
+    from serai.kube.deployment import Deployment  # noqa: PLC0415
     from serai.sources.cluster import Scope  # noqa: PLC0415
     from serai.telemetry.logging import configure  # noqa: PLC0415
 
@@ -85,7 +108,11 @@ def controller(
         configure(log_level, log_format)
     except ValueError as error:
         usage(f"--log-level: {error}")
+    if proxy_image and not xds_host:
+        usage("--proxy-image needs --xds-host, by which the Envoys find us")
     options = Options(
+        deployment=Deployment(image=proxy_image, replicas=proxy_replicas) if proxy_image else None,
+        xds_host=xds_host,
         xds=xds,
         namespace=namespace,
         identity=identity or f"{platform.node()}-{os.getpid()}",

@@ -76,6 +76,13 @@ class StatusWriter:
                 self._queue.setdefault(key, 0.0)
         self._news.set()
 
+    def uid(self, key: Key) -> str:
+        """Of an object that was seen; empty if it was not."""
+        observed = self._observed.get(key)
+        if isinstance(observed, bytes):
+            observed = self._observed[key] = observe(observed)
+        return observed.uid if observed else ""
+
     def look_at_all(self) -> None:
         """We are the leader now."""
         self.look(list(self._observed))

@@ -1,0 +1,112 @@
+"""Envoys deployed on a real API server, which checks every field; and the bootstrap on Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from kube import assets
+from kube.test_cluster import namespace, until
+from kube.test_controller import SERVICE, SETTINGS, gateway_class, told
+from kube.test_statuses import GATEWAY, head
+from serai.app.controller import Controller, Options
+from serai.envoy.binary import find_envoy
+from serai.envoy.bootstrap import HostPort
+from serai.envoy.pod_bootstrap import pod_bootstrap
+from serai.kube.access import MERGE_PATCH, Access
+from serai.kube.deployment import LONGEST_NAME, RESOURCES, Deployment, name_of
+from serai.kube.wire import Name
+
+
+@asynccontextmanager
+async def deploying(api: assets.ApiServer, space: str) -> AsyncIterator[Controller]:
+    options = Options(
+        xds="127.0.0.1:0",
+        namespace=space,
+        identity="one",
+        xds_host="serai.serai-system.svc",
+        deployment=Deployment(image="envoy:1.40"),
+    )
+    one = Controller(api.access(), SETTINGS, options)
+    task = asyncio.create_task(one.run())
+    try:
+        await until(lambda: not one.waiting_for() or task.done())
+        yield one
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def gateway(access: Access, space: str, **infrastructure: Any) -> None:
+    await gateway_class(access)
+    spec = {
+        "gatewayClassName": "serai",
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+        "infrastructure": infrastructure or {"labels": {"team": "edge"}},
+    }
+    await access.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
+
+
+async def deployed(access: Access, space: str) -> list[dict[str, Any]]:
+    async with asyncio.timeout(20):
+        while True:
+            found = [await access.read(each, Name(space, "edge")) for each in RESOURCES]
+            if all(found):
+                return [each for each in found if each]
+            await asyncio.sleep(0.05)
+
+
+async def test_a_gateway_gets_envoys_that_are_its_own(api: assets.ApiServer, admin: Access) -> None:
+    space = await namespace(admin, "deployed")
+    async with deploying(api, space):
+        await gateway(admin, space)
+        found = await deployed(admin, space)
+        uid = (await admin.read(GATEWAY, Name(space, "edge")) or {})["metadata"]["uid"]
+        for each in found:
+            assert [owner["uid"] for owner in each["metadata"]["ownerReferences"]] == [uid]
+            assert each["metadata"]["labels"]["team"] == "edge"
+        pod = found[3]["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert found[2]["spec"]["type"] == "LoadBalancer"
+        status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}
+        await admin.patch(SERVICE, Name(space, "edge"), status, MERGE_PATCH, "status")
+        async with asyncio.timeout(20):
+            while not (await told(admin, GATEWAY, space, "edge", "addresses"))["addresses"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        (address,) = (await told(admin, GATEWAY, space, "edge", "addresses"))["addresses"]
+        assert address["value"] == "192.0.2.7"
+
+
+async def test_what_is_not_ours_is_left_alone(api: assets.ApiServer, admin: Access) -> None:
+    space = await namespace(admin, "not-ours")
+    theirs = {"metadata": {"name": "edge"}, "spec": {"ports": [{"port": 7777}]}}
+    await admin.create(SERVICE, space, theirs)
+    async with deploying(api, space) as one:
+        await gateway(admin, space)
+        await until(lambda: bool(one._deployer._applied))
+        assert await admin.read(RESOURCES[3], Name(space, "edge")) is None
+        service = await admin.read(SERVICE, Name(space, "edge"))
+        assert service is not None
+        assert [each["port"] for each in service["spec"]["ports"]] == [7777]
+
+
+def test_long_names_stay_apart() -> None:
+    one, other = "a" * 80 + "1", "a" * 80 + "2"
+    assert name_of(one) != name_of(other)
+    assert max(len(name_of(one)), len(name_of(other))) <= LONGEST_NAME
+    assert name_of("edge") == "edge"
+
+
+def test_envoy_takes_the_bootstrap_of_a_pod(tmp_path: Path) -> None:
+    binary, _ = find_envoy()
+    assert binary is not None
+    path = tmp_path / "bootstrap.json"
+    path.write_text(pod_bootstrap("shop/edge", HostPort("serai.serai-system.svc", 18000)))
+    command = [str(binary.path), "--mode", "validate", "-c", str(path), "--service-node", "a.b"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

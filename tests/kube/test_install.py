@@ -1,0 +1,87 @@
+"""What deploy/base installs: taken by a real API server, and enough to run on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from kube import assets
+from kube.test_cluster import until
+from kube.test_controller import SETTINGS, told
+from kube.test_deployer import deployed, gateway
+from kube.test_statuses import GATEWAY
+from serai.app.controller import Controller, Options
+from serai.kube.access import Access, ApiError
+from serai.kube.deployment import Deployment
+from serai.kube.resource import Resource
+from serai.kube.wire import Name
+
+BASE = Path(__file__).parents[2] / "deploy" / "base"
+SPACE = "serai-system"
+
+
+def manifests() -> list[dict[str, Any]]:
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    return [doc for name in listed for doc in yaml.safe_load_all((BASE / name).read_text())]
+
+
+async def install(admin: Access) -> None:
+    """Apply everything; a field that the API server does not know is an error."""
+    served = (await admin.discover()).served
+    for doc in manifests():
+        group, _, version = doc["apiVersion"].rpartition("/")
+        (kind,) = (each for each in served[group, version] if each.kind == doc["kind"])
+        resource = Resource(group, version, kind.plural, kind.kind, kind.namespaced)
+        name = Name(doc["metadata"].get("namespace", ""), doc["metadata"]["name"])
+        await admin._write(
+            "PATCH",
+            resource.path(name),
+            doc,
+            "application/apply-patch+yaml",
+            {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"},
+        )
+
+
+async def token(admin: Access) -> str:
+    """Of the ServiceAccount that the controller runs as."""
+    path = f"/api/v1/namespaces/{SPACE}/serviceaccounts/serai-controller/token"
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    answer = await admin._write("POST", path, body)
+    return str(answer["status"]["token"])
+
+
+async def test_the_controller_needs_no_more_than_it_is_given(
+    api: assets.ApiServer, admin: Access
+) -> None:
+    await install(admin)
+    options = Options(
+        xds="127.0.0.1:0",
+        namespace=SPACE,
+        identity="one",
+        xds_host="serai.serai-system.svc",
+        deployment=Deployment(image="envoy:1.40"),
+    )
+    one = Controller(api.access(token=await token(admin)), SETTINGS, options)
+    task = asyncio.create_task(one.run())
+    try:
+        await until(lambda: not one.waiting_for() or task.done())
+        assert one.cluster.troubles() == {}
+        assert await admin.read(NAMESPACES, Name("", SPACE)) is not None
+        try:
+            await admin.create(NAMESPACES, "", {"metadata": {"name": "least-privilege"}})
+        except ApiError as error:
+            assert error.status == 409, msgspec.json.encode(str(error))  # noqa: PT017
+        await gateway(admin, "least-privilege")
+        await deployed(admin, "least-privilege")
+        assert await told(admin, GATEWAY, "least-privilege", "edge", "listeners")
+        assert one._leading()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
