@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import yaml
 
@@ -14,6 +16,7 @@ from kube.test_cluster import until
 from kube.test_controller import SETTINGS, told
 from kube.test_deployer import deployed, gateway
 from kube.test_statuses import GATEWAY
+from live.envoys import free_port
 from serai.app.controller import Controller, Options
 from serai.kube.access import Access, ApiError
 from serai.kube.deployment import Deployment
@@ -69,7 +72,7 @@ async def test_the_controller_needs_no_more_than_it_is_given(
     task = asyncio.create_task(one.run())
     try:
         await until(lambda: not one.waiting_for() or task.done())
-        assert one.cluster.troubles() == {}
+        await until(lambda: one.cluster.troubles() == {})
         assert await admin.read(NAMESPACES, Name("", SPACE)) is not None
         try:
             await admin.create(NAMESPACES, "", {"metadata": {"name": "least-privilege"}})
@@ -85,3 +88,33 @@ async def test_the_controller_needs_no_more_than_it_is_given(
 
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+
+async def test_the_command_serves_until_it_is_told_to_end(api: assets.ApiServer) -> None:
+    port = free_port()
+    serai = str(Path(sys.executable).with_name("serai"))
+    process = await asyncio.create_subprocess_exec(
+        serai,
+        *("controller", "--kubeconfig", str(api.kubeconfig_file())),
+        *("--admin", f"127.0.0.1:{port}", "--xds", "127.0.0.1:0", "--log-format", "json"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with httpx2.AsyncClient() as client, asyncio.timeout(30):
+            while True:
+                try:
+                    answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+                except httpx2.HTTPError:
+                    answer = None
+                if answer is not None and answer.status_code == 200:
+                    break
+                await asyncio.sleep(0.1)
+            metrics = await client.get(f"http://127.0.0.1:{port}/metrics")
+            assert 'serai_objects{kind="Namespace"}' in metrics.text
+        process.terminate()
+        _, said = await process.communicate()
+        assert process.returncode == 0, said.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

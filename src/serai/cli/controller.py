@@ -102,12 +102,8 @@ def controller(
     from serai.app.controller import Options  # noqa: PLC0415  loads gRPC
     from serai.kube.deployment import Deployment  # noqa: PLC0415
     from serai.sources.cluster import Scope  # noqa: PLC0415
-    from serai.telemetry.logging import configure  # noqa: PLC0415
 
-    try:
-        configure(log_level, log_format)
-    except ValueError as error:
-        usage(f"--log-level: {error}")
+    _log(log_level, log_format)
     if proxy_image and not xds_host:
         usage("--proxy-image needs --xds-host, by which the Envoys find us")
     options = Options(
@@ -118,10 +114,22 @@ def controller(
         identity=identity or f"{platform.node()}-{os.getpid()}",
         scope=Scope(_selectors(discovery_namespace_selectors), revision),
     )
-    if settings.bind == "127.0.0.1":
-        settings = msgspec.structs.replace(settings, bind="0.0.0.0")  # noqa: S104  a Pod of its own
-    settings = msgspec.structs.replace(settings, standalone=False)
-    raise typer.Exit(asyncio.run(_run(kubeconfig, settings, options, admin)))
+    raise typer.Exit(asyncio.run(_run(kubeconfig, _in_cluster(settings), options, admin)))
+
+
+def _log(level: str, form: LogFormat) -> None:
+    from serai.telemetry.logging import configure  # noqa: PLC0415
+
+    try:
+        configure(level, form)
+    except ValueError as error:
+        usage(f"--log-level: {error}")
+
+
+def _in_cluster(settings: Settings) -> Settings:
+    # A Pod has addresses of its own.
+    bind = "0.0.0.0" if settings.bind == "127.0.0.1" else settings.bind  # noqa: S104
+    return msgspec.structs.replace(settings, standalone=False, bind=bind)
 
 
 async def _run(kubeconfig: Path | None, settings: Settings, options: Options, admin: str) -> int:
