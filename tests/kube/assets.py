@@ -221,7 +221,7 @@ async def install(server: ApiServer, wanted: Mapping[str, Any] | None = None) ->
 
 
 def _established(definition: dict[str, Any] | None) -> bool:
-    conditions = (definition or {}).get("status", {}).get("conditions", [])
+    conditions = (definition or {}).get("status", {}).get("conditions") or ()
     return any(each["type"] == "Established" and each["status"] == "True" for each in conditions)
 
 
