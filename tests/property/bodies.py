@@ -274,6 +274,14 @@ def _without_odd_hosts(listener: Raw) -> Raw:
     return {key: value for key, value in listener.items() if key != "hostname" or kept}
 
 
+meshes = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {"controllerName": _choice("serai.dev/gateway-controller", "x.io/y")}
+        )
+    }
+)
+
 listener_sets = st.fixed_dictionaries(
     {
         "spec": st.fixed_dictionaries(
@@ -440,6 +448,7 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "GatewayClass": gateway_classes,
     "HTTPRoute": http_routes,
     "ListenerSet": listener_sets,
+    "XMesh": meshes,
     "ReferenceGrant": grants,
     "ServiceEntry": service_entries,
     "WorkloadEntry": workload_entries,

@@ -18,6 +18,7 @@ from serai.api import (
     networking,
     streamroutes,
     traffic_policy,
+    xmesh,
 )
 from serai.api.grpcroute import GRPCRoute
 from serai.api.httproute import HTTPRoute
@@ -113,6 +114,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(streamroutes.TLSRoute, STREAMS, "tlsroutes", (), check_stream_route),
     Kind(streamroutes.TCPRoute, STREAMS, "tcproutes", (), check_stream_route),
     Kind(streamroutes.UDPRoute, STREAMS, "udproutes", (), check_stream_route),
+    Kind(xmesh.XMesh, X_GATEWAY, "xmeshes", ("mesh",), namespaced=False),
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
     Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),

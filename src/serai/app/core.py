@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -40,10 +40,14 @@ class Committed(msgspec.Struct, frozen=True):
 class Core:
     """Applies batches, each as one commit, and says what changed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, is_usable: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`is_usable`: whether an address that a Gateway asks for can be listened on here."""
         self.pipeline: Pipeline = pipeline(settings)
         self.addresses: dict[Key, tuple[str, ...]] = {}
         self.vips = Allocator(settings.vip_ranges)
+        self._is_usable = is_usable
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
@@ -82,7 +86,7 @@ class Core:
         found = _Changes()
         found.add(changes)
         # A Gateway's addresses and age are no part of its proxy, and decide where it listens.
-        moved = changes.keys() & {"proxies", self.pipeline.inputs.gateways.name}
+        moved = changes.keys() & {"proxies", "listeners", self.pipeline.inputs.gateways.name}
         if moved and self.pipeline.settings.standalone:
             self._place(keep=keep)
             found.add(graph.commit())
@@ -147,11 +151,21 @@ class Core:
         proxies = dict(pipe.attached.proxies.items())
         gateways = {key: row for key in proxies if (row := pipe.inputs.gateways.row(key))}
         kept = self.addresses if keep else {}
-        placed = place(proxies, gateways, pipe.settings, kept)
+        heard = pipe.attached.listeners.row
+        listening = {key: pipe.attached.of_proxy.row(key) or () for key in proxies}
+        ports = {
+            key: {state.listener.port for each in names if (state := heard(each))}
+            for key, names in listening.items()
+        }
+        placed = place(proxies, gateways, ports, pipe.settings, kept)
         for key in self.addresses.keys() - placed.keys():
             pipe.inputs.gateway_addresses.drop(key)
+            pipe.inputs.unusable_addresses.drop(key)
         for key, addresses in placed.items():
-            pipe.inputs.gateway_addresses.put(key, addresses)
+            unusable = tuple(each for each in addresses if not self._is_usable(each))
+            pipe.inputs.unusable_addresses.put(key, unusable)
+            usable = tuple(each for each in addresses if each not in unusable)
+            pipe.inputs.gateway_addresses.put(key, usable)
         self.addresses = placed
 
     def _committed(self, found: _Changes) -> Committed:

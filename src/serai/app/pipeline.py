@@ -7,13 +7,14 @@ import msgspec
 from serai.api.meta import Key, Object
 from serai.api.problem import Problem
 from serai.attach.capture import captures
+from serai.attach.certificates import Certificates
 from serai.attach.contention import settled
 from serai.attach.detours import detours
-from serai.attach.frontends import bindings, frontends, ranges
-from serai.attach.gateways import proxies
+from serai.attach.frontends import BindingKey, bindings, frontends, ranges
+from serai.attach.gateways import Proxy, proxies
 from serai.attach.grants import Grants
-from serai.attach.listener_sets import added_listeners, by_gateway
-from serai.attach.listeners import by_proxy, listeners
+from serai.attach.listeners import Listening, listening
+from serai.attach.parameters import Tables
 from serai.attach.routes import Attachment, AttachmentKey, Parents, attachments
 from serai.attach.targets import Targets, targets
 from serai.backends import Lookup
@@ -30,13 +31,17 @@ from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
 from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
+from serai.ir.listener import ChainMatch, FilterChain
+from serai.ir.route import RouteConfiguration
 from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
+from serai.model.key_pairs import key_pairs
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
 from serai.status.backend import backend_statuses
+from serai.status.classes import class_statuses, mesh_statuses
 from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
-from serai.status.gateway import class_statuses, gateway_statuses
+from serai.status.gateway import Statuses, gateway_statuses, listener_set_statuses
 from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses
@@ -45,16 +50,18 @@ from serai.translate.applied import Applied, applied
 from serai.translate.chains import chain_matches, frontend_chains
 from serai.translate.cluster_policies import cluster_policies
 from serai.translate.clusters import Clusters, demand, uses
-from serai.translate.collections import Attached
+from serai.translate.collections import Attached, Named
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.destination_rules import destination_rules
 from serai.translate.detours import detour_listeners, tunnel_clusters
 from serai.translate.gateway import gateway_listeners, gateway_routes
-from serai.translate.inbound import loopback_listeners, waypoint_listeners, workload_secrets
+from serai.translate.gateway_tls import gateway_chains, https_routes
+from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, compiled_policies, on_kinds
+from serai.translate.secrets import secrets
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.udp import udp_listeners
@@ -65,6 +72,9 @@ from serai.translate.waypoint import (
 from serai.xds.refusals import Refusal, Refusals
 from serai.xds.resource import Resource
 from serai.xds.snapshot import SnapshotKey, Translated, snapshot
+
+NO_PARAMETERS: Tables = {}
+"""Kinds that parametersRef may name: none is read yet."""
 
 
 class Pipeline(msgspec.Struct, frozen=True):
@@ -106,10 +116,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     known = catalog(graph, inputs, settings)
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
     captured = captures(graph, known.services, inputs.namespaces, ours)
-    added = added_listeners(graph, inputs.listener_sets, ours, inputs.namespaces)
-    heard = listeners(graph, ours, added, by_gateway(graph, added))
     grants = Grants(graph, inputs.grants)
-    parents = Parents(known, inputs.namespaces, ours, heard, added, captured, grants)
+    heard, certificates = _listening(graph, inputs, ours, grants)
+    parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
     joined = _joined(graph, inputs, parents)
     named = cluster_names(graph, known, settings)
     aimed = _targets(graph, inputs, known)
@@ -121,9 +130,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         catalog=known,
         proxies=ours,
         addresses=inputs.gateway_addresses,
-        added=added,
-        listeners=heard,
-        of_proxy=by_proxy(graph, heard),
+        unusable=inputs.unusable_addresses,
+        listening=heard,
+        certificates=certificates,
         captures=captured,
         detours=(around := detours(graph, known, captured, ours)),
         frontends=(fronts := frontends(graph, captured, known.services, ours, settings)),
@@ -149,6 +158,16 @@ def _joined(graph: Graph, inputs: Inputs, parents: Parents) -> Node[AttachmentKe
     return settled(graph, wanted, inputs.routes, parents.catalog.services)
 
 
+def _listening(
+    graph: Graph, inputs: Inputs, ours: Node[Key, Proxy], grants: Grants
+) -> tuple[Listening, Certificates]:
+    """The listeners of Gateways and ListenerSets, what they show, and whom they trust."""
+    pairs = key_pairs(graph, inputs.secrets, inputs.untimely)
+    certificates = Certificates(pairs, inputs.secrets, inputs.config_maps, grants)
+    sets, namespaces = inputs.listener_sets, inputs.namespaces
+    return listening(graph, ours, sets, namespaces, certificates), certificates
+
+
 def _targets(graph: Graph, inputs: Inputs, known: Catalog) -> Targets:
     """What policies can apply to."""
     tables: dict[str, Node[Key, Object]] = {
@@ -161,16 +180,14 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog) -> Targets:
 
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     """What each proxy should do."""
-    routes = Union(
-        graph, "routes", (frontend_routes(graph, attached), gateway_routes(graph, attached))
-    )
+    routes = _routes(graph, attached)
     matches = chain_matches(graph, attached)
     switches = sni_listeners(graph, attached)
     inbound = waypoint_listeners(graph, attached, matches)
     direct = loopback_listeners(graph, attached)
     edges = gateway_listeners(graph, attached), udp_listeners(graph, attached)
     heard = Union(graph, "listeners of proxies", (switches, inbound, direct, *edges))
-    chains = frontend_chains(graph, attached, matches)
+    chains = _chains(graph, attached, matches)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
     wanted = demand(graph, "demand from outside", asked)
     around = detour_listeners(graph, attached, wanted)
@@ -194,17 +211,38 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         viewpoints=looking,
         sights=sights(graph, clusters.clusters, clusters.used, looking),
         applied=applied(graph, clusters.clusters, clusters.used),
-        secrets=workload_secrets(graph, attached, around),
+        secrets=secrets(graph, attached, around),
     )
+
+
+def _chains(
+    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch]
+) -> Node[Named, FilterChain]:
+    """What is done with connections, where that is found chain by chain."""
+    parts = (frontend_chains(graph, attached, matches), gateway_chains(graph, attached))
+    return Union(graph, "chains", parts)
+
+
+def _routes(graph: Graph, attached: Attached) -> Node[Named, RouteConfiguration]:
+    """Everything that is routed by what requests ask for."""
+    parts = (
+        frontend_routes(graph, attached),
+        gateway_routes(graph, attached),
+        https_routes(graph, attached),
+    )
+    return Union(graph, "routes", parts)
 
 
 def _statuses(
     graph: Graph, inputs: Inputs, attached: Attached, done: Applied, refusals: Refusals
 ) -> Node[Key, Status]:
     """What is said back on each object."""
+    of_gateways = Statuses(attached, refusals, NO_PARAMETERS)
     parts: tuple[Node[Key, Status], ...] = (
-        class_statuses(graph, inputs.gateway_classes),
-        gateway_statuses(graph, inputs.gateways, attached, refusals),
+        class_statuses(graph, inputs.gateway_classes, NO_PARAMETERS),
+        mesh_statuses(graph, inputs.meshes, NO_PARAMETERS),
+        gateway_statuses(graph, inputs.gateways, of_gateways),
+        listener_set_statuses(graph, inputs.listener_sets, of_gateways),
         route_statuses(graph, inputs.routes, attached, refusals),
         service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
         policy_statuses(graph, attached.policies.compiled, attached),

@@ -20,24 +20,27 @@ _MOST = 250
 def place(
     proxies: Mapping[Key, Proxy],
     gateways: Mapping[Key, Gateway],
+    listening: Mapping[Key, set[int]],
     settings: Settings,
     kept: Mapping[Key, tuple[str, ...]],
 ) -> dict[Key, tuple[str, ...]]:
     """The addresses of every Gateway, as canonical IP addresses.
 
-    `kept` is what was decided before.  What a Gateway asks for in spec.addresses comes first.
+    `listening` are the ports of each, `kept` is what was decided before.  What a Gateway asks
+    for in spec.addresses comes first.
     """
     placed: dict[Key, tuple[str, ...]] = {}
+    taking = {key: _ports(proxy, listening.get(key, set())) for key, proxy in proxies.items()}
     for key in sorted(proxies, key=lambda key: (key not in kept, _age(gateways, key), key)):
         asked = _asked(gateways[key])
         if asked:
             placed[key] = asked
             continue
-        ports = _ports(proxies[key])
+        ports = taking[key]
         taken = {
             address
             for other, addresses in placed.items()
-            if ports & _ports(proxies[other])
+            if ports & taking[other]
             for address in addresses
         }
         before = kept.get(key)
@@ -59,10 +62,10 @@ def _first_free(proxy: Proxy, settings: Settings, taken: set[str]) -> tuple[str,
     return next(((each,) for each in candidates if each not in taken), preferred)
 
 
-def _ports(proxy: Proxy) -> set[int]:
+def _ports(proxy: Proxy, listening: set[int]) -> set[int]:
     if proxy.role is Role.WAYPOINT:
         return {each.port for each in proxy.transports}
-    return {listener.port for listener in proxy.listeners}
+    return listening
 
 
 def _age(gateways: Mapping[Key, Gateway], key: Key) -> str:

@@ -83,6 +83,12 @@ class PortGate:
         return None
 
 
+def is_bindable(address: str) -> bool:
+    """Whether this machine has an address, so that it can be listened on."""
+    refusal = _try(address, 0)
+    return refusal is None or refusal.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
 def _try(address: str, port: int) -> OSError | None:
     """Bind a port and let it go again; why it could not be bound, if so."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -18,7 +18,7 @@ from serai.app.facts import client_states
 from serai.app.health import EnvoyHealth, Heard
 from serai.app.identities import LOOK_SECONDS, Identities, own_identities
 from serai.app.offline import located
-from serai.app.ports import PortGate
+from serai.app.ports import PortGate, is_bindable
 from serai.app.refused import Refused
 from serai.app.vips import VipJournal
 from serai.attach.gateways import Proxy
@@ -90,7 +90,7 @@ def standalone(
     fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
     source, server = FolderSource(paths), AdsServer()
     identities, settings = own_identities(instance.folder / "identity", settings)
-    core = Core(_guarded(settings, instance, options))
+    core = Core(_guarded(settings, instance, options), is_bindable)
     return Standalone(source, core, server, fleet, instance, options, identities), problems
 
 

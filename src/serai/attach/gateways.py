@@ -117,6 +117,13 @@ def is_ours(name: str, gateway_class: GatewayClass | None, settings: Settings) -
     return settings.standalone and name in OWN_CLASSES | BORROWED_CLASSES
 
 
+def is_waypoint_class(gateway_class: GatewayClass) -> bool:
+    """Whether the Gateways of a class are waypoints, whatever they say themselves."""
+    metadata = gateway_class.metadata
+    marked = WAYPOINT_FOR in metadata.labels or INBOUND_BINDING in metadata.annotations
+    return marked or metadata.name.endswith("-waypoint")
+
+
 def _role(gateway: Gateway, gateway_class: GatewayClass | None) -> Role:
     for metadata in _metadata(gateway, gateway_class):
         if WAYPOINT_FOR in metadata[0] or INBOUND_BINDING in metadata[1]:

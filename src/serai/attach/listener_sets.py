@@ -14,7 +14,7 @@ from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.selectors import admits
 from serai.attach.verdict import ACCEPTED, Verdict, refused
-from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value
 
 
@@ -62,11 +62,6 @@ def added_listeners(
         )
 
     return mapped(graph, "added listeners", sets, added)
-
-
-def by_gateway(graph: Graph, sets: Node[Key, AddedListeners]) -> Index[Key, Key]:
-    """The ListenerSets of each Gateway."""
-    return Index(graph, "listener sets of gateway", sets, lambda _, row: (row.gateway,))
 
 
 def _allowed(reader: Reader, namespaces: Node[Key, Namespace], key: Key, proxy: Proxy) -> Verdict:

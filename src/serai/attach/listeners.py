@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
+from serai.api.core import Namespace
 from serai.api.gateway import GROUP, Listener, RouteGroupKind
+from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key
+from serai.attach.certificates import Certificates
 from serai.attach.conflicts import added_to, within_gateway
 from serai.attach.gateways import MESH_PROTOCOLS, Proxy, Role
 from serai.attach.hostnames import ANY
-from serai.attach.listener_sets import AddedListeners
+from serai.attach.listener_sets import AddedListeners, added_listeners
+from serai.attach.tls import ListenerTls, TlsState, ended_tls
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
@@ -51,11 +57,18 @@ class ListenerState(Value, frozen=True):
     resolved: Verdict
     conflict: str = ""
     """HostnameConflict or ProtocolConflict; empty if none."""
+    tls: ListenerTls | None = None
+    """None: it does not end TLS."""
 
     @property
     def usable(self) -> bool:
-        """Whether it can be programmed."""
+        """Whether nothing is wrong with it."""
         return self.accepted.ok and self.resolved.ok
+
+    @property
+    def served(self) -> bool:
+        """Whether it is there: one certificate of several is enough for that."""
+        return self.accepted.ok and (self.tls is None or bool(self.tls.certificates))
 
     @property
     def hostname(self) -> str:
@@ -63,11 +76,43 @@ class ListenerState(Value, frozen=True):
         return (self.listener.hostname or ANY).lower()
 
 
+class Listening(msgspec.Struct, frozen=True):
+    """The listeners of our Gateways, and who adds some."""
+
+    states: Node[ListenerKey, ListenerState]
+    of_proxy: Index[Key, ListenerKey]
+    """The listeners of each Gateway's proxy, those of ListenerSets among them."""
+    added: Node[Key, AddedListeners]
+    """ListenerSets of Gateways of ours."""
+    sets_of: Index[Key, Key]
+    """The ListenerSets of each Gateway."""
+
+
+def listening(
+    graph: Graph,
+    proxies: Node[Key, Proxy],
+    sets: Node[Key, ListenerSet],
+    namespaces: Node[Key, Namespace],
+    certificates: Certificates,
+) -> Listening:
+    """Every listener of every Gateway of ours."""
+    added = added_listeners(graph, sets, proxies, namespaces)
+    sets_of: Index[Key, Key] = Index(
+        graph, "listener sets of gateway", added, lambda _, row: (row.gateway,)
+    )
+    states = listeners(graph, proxies, added, sets_of, certificates)
+    of_proxy: Index[Key, ListenerKey] = Index(
+        graph, "listeners of proxy", states, lambda _, row: (row.gateway,)
+    )
+    return Listening(states, of_proxy, added, sets_of)
+
+
 def listeners(
     graph: Graph,
     proxies: Node[Key, Proxy],
     sets: Node[Key, AddedListeners],
     sets_of: Index[Key, Key],
+    certificates: Certificates,
 ) -> Derived[ListenerKey, ListenerState]:
     """Every listener of every Gateway of ours, also those that ListenerSets add.
 
@@ -78,24 +123,23 @@ def listeners(
         own = within_gateway(proxy.listeners)
         for listener, conflict in zip(proxy.listeners, own, strict=True):
             name = ListenerKey(key, listener.name)
-            yield name, _state(name, listener, proxy, conflict)
+            tls = ended_tls(reader, certificates, key, listener, proxy)
+            yield name, _state(name, listener, proxy, conflict, tls)
         found = [row for _, row in reader.rows(sets_of, key, sets) if row.allowed.ok]
         ranked = sorted(found, key=lambda each: each.precedence)
         added = [(each.key, listener) for each in ranked for listener in each.listeners]
         lost = added_to(proxy.listeners, [listener for _, listener in added])
         for (parent, listener), conflict in zip(added, lost, strict=True):
             name = ListenerKey(parent, listener.name)
-            yield name, _state(name, listener, proxy, conflict)
+            tls = ended_tls(reader, certificates, parent, listener, proxy)
+            yield name, _state(name, listener, proxy, conflict, tls)
 
     return Derived(graph, "listeners", proxies, rows)
 
 
-def by_proxy(graph: Graph, states: Node[ListenerKey, ListenerState]) -> Index[Key, ListenerKey]:
-    """The listeners of each Gateway's proxy."""
-    return Index(graph, "listeners of proxy", states, lambda _, row: (row.gateway,))
-
-
-def _state(key: ListenerKey, listener: Listener, proxy: Proxy, conflict: str) -> ListenerState:
+def _state(
+    key: ListenerKey, listener: Listener, proxy: Proxy, conflict: str, tls: TlsState
+) -> ListenerState:
     kinds, resolved = _kinds(listener)
     if conflict:
         words = "another listener of this Gateway has the same port and host"
@@ -104,6 +148,8 @@ def _state(key: ListenerKey, listener: Listener, proxy: Proxy, conflict: str) ->
         accepted = refused(conflict, words)
     else:
         accepted = _supported(listener, proxy)
+    accepted = accepted if not accepted.ok else tls.accepted
+    resolved = resolved if not resolved.ok else tls.resolved
     return ListenerState(
         key=key,
         gateway=proxy.key,
@@ -113,6 +159,7 @@ def _state(key: ListenerKey, listener: Listener, proxy: Proxy, conflict: str) ->
         accepted=accepted,
         resolved=resolved,
         conflict=conflict,
+        tls=tls.tls,
     )
 
 

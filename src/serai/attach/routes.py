@@ -18,7 +18,7 @@ from serai.attach.gateways import Proxy, Role
 from serai.attach.grants import Grants
 from serai.attach.hostnames import ANY, intersection
 from serai.attach.listener_sets import AddedListeners
-from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.selectors import admits
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader
@@ -81,9 +81,7 @@ class Parents(msgspec.Struct, frozen=True):
     catalog: Catalog
     namespaces: Node[Key, Namespace]
     proxies: Node[Key, Proxy]
-    listeners: Node[ListenerKey, ListenerState]
-    added: Node[Key, AddedListeners]
-    """ListenerSets of Gateways of ours."""
+    listening: Listening
     captures: Node[Key, Capture]
     grants: Grants
 
@@ -114,7 +112,7 @@ def _attach(
                 return None
             return _to_gateway(reader, parents, key, route, parent, proxy)
         case (group, "ListenerSet") if group == GROUP:
-            added = reader.get(parents.added, Key("ListenerSet", namespace, parent.name))
+            added = reader.get(parents.listening.added, Key("ListenerSet", namespace, parent.name))
             return _to_listener_set(reader, parents, key, route, parent, added) if added else None
         case ("", "Service") | ("core", "Service"):
             target = Key("Service", namespace, parent.name)
@@ -281,7 +279,7 @@ def _to_listeners(
     candidates = [
         state
         for listener in listeners
-        if (state := reader.get(parents.listeners, ListenerKey(owner, listener.name)))
+        if (state := reader.get(parents.listening.states, ListenerKey(owner, listener.name)))
         and parent.section_name in {None, listener.name}
         and parent.port in {None, listener.port}
     ]

@@ -56,13 +56,34 @@ class Connects(Value, frozen=True):
 Handling = ScopedRoutes | NamedRoutes | TcpForward | Connects
 
 
+class ClientCheck(Value, frozen=True):
+    """How the certificates of clients are checked."""
+
+    authority: str = ""
+    """The name of a secret; empty: nobody has to vouch for them."""
+    insecure: bool = False
+    """Whether clients without a valid certificate are let in."""
+    names: tuple[str, ...] = ()
+    """One of them has to be in the certificate."""
+    hashes: tuple[str, ...] = ()
+    """SHA-256 of the certificates that are taken."""
+
+
 class Tls(Value, frozen=True):
-    """How a chain's connections are decrypted."""
+    """How a chain's connections are decrypted; what is empty is left to Envoy."""
 
     certificates: tuple[str, ...]
     """Names of secrets; the client's abilities decide between several."""
     alpn: tuple[str, ...] = ()
     """Protocols that are offered, the preferred first."""
+    clients: ClientCheck | None = None
+    """None: they are not asked for a certificate."""
+    min_version: str = ""
+    """Such as ``1.2``."""
+    max_version: str = ""
+    ciphers: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
 
 
 class FilterChain(Value, frozen=True):
@@ -73,6 +94,8 @@ class FilterChain(Value, frozen=True):
     origin: Origin
     tls: Tls | None = None
     """None: connections are taken as they are, also those that are TLS."""
+    identified: bool = False
+    """Whether its listener is told who calls."""
 
 
 class ServerName(Value, frozen=True):
@@ -142,4 +165,4 @@ class Listener(Value, frozen=True):
     def reads_hello(self) -> bool:
         """Whether it waits for the ClientHello of each connection."""
         tunnel = self.default.tunnel if isinstance(self.default, TcpForward) else Tunnel.NONE
-        return bool(self.server_names) or tunnel is Tunnel.SERVER_NAME
+        return bool(self.server_names or self.sni) or tunnel is Tunnel.SERVER_NAME

@@ -1,4 +1,4 @@
-"""Certificates that a proxy reads from files, again whenever they are replaced."""
+"""Certificates: what proxies show, and whom they trust; discovered one by one (SDS)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from serai.ir.origin import Origin, Value
 
 
 class CertificateFiles(Value, frozen=True):
-    """A certificate and its key."""
+    """A certificate and its key, which a proxy reads from files, again when they are replaced."""
 
     name: str
     folder: str
@@ -17,7 +17,7 @@ class CertificateFiles(Value, frozen=True):
 
 
 class AuthorityFile(Value, frozen=True):
-    """The certificates of those who sign others'."""
+    """The certificates of those who sign others', likewise."""
 
     name: str
     folder: str
@@ -25,4 +25,24 @@ class AuthorityFile(Value, frozen=True):
     origin: Origin
 
 
-Secret = CertificateFiles | AuthorityFile
+class ServerCertificate(Value, frozen=True):
+    """A certificate, those that vouch for it, and its key; all as PEM."""
+
+    name: str
+    chain: str
+    key: str
+    origin: Origin
+
+    def __repr__(self) -> str:
+        return f"ServerCertificate({self.name})"
+
+
+class ClientAuthority(Value, frozen=True):
+    """CA certificates that vouch for clients, as PEM."""
+
+    name: str
+    certificates: str
+    origins: tuple[Origin, ...]
+
+
+Secret = CertificateFiles | AuthorityFile | ServerCertificate | ClientAuthority

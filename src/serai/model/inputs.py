@@ -20,6 +20,7 @@ from serai.api.httproute import HTTPRoute
 from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.api.routes import Route
+from serai.api.xmesh import XMesh
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
 from serai.model.vips import Vips
@@ -65,6 +66,7 @@ class Inputs:
         self.tcp_routes: Table[Key, streamroutes.TCPRoute] = table(streamroutes.TCPRoute)
         self.udp_routes: Table[Key, streamroutes.UDPRoute] = table(streamroutes.UDPRoute)
         self.routes = self._all_routes(graph)
+        self.meshes: Table[Key, XMesh] = table(XMesh)
         self.grants: Table[Key, gateway.ReferenceGrant] = table(gateway.ReferenceGrant)
         self.service_entries: Table[Key, networking.ServiceEntry] = table(networking.ServiceEntry)
         self.workload_entries: Table[Key, networking.WorkloadEntry] = table(
@@ -74,8 +76,7 @@ class Inputs:
             destination_rule.DestinationRule
         )
         self.backends: Table[Key, kgateway_backend.Backend] = table(kgateway_backend.Backend)
-        self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
-        """Where each Gateway's proxy listens, decided by who runs it."""
+        self._by_who_runs_proxies(graph)
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
         """What was allocated to each object that is to have VIPs, by who remembers it."""
         self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")
@@ -83,6 +84,14 @@ class Inputs:
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         } | {kind.__name__: table(kind) for kind in (*CLUSTER_POLICIES, *REQUEST_POLICIES)}
+
+    def _by_who_runs_proxies(self, graph: Graph) -> None:
+        self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
+        """Where each Gateway's proxy listens."""
+        self.unusable_addresses: Table[Key, tuple[str, ...]] = Table(graph, "unusable addresses")
+        """Those that each Gateway asks for and that its proxy cannot listen on."""
+        self.untimely: Table[Key, str] = Table(graph, "untimely certificates")
+        """What is wrong with the time of each Secret's certificate, by who has a clock."""
 
     def _all_routes(self, graph: Graph) -> Node[Key, Route]:
         tables: tuple[Node[Key, Route], ...] = (

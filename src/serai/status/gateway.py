@@ -1,140 +1,190 @@
-"""The status of GatewayClasses and Gateways.  Gateway API: GatewayStatus, ListenerStatus."""
+"""The status of Gateways and ListenerSets.  Gateway API: GatewayStatus, ListenerSetStatus."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
-from serai.api.gateway import Gateway, GatewayAddress, GatewayClass, RouteGroupKind
+from serai.api.gateway import Gateway, GatewayAddress, Listener
+from serai.api.gateway_tls import FrontendTLSConfig, TLSConfig
+from serai.api.listener_set import ListenerSet
 from serai.api.meta import Condition, Key
-from serai.attach.gateways import CONTROLLER, Role
+from serai.attach.gateways import Proxy, Role
+from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState
-from serai.attach.transports import HBONE, PROXY
+from serai.attach.parameters import Tables, parameters
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
-from serai.status.values import ConditionsStatus, GatewayStatus, ListenerStatus, condition
-from serai.translate import names
+from serai.status.listener import PROGRAMMED, RESOLVED, listener_programmed, listener_status, words
+from serai.status.values import GatewayStatus, ListenerSetStatus, condition
 from serai.translate.collections import Attached
 from serai.xds.refusals import Refusal, Refusals
 
-PROGRAMMED = Verdict(ok=True, reason="Programmed")
-NO_CONFLICTS = Verdict(ok=False, reason="NoConflicts")
-RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
+ADDRESS_TYPE = "IPAddress"
+_INSECURE = Verdict(
+    ok=True,
+    reason="ConfigurationChanged",
+    message="clients without a valid certificate are let in: a mode is AllowInsecureFallback",
+)
 
 
-def class_statuses(
-    graph: Graph, classes: Node[Key, GatewayClass]
-) -> Derived[Key, ConditionsStatus]:
-    """The status of each GatewayClass that names our controller."""
+class Statuses(msgspec.Struct, frozen=True):
+    """What the statuses of Gateways and ListenerSets are put together from."""
 
-    def status(_: Reader, __: Key, row: GatewayClass) -> ConditionsStatus | None:
-        if row.spec.controller_name != CONTROLLER:
-            return None
-        return ConditionsStatus((condition("Accepted", ACCEPTED, row.metadata.generation),))
+    attached: Attached
+    refusals: Refusals
+    parameters: Tables
 
-    return mapped(graph, "statuses of GatewayClass", classes, status)
-
-
-def gateway_statuses(
-    graph: Graph, gateways: Node[Key, Gateway], attached: Attached, refusals: Refusals
-) -> Derived[Key, GatewayStatus]:
-    """The status of each Gateway of ours."""
-
-    def status(reader: Reader, key: Key, gateway: Gateway) -> GatewayStatus | None:
-        proxy = reader.get(attached.proxies, key)
+    def gateway(self, reader: Reader, key: Key, row: Gateway) -> GatewayStatus | None:
+        """The status of a Gateway of ours."""
+        proxy = reader.get(self.attached.proxies, key)
         if proxy is None:
             return None
-        states = [
-            state
-            for listener in proxy.listeners
-            if (state := reader.get(attached.listeners, ListenerKey(key, listener.name)))
-        ]
-        report = _Report(
-            states=tuple(states),
-            is_waypoint=proxy.role is Role.WAYPOINT,
-            refused=tuple(refusals.of_listeners(reader, key)),
-            generation=gateway.metadata.generation,
-        )
-        addresses = reader.get(attached.addresses, key) or (attached.settings.bind,)
+        states = self._states(reader, key, proxy.listeners)
+        refusals = self.refusals.of_listeners(reader, key)
+        generation = row.metadata.generation
+        accepted = self._accepted(reader, row, states)
+        unusable = reader.get(self.attached.unusable, key) or ()
+        verdicts = {
+            "Accepted": accepted,
+            "Programmed": _programmed(accepted, proxy, states, refusals, unusable),
+            **dict(self._tls(reader, key, row)),
+        }
+        found = reader.get(self.attached.addresses, key)
+        addresses = (self.attached.settings.bind,) if found is None else found
         return GatewayStatus(
-            conditions=report.conditions(),
+            conditions=_conditions(verdicts, generation),
             addresses=tuple(GatewayAddress(value=address) for address in addresses),
             listeners=tuple(
-                report.listener(state, _attached_routes(reader, attached, state))
+                listener_status(reader, self.attached, state, refusals, generation)
+                for state in states
+            ),
+            attached_listener_sets=self._attached_sets(reader, proxy),
+        )
+
+    def listener_set(self, reader: Reader, key: Key, row: ListenerSet) -> ListenerSetStatus | None:
+        """The status of a ListenerSet whose parent is a Gateway of ours."""
+        added = reader.get(self.attached.listening.added, key)
+        if added is None:
+            return None
+        generation = row.metadata.generation
+        if not added.allowed.ok:
+            verdicts = dict.fromkeys(("Accepted", "Programmed"), added.allowed)
+            return ListenerSetStatus(_conditions(verdicts, generation))
+        states = self._states(reader, key, added.listeners)
+        refusals = self.refusals.of_listeners(reader, added.gateway)
+        served = any(listener_programmed(state, refusals).ok for state in states)
+        lost = refused("ListenersNotValid", "no listener is usable, so nothing is served")
+        verdicts = {
+            "Accepted": _of_listeners(states),
+            "Programmed": PROGRAMMED if served else lost,
+        }
+        return ListenerSetStatus(
+            _conditions(verdicts, generation),
+            tuple(
+                listener_status(reader, self.attached, state, refusals, generation)
                 for state in states
             ),
         )
 
-    return mapped(graph, "statuses of Gateway", gateways, status)
+    def _states(
+        self, reader: Reader, parent: Key, listeners: Iterable[Listener]
+    ) -> list[ListenerState]:
+        keys = (ListenerKey(parent, each.name) for each in listeners)
+        found = (reader.get(self.attached.listeners, key) for key in keys)
+        return [state for state in found if state]
+
+    def _accepted(self, reader: Reader, row: Gateway, states: list[ListenerState]) -> Verdict:
+        infrastructure = row.spec.infrastructure
+        reference = infrastructure.parameters_ref if infrastructure else None
+        found = parameters(reader, self.parameters, reference, row.metadata.namespace)
+        if not found.ok:
+            return found
+        odd = next((each for each in row.spec.addresses if each.type != ADDRESS_TYPE), None)
+        if odd is not None:
+            message = f"addresses of type {odd.type} cannot be had; ask for one of {ADDRESS_TYPE}"
+            return refused("UnsupportedAddress", message)
+        return _of_listeners(states)
+
+    def _tls(self, reader: Reader, key: Key, row: Gateway) -> Iterator[tuple[str, Verdict]]:
+        tls = row.spec.tls
+        reference = tls.backend.client_certificate_ref if tls and tls.backend else None
+        if reference is not None:
+            found = self.attached.certificates.shown(reader, key, (reference,)).resolved
+            if found.ok:
+                yield "ResolvedRefs", RESOLVED
+            elif found.reason == "RefNotPermitted":
+                yield "ResolvedRefs", found
+            else:
+                yield "ResolvedRefs", refused("InvalidClientCertificateRef", found.message)
+        if tls and tls.frontend and any(map(_is_insecure, _configs(tls.frontend))):
+            yield "InsecureFrontendValidationMode", _INSECURE
+
+    def _attached_sets(self, reader: Reader, proxy: Proxy) -> int | None:
+        if proxy.role is Role.WAYPOINT:
+            return None
+        listening = self.attached.listening
+        sets = reader.rows(listening.sets_of, proxy.key, listening.added)
+        return sum(self._is_attached(reader, added) for _, added in sets)
+
+    def _is_attached(self, reader: Reader, added: AddedListeners) -> bool:
+        if not added.allowed.ok:
+            return False
+        return _of_listeners(self._states(reader, added.key, added.listeners)).ok
 
 
-def _attached_routes(reader: Reader, attached: Attached, state: ListenerState) -> int:
-    """How many routes, each once however many of its parentRefs lead here."""
-    if state.role is Role.WAYPOINT:
-        found = reader.members(attached.on_waypoint, state.gateway)
-    else:
-        found = reader.members(attached.on_listener, state.key)
-    return len({each.route for each in found})
+def gateway_statuses(
+    graph: Graph, gateways: Node[Key, Gateway], statuses: Statuses
+) -> Derived[Key, GatewayStatus]:
+    """The status of each Gateway of ours."""
+    return mapped(graph, "statuses of Gateway", gateways, statuses.gateway)
 
 
-class _Report(msgspec.Struct, frozen=True):
-    """A Gateway's status while it is put together."""
+def listener_set_statuses(
+    graph: Graph, sets: Node[Key, ListenerSet], statuses: Statuses
+) -> Derived[Key, ListenerSetStatus]:
+    """The status of each ListenerSet whose parent is a Gateway of ours."""
+    return mapped(graph, "statuses of ListenerSet", sets, statuses.listener_set)
 
-    states: tuple[ListenerState, ...]
-    is_waypoint: bool
-    refused: tuple[Refusal, ...]
-    generation: int
 
-    def conditions(self) -> tuple[Condition, ...]:
-        """Of the Gateway as a whole."""
-        return (
-            condition("Accepted", self._accepted(), self.generation),
-            condition("Programmed", self._programmed(), self.generation),
-        )
+def _of_listeners(states: list[ListenerState]) -> Verdict:
+    """What the listeners make of the object they are in."""
+    bad = [state.listener.name for state in states if not state.usable]
+    if not bad:
+        return ACCEPTED
+    message = f"not usable: {', '.join(bad)}; see the conditions of these listeners"
+    some = len(bad) < len(states)
+    return Verdict(ok=some, reason="ListenersNotValid", message=message)
 
-    def listener(self, state: ListenerState, attached_routes: int) -> ListenerStatus:
-        """Of one listener."""
-        conflicted = Verdict(ok=True, reason=state.conflict) if state.conflict else NO_CONFLICTS
-        verdicts = {
-            "Accepted": state.accepted,
-            "Programmed": self._listener_programmed(state),
-            "ResolvedRefs": RESOLVED if state.resolved.ok else state.resolved,
-            "Conflicted": conflicted,
-        }
-        return ListenerStatus(
-            name=state.listener.name,
-            attached_routes=attached_routes,
-            supported_kinds=tuple(RouteGroupKind(kind=kind) for kind in state.kinds),
-            conditions=tuple(
-                condition(kind, verdict, self.generation) for kind, verdict in verdicts.items()
-            ),
-        )
 
-    def _accepted(self) -> Verdict:
-        bad = [state.listener.name for state in self.states if not state.usable]
-        if not bad:
-            return ACCEPTED
-        message = f"not usable: {', '.join(bad)}; see the conditions of these listeners"
-        some = len(bad) < len(self.states)
-        return Verdict(ok=some, reason="ListenersNotValid", message=message)
-
-    def _programmed(self) -> Verdict:
-        if self.refused:
-            return refused("Invalid", _words(self.refused[0]))
-        if self.is_waypoint or any(state.usable for state in self.states):
-            return PROGRAMMED
-        return refused("Invalid", "no listener is usable, so nothing is served")
-
-    def _listener_programmed(self, state: ListenerState) -> Verdict:
-        if not state.usable:
-            return refused("Invalid", "see the conditions Accepted and ResolvedRefs")
-        of_mesh = {PROXY: names.WAYPOINT_LISTENER, HBONE: names.HBONE_LISTENER}
-        usual = names.gateway_listener(state.listener.port)
-        mine = {of_mesh.get(state.listener.protocol, usual)}
-        for refusal in self.refused:
-            if refusal.resource.name in mine:
-                return refused("Invalid", _words(refusal))
+def _programmed(
+    accepted: Verdict,
+    proxy: Proxy,
+    states: list[ListenerState],
+    refusals: list[Refusal],
+    unusable: tuple[str, ...],
+) -> Verdict:
+    if refusals:
+        return refused("Invalid", words(refusals[0]))
+    if not accepted.ok and accepted.reason != "ListenersNotValid":
+        return refused("Invalid", accepted.message)
+    if unusable:
+        message = f"{', '.join(unusable)} cannot be listened on; ask for addresses of this machine"
+        return refused("AddressNotUsable", message)
+    if proxy.role is Role.WAYPOINT or any(state.served for state in states):
         return PROGRAMMED
+    return refused("Invalid", "no listener is usable, so nothing is served")
 
 
-def _words(refusal: Refusal) -> str:
-    return f"Envoy refused {refusal.resource.name}: {refusal.message}"
+def _configs(frontend: FrontendTLSConfig) -> Iterator[TLSConfig]:
+    yield frontend.default
+    yield from (each.tls for each in frontend.per_port)
+
+
+def _is_insecure(config: TLSConfig) -> bool:
+    return config.validation is not None and config.validation.mode == "AllowInsecureFallback"
+
+
+def _conditions(verdicts: dict[str, Verdict], generation: int) -> tuple[Condition, ...]:
+    return tuple(condition(kind, verdict, generation) for kind, verdict in verdicts.items())

@@ -30,6 +30,27 @@ class GatewayStatus(Struct, frozen=True):
     conditions: tuple[Condition, ...]
     addresses: tuple[GatewayAddress, ...] = ()
     listeners: tuple[ListenerStatus, ...] = ()
+    attached_listener_sets: int | None = None
+
+
+class ListenerSetStatus(Struct, frozen=True):
+    """ListenerSet.status."""
+
+    conditions: tuple[Condition, ...]
+    listeners: tuple[ListenerStatus, ...] = ()
+
+
+class SupportedFeature(Struct, frozen=True):
+    """supportedFeatures[]."""
+
+    name: str
+
+
+class FeaturesStatus(Struct, frozen=True):
+    """The status of GatewayClasses and XMeshes."""
+
+    conditions: tuple[Condition, ...]
+    supported_features: tuple[SupportedFeature, ...] = ()
 
 
 class RouteParentStatus(Struct, frozen=True, omit_defaults=False):
@@ -73,7 +94,15 @@ class PolicyStatus(Struct, frozen=True):
     ancestors: tuple[PolicyAncestorStatus, ...]
 
 
-Status = GatewayStatus | RouteStatus | ConditionsStatus | ServiceEntryStatus | PolicyStatus
+Status = (
+    GatewayStatus
+    | ListenerSetStatus
+    | FeaturesStatus
+    | RouteStatus
+    | ConditionsStatus
+    | ServiceEntryStatus
+    | PolicyStatus
+)
 
 
 def written(status: Status) -> dict[str, Any]:

@@ -64,7 +64,8 @@ def frontend_chains(
         if frontend is not None:
             http = frontend.port.protocol.is_http
             handling = NamedRoutes(key.name) if http else forward(reader, attached, frontend)
-            yield key, FilterChain(key.name, handling, Origin(frontend.key.service))
+            origin = Origin(frontend.key.service)
+            yield key, FilterChain(key.name, handling, origin, identified=True)
 
     return Derived(graph, "frontend chains", by_chain, rows)
 

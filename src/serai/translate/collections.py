@@ -8,11 +8,11 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
+from serai.attach.certificates import Certificates
 from serai.attach.detours import Detour
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.gateways import Proxy
-from serai.attach.listener_sets import AddedListeners
-from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.routes import Attachment, AttachmentKey
 from serai.attach.targets import Targets
 from serai.incremental import Index, Node
@@ -41,11 +41,10 @@ class Attached(msgspec.Struct, frozen=True):
     proxies: Node[Key, Proxy]
     addresses: Node[Key, tuple[str, ...]]
     """Where each Gateway's proxy listens, decided by who runs it."""
-    added: Node[Key, AddedListeners]
-    """ListenerSets of Gateways of ours."""
-    listeners: Node[ListenerKey, ListenerState]
-    of_proxy: Index[Key, ListenerKey]
-    """The listeners of each Gateway's proxy, those of ListenerSets among them."""
+    unusable: Node[Key, tuple[str, ...]]
+    """Addresses that Gateways ask for and cannot have."""
+    listening: Listening
+    certificates: Certificates
     captures: Node[Key, Capture]
     detours: Node[BackendKey, Detour]
     frontends: Node[FrontendKey, Frontend]
@@ -64,3 +63,13 @@ class Attached(msgspec.Struct, frozen=True):
     cluster_policies: ClusterPolicies
     rules: DestinationRules
     material: CertificateSources
+
+    @property
+    def listeners(self) -> Node[ListenerKey, ListenerState]:
+        """The listeners of all Gateways and ListenerSets of ours."""
+        return self.listening.states
+
+    @property
+    def of_proxy(self) -> Index[Key, ListenerKey]:
+        """The listeners of each Gateway's proxy, those of ListenerSets among them."""
+        return self.listening.of_proxy

@@ -47,12 +47,12 @@ def waypoint_listeners(
         matches = tuple(match for match in found if not match.by_name)
         placed = reader.get(attached.addresses, key)
         settings = attached.settings
-        for transport in proxy.transports:
+        for transport in proxy.transports if placed != () else ():
             if transport.protocol == PROXY:
-                addresses = placed or settings.proxy_bind
+                addresses = settings.proxy_bind if placed is None else placed
                 yield _named(_proxied(key, addresses, transport.port, matches))
             else:
-                addresses = placed or settings.hbone_bind
+                addresses = settings.hbone_bind if placed is None else placed
                 yield _named(_ending(key, addresses, transport.port, workload_tls(settings)))
         if proxy.hears_names:
             yield _named(_tunnelled(key, found))

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from serai.api.meta import Key
 from serai.attach.frontends import FrontendKey
+from serai.attach.listeners import ListenerKey
 from serai.model.service import BackendKey
 
 MAX_LENGTH = 253
@@ -104,6 +105,26 @@ def gateway_listener(port: int) -> str:
 def udp_listener(port: int) -> str:
     """The listener of a gateway's UDP port."""
     return f"udp~{port}"
+
+
+def gateway_chain(listener: ListenerKey, port: int, hostname: str = "") -> str:
+    """The filter chain, and the route configuration, of a listener that speaks TLS.
+
+    Of one that takes TLSRoutes there is a chain for each host name.
+    """
+    parent, name = listener
+    parts = ("tls", parent.kind.lower(), str(port), name, parent.name, parent.namespace)
+    return shortened("_".join((*parts, *((hostname,) if hostname else ()))))
+
+
+def server_certificate(secret: Key) -> str:
+    """A Secret that listeners show."""
+    return shortened(f"certificate_{secret.name}_{secret.namespace}")
+
+
+def client_authority(gateway: Key, port: int) -> str:
+    """Those who vouch for the clients of a gateway's port."""
+    return shortened(f"ca_gateway_{port}_{gateway.name}_{gateway.namespace}")
 
 
 def loopback_listener(address: str, port: int) -> str:

@@ -13,20 +13,23 @@ from serai.ir.route import Forward, Redirect, Route, VirtualHost
 _PORTS = {"http": 80, "https": 443}
 
 
-def at_port(hosts: tuple[VirtualHost, ...], port: int) -> tuple[VirtualHost, ...]:
-    """Virtual hosts with complete redirects, for requests that reached a port in plain HTTP."""
+def at_port(
+    hosts: tuple[VirtualHost, ...], port: int, scheme: str = "http"
+) -> tuple[VirtualHost, ...]:
+    """Virtual hosts with complete redirects, for requests that reached a port in a scheme."""
     return tuple(
-        replace(host, routes=tuple(_route(route, port) for route in host.routes)) for host in hosts
+        replace(host, routes=tuple(_route(route, port, scheme) for route in host.routes))
+        for host in hosts
     )
 
 
-def _route(route: Route, port: int) -> Route:
+def _route(route: Route, port: int, scheme: str) -> Route:
     match route.action:
         case Redirect() as redirect:
-            return replace(route, action=_at(redirect, port))
+            return replace(route, action=_at(redirect, port, scheme))
         case Forward(clusters=clusters) as forward if any(each.redirect for each in clusters):
             told = tuple(
-                replace(each, redirect=_at(each.redirect, port)) if each.redirect else each
+                replace(each, redirect=_at(each.redirect, port, scheme)) if each.redirect else each
                 for each in clusters
             )
             return replace(route, action=replace(forward, clusters=told))
@@ -34,16 +37,16 @@ def _route(route: Route, port: int) -> Route:
             return route
 
 
-def _at(redirect: Redirect, port: int) -> Redirect:
-    return replace(redirect, port=_port(redirect, port))
+def _at(redirect: Redirect, port: int, scheme: str) -> Redirect:
+    return replace(redirect, port=_port(redirect, port, scheme))
 
 
-def _port(redirect: Redirect, asked: int) -> int | None:
-    implied = _PORTS[redirect.scheme or "http"]
+def _port(redirect: Redirect, asked: int, scheme: str) -> int | None:
+    implied = _PORTS[redirect.scheme or scheme]
     wanted = redirect.port or (implied if redirect.scheme else asked)
     if wanted != implied:
         return wanted
     # Envoy keeps the port of the request's Host unless told another; where that is no port of
     # its own either, there is nothing to tell.
     keeps_host = redirect.host is None
-    return wanted if keeps_host and asked != _PORTS["http"] else None
+    return wanted if keeps_host and asked != _PORTS[scheme] else None

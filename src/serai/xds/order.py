@@ -19,6 +19,7 @@ _NAMED_BY: Final = {
     ResourceType.ENDPOINTS: (ResourceType.CLUSTER,),
     ResourceType.FILTER_CHAIN: (ResourceType.LISTENER,),
     ResourceType.ROUTES: (ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE),
+    ResourceType.SECRET: (ResourceType.CLUSTER, ResourceType.LISTENER, ResourceType.FILTER_CHAIN),
 }
 """Which types name a type.  The others are removed at once."""
 

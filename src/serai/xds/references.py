@@ -1,4 +1,4 @@
-"""What a resource needs Envoy to have: the clusters, route configurations, chains it names."""
+"""What a resource needs Envoy to have: the clusters, routes, chains and secrets it names."""
 
 from __future__ import annotations
 
@@ -107,15 +107,19 @@ _CLUSTER_FIELDS = frozenset({"cluster", "cluster_name", "upstream_cluster"})
 """How Envoy's messages call the field that names a cluster."""
 
 _WEIGHTED = "ClusterWeight"
+_SECRET = "SdsSecretConfig"  # noqa: S105
 _ANY = "google.protobuf.Any"
 _STRING = "google.protobuf.StringValue"
 
 
 def _in_message(value: Message) -> Iterator[ResourceKey]:
-    """Every cluster and route configuration named anywhere in the message, Anys included."""
+    """Every cluster, route configuration and secret named in the message, Anys included."""
     descriptor = value.DESCRIPTOR
     if descriptor.full_name == _ANY:
         yield from _in_any(value)
+        return
+    if descriptor.name == _SECRET:
+        yield ResourceKey(ResourceType.SECRET, value.name)  # type: ignore[attr-defined]
         return
     weighted = descriptor.name == _WEIGHTED
     for field, content in value.ListFields():

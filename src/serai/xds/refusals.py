@@ -11,6 +11,8 @@ from serai.xds.snapshot import SnapshotKey
 BY_ENVOY = "SER0701"
 """The code of the problem that tells what Envoy refused."""
 
+_OF_LISTENERS = {ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SECRET}
+
 
 class Refusal(Value, frozen=True):
     """A version of a resource that is not in force at a proxy, and why."""
@@ -38,7 +40,7 @@ class Refusals:
             graph,
             "refusals of listeners",
             refusals,
-            lambda key, _: (key.proxy,) if key.resource.type is ResourceType.LISTENER else (),
+            lambda key, _: (key.proxy,) if key.resource.type in _OF_LISTENERS else (),
         )
 
     def of_object(self, reader: Reader, key: Key) -> list[Refusal]:
@@ -46,5 +48,5 @@ class Refusals:
         return [row for _, row in reader.rows(self._by_object, key, self._refusals)]
 
     def of_listeners(self, reader: Reader, proxy: Key) -> list[Refusal]:
-        """The listeners of a proxy that were refused."""
+        """The listeners of a proxy that were refused, their chains and their certificates."""
         return [row for _, row in reader.rows(self._listeners, proxy, self._refusals)]

@@ -1,16 +1,19 @@
-"""Which connection goes to which filter chain, as a matcher tree: port first, then address."""
+"""Which connection goes to which filter chain, as a matcher tree."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.listener import ChainMatch
+from serai.attach.hostnames import ANY
+from serai.ir.listener import ChainMatch, SniMatch
 from serai.model.addresses import with_port
 from serai.proto.envoy import (
     DestinationIPInput,
     DestinationPortInput,
     FilterStateInput,
     IPMatcher,
+    ServerNameInput,
+    ServerNameMatcher,
     StringValue,
 )
 from serai.xds.encode.body import extension
@@ -45,6 +48,23 @@ def _by_port(ports: dict[int, list[ChainMatch]]) -> dict[str, Any]:
             "exact_match_map": {"map": by_port},
         }
     }
+
+
+def sni_matcher(matches: tuple[SniMatch, ...]) -> dict[str, Any]:
+    """A trie of host names of which the most specific wins; `*` takes all others."""
+    named = [each for each in matches if each.host != ANY]
+    rest = next((each for each in matches if each.host == ANY), None)
+    otherwise = {"on_no_match": {"action": _chain(rest.chain)}} if rest else {}
+    if not named:
+        return otherwise
+    domains = [
+        {"domains": [each.host], "on_match": {"action": _chain(each.chain)}} for each in named
+    ]
+    tree = {
+        "input": extension("sni", ServerNameInput()),
+        "custom_match": extension("hosts", ServerNameMatcher(domain_matchers=domains)),
+    }
+    return {"matcher_tree": tree, **otherwise}
 
 
 def _by_address(matches: list[ChainMatch]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward
+from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
 from serai.proto.envoy import (
@@ -20,13 +20,14 @@ from serai.proto.envoy import (
     TransportSocket,
 )
 from serai.xds.encode.body import ADS, extension, resource
-from serai.xds.encode.chain_matcher import chain_matcher
+from serai.xds.encode.chain_matcher import chain_matcher, sni_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
 from serai.xds.encode.identity import identity, proxy_protocol
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.tcp import tcp_proxy
+from serai.xds.encode.tls import ended
 from serai.xds.encode.udp import udp_proxy
 from serai.xds.resource import Resource, ResourceType
 
@@ -53,8 +54,8 @@ def encode_listener(listener: IrListener) -> Resource:
 
 
 def encode_chain(chain: IrChain) -> Resource:
-    """A filter chain of the listener that accepts the PROXY protocol, discovered by itself."""
-    message = _filter_chain(chain.name, chain.handling, identified=True)
+    """A filter chain that is discovered by itself."""
+    message = _filter_chain(chain.name, chain.handling, identified=chain.identified, tls=chain.tls)
     return resource(ResourceType.FILTER_CHAIN, chain.name, message, (chain.origin,))
 
 
@@ -70,6 +71,9 @@ def _chains(listener: IrListener) -> dict[str, Any]:
         chains["default_filter_chain"] = chain
     if listener.chains:
         chains["filter_chain_matcher"] = chain_matcher(listener.chains)
+    if listener.sni:
+        chains["filter_chain_matcher"] = sni_matcher(listener.sni)
+    if listener.chains or listener.sni:
         chains["fcds_config"] = {"config_source": ADS}
     if listener.server_names:
         chains["filter_chains"] = [
@@ -99,7 +103,9 @@ def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
     return filters
 
 
-def _filter_chain(name: str, handling: Handling, *, identified: bool) -> FilterChain:
+def _filter_chain(
+    name: str, handling: Handling, *, identified: bool, tls: Tls | None = None
+) -> FilterChain:
     """Identity first, so that everything after it can ask who calls."""
     filters = [identity()] if identified else []
     match handling:
@@ -110,7 +116,8 @@ def _filter_chain(name: str, handling: Handling, *, identified: bool) -> FilterC
         case _:
             mesh = identified or isinstance(handling, ScopedRoutes)
             filters.append(http(name, handling, mesh=mesh))
-    return FilterChain(name=name, filters=filters)
+    sockets = {"transport_socket": ended(tls)} if tls else {}
+    return FilterChain(name=name, filters=filters, **sockets)
 
 
 def _address(address: str, listener: IrListener) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""ir.Secret -> Secret.  Envoy reads the files itself: no key passes through the control plane."""
+"""ir.Secret -> Secret.
+
+Of the mesh's certificates Envoy reads the files itself, so that their keys do not pass through the
+control plane; those of listeners are in Secrets.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.secret import AuthorityFile, CertificateFiles
+from serai.ir.secret import AuthorityFile, CertificateFiles, ClientAuthority, ServerCertificate
 from serai.ir.secret import Secret as IrSecret
 from serai.proto.envoy import Secret
 from serai.xds.encode.body import resource
@@ -12,20 +16,33 @@ from serai.xds.resource import Resource, ResourceType
 
 
 def encode_secret(secret: IrSecret) -> Resource:
-    """Where a proxy finds a certificate, and the folder that it watches."""
+    """A certificate with its key, or CAs; or where a proxy finds them."""
     message = Secret(name=secret.name, **_content(secret))
-    return resource(ResourceType.SECRET, secret.name, message, (secret.origin,))
+    origins = secret.origins if isinstance(secret, ClientAuthority) else (secret.origin,)
+    return resource(ResourceType.SECRET, secret.name, message, origins)
 
 
 def _content(secret: IrSecret) -> dict[str, Any]:
-    watched = {"path": secret.folder}
     match secret:
+        case ServerCertificate(_, chain, key):
+            pair = {
+                "certificate_chain": {"inline_string": chain},
+                "private_key": {"inline_string": key},
+            }
+            return {"tls_certificate": pair}
+        case ClientAuthority(_, certificates):
+            return {"validation_context": {"trusted_ca": {"inline_string": certificates}}}
         case CertificateFiles():
             pair = {
                 "certificate_chain": {"filename": secret.chain},
                 "private_key": {"filename": secret.key},
             }
-            return {"tls_certificate": {**pair, "watched_directory": watched}}
+            return {"tls_certificate": {**pair, "watched_directory": {"path": secret.folder}}}
         case AuthorityFile():
             trusted = {"filename": secret.certificates}
-            return {"validation_context": {"trusted_ca": trusted, "watched_directory": watched}}
+            return {
+                "validation_context": {
+                    "trusted_ca": trusted,
+                    "watched_directory": {"path": secret.folder},
+                }
+            }

@@ -1,0 +1,159 @@
+"""The listeners of a gateway that speak TLS -> filter chains, route configurations and secrets.
+
+Each listener has chains of its own, found one by one (FCDS), so that a listener that comes, goes
+or changes its certificates drains nobody else's connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from serai.api.meta import Key
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.incremental import Derived, Graph, Index, Reader
+from serai.ir.listener import ClientCheck, FilterChain, NamedRoutes, SniMatch, TcpForward, Tls
+from serai.ir.match import PathKind, PathMatch, RequestMatch
+from serai.ir.origin import Origin
+from serai.ir.route import DirectResponse, Route, RouteConfiguration, WeightedCluster
+from serai.translate import names
+from serai.translate.collections import Attached, Named
+from serai.translate.listener_routes import host_group, routes_on
+from serai.translate.redirects import at_port
+from serai.translate.streams import streams
+from serai.translate.virtual_hosts import HostGroup, virtual_hosts
+
+MISDIRECTED = 421
+HTTP_PROTOCOLS = ("h2", "http/1.1")
+_REJECTED = TcpForward((WeightedCluster(None),))
+_EVERYTHING = RequestMatch(PathMatch(PathKind.PREFIX, "/"))
+
+
+class GatewayPortKey(NamedTuple):
+    """A port of a gateway."""
+
+    gateway: Key
+    port: int
+
+
+def told_by_sni(state: ListenerState) -> bool:
+    """Whether a listener's connections are told from others on the port by the host they name."""
+    return state.listener.protocol in {"HTTPS", "TLS"}
+
+
+def sni_chains(
+    reader: Reader, attached: Attached, states: Iterable[ListenerState]
+) -> tuple[SniMatch, ...]:
+    """Which host names lead to which chain, sorted by name."""
+    found = [each for state in states for each, _ in _chains(reader, attached, state)]
+    return tuple(sorted(found, key=lambda each: each.host))
+
+
+def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterChain]:
+    """The filter chains of each listener that speaks TLS."""
+
+    def rows(
+        reader: Reader, _: ListenerKey, state: ListenerState
+    ) -> Iterator[tuple[Named, FilterChain]]:
+        if state.served and told_by_sni(state):
+            for _match, chain in _chains(reader, attached, state):
+                yield Named(state.gateway, chain.name), chain
+
+    return Derived(graph, "gateway chains", attached.listeners, rows)
+
+
+def _chains(
+    reader: Reader, attached: Attached, state: ListenerState
+) -> Iterator[tuple[SniMatch, FilterChain]]:
+    port, tls, host = state.listener.port, _tls(state), state.hostname
+    if state.listener.protocol == "HTTPS":
+        name = names.gateway_chain(state.key, port)
+        chain = FilterChain(name, NamedRoutes(name), Origin(state.key.parent), tls)
+        yield SniMatch(host, name), chain
+        return
+    found = {each.hostname: each for each in streams(reader, attached, state)}
+    for hostname, stream in found.items():
+        name = names.gateway_chain(state.key, port, hostname)
+        chain = FilterChain(name, stream.forward, stream.origin, tls)
+        yield SniMatch(hostname, name), chain
+    if host not in found:
+        name = names.gateway_chain(state.key, port, host)
+        chain = FilterChain(name, _REJECTED, Origin(state.key.parent), tls)
+        yield SniMatch(host, name), chain
+
+
+def _tls(state: ListenerState) -> Tls | None:
+    if state.tls is None:
+        return None
+    options, validation = state.tls.options, state.tls.validation
+    clients: ClientCheck | None = None
+    if validation or options.client_names or options.client_hashes:
+        port = state.listener.port
+        clients = ClientCheck(
+            authority=names.client_authority(state.gateway, port) if validation else "",
+            insecure=validation.insecure if validation else False,
+            names=options.client_names if validation else (),
+            hashes=options.client_hashes,
+        )
+    http = HTTP_PROTOCOLS if state.listener.protocol == "HTTPS" else ()
+    return Tls(
+        certificates=tuple(names.server_certificate(each) for each in state.tls.certificates),
+        alpn=options.alpn or http,
+        clients=clients,
+        min_version=options.min_version,
+        max_version=options.max_version,
+        ciphers=options.ciphers,
+        curves=options.curves,
+        signatures=options.signatures,
+    )
+
+
+def https_hosts(graph: Graph, attached: Attached) -> Derived[GatewayPortKey, tuple[str, ...]]:
+    """The host names of all HTTPS listeners of a port, usable or not."""
+    on_port: Index[GatewayPortKey, ListenerKey] = Index(
+        graph, "HTTPS listeners of port", attached.listeners, lambda _, state: _https_port(state)
+    )
+
+    def rows(
+        reader: Reader, key: GatewayPortKey, _: Sequence[ListenerKey]
+    ) -> Iterator[tuple[GatewayPortKey, tuple[str, ...]]]:
+        states = reader.rows(on_port, key, attached.listeners)
+        yield key, tuple(sorted({state.hostname for _, state in states}))
+
+    return Derived(graph, "HTTPS hosts of port", on_port, rows)
+
+
+def _https_port(state: ListenerState) -> Iterator[GatewayPortKey]:
+    if state.listener.protocol == "HTTPS" and not state.conflict:
+        yield GatewayPortKey(state.gateway, state.listener.port)
+
+
+def https_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
+    """A route configuration for each HTTPS listener.
+
+    Requests for hosts of other listeners of the port came by a connection that is not theirs.
+    """
+    hosts_of = https_hosts(graph, attached)
+
+    def rows(
+        reader: Reader, key: ListenerKey, state: ListenerState
+    ) -> Iterator[tuple[Named, RouteConfiguration]]:
+        if state.listener.protocol != "HTTPS" or not state.served:
+            return
+        port, origin = state.listener.port, Origin(key.parent)
+        name = names.gateway_chain(key, port)
+        others = reader.get(hosts_of, GatewayPortKey(state.gateway, port)) or ()
+        groups = [host_group(reader, attached, state)]
+        groups += [_misdirected(each, origin) for each in others if each != state.hostname]
+        merged = at_port(virtual_hosts(tuple(groups)), port, "https")
+        hosts = tuple(attached.policies.in_force(reader, each) for each in merged)
+        routes = routes_on(reader, attached, [state])
+        yield Named(state.gateway, name), RouteConfiguration(name, hosts, origin, routes)
+
+    return Derived(graph, "HTTPS routes", attached.listeners, rows)
+
+
+def _misdirected(hostname: str, origin: Origin) -> HostGroup:
+    """Gateway API: Listener.hostname; RFC 9110, 15.5.20."""
+    route = Route("misdirected", _EVERYTHING, DirectResponse(MISDIRECTED), origin)
+    return HostGroup(hostname, (), first=(route,))

@@ -1,0 +1,96 @@
+"""The certificates that a proxy's listeners show, and the CAs that vouch for their clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from serai.api.meta import Key
+from serai.attach.listeners import ListenerKey, ListenerState
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union
+from serai.ir.listener import Listener
+from serai.ir.origin import Origin
+from serai.ir.secret import ClientAuthority, Secret, ServerCertificate
+from serai.translate import names
+from serai.translate.collections import Attached, Named
+from serai.translate.inbound import workload_secrets
+
+
+class _Shown(NamedTuple):
+    proxy: Key
+    secret: Key
+
+
+class _Port(NamedTuple):
+    proxy: Key
+    port: int
+
+
+def secrets(
+    graph: Graph, attached: Attached, detours: Node[Named, Listener]
+) -> Node[Named, Secret]:
+    """Everything that proxies are told in confidence.
+
+    `detours` are the tunnels that gateways open to waypoints.
+    """
+    parts: tuple[Node[Named, Secret], ...] = (
+        server_certificates(graph, attached),
+        client_authorities(graph, attached),
+        workload_secrets(graph, attached, detours),
+    )
+    return Union(graph, "secrets of proxies", parts)
+
+
+def server_certificates(graph: Graph, attached: Attached) -> Derived[Named, ServerCertificate]:
+    """Every certificate that a listener shows, once for each proxy."""
+    shown: Index[_Shown, ListenerKey] = Index(
+        graph, "certificates of proxies", attached.listeners, _shown
+    )
+
+    def rows(
+        reader: Reader, key: _Shown, _: Sequence[ListenerKey]
+    ) -> Iterator[tuple[Named, ServerCertificate]]:
+        found = reader.get(attached.certificates.pairs, key.secret)
+        if found is not None and found.pair is not None:
+            name = names.server_certificate(key.secret)
+            origin = Origin(key.secret)
+            certificate = ServerCertificate(name, found.pair.chain, found.pair.key, origin)
+            yield Named(key.proxy, name), certificate
+
+    return Derived(graph, "server certificates", shown, rows)
+
+
+def client_authorities(graph: Graph, attached: Attached) -> Derived[Named, ClientAuthority]:
+    """The CAs for each port of a gateway that checks its clients."""
+    checked: Index[_Port, ListenerKey] = Index(
+        graph, "ports that check clients", attached.listeners, _checked
+    )
+
+    def rows(
+        reader: Reader, key: _Port, members: Sequence[ListenerKey]
+    ) -> Iterator[tuple[Named, ClientAuthority]]:
+        state = reader.get(attached.listeners, members[0])
+        validation = state.tls.validation if state and state.tls else None
+        if validation is None:
+            return
+        found = [
+            (each, pem)
+            for each in validation.authorities
+            if (pem := attached.certificates.authority(reader, each))
+        ]
+        name = names.client_authority(*key)
+        text = "\n".join(pem.strip() for _, pem in found) + "\n"
+        origins = tuple(Origin(each) for each, _ in found)
+        yield Named(key.proxy, name), ClientAuthority(name, text, origins)
+
+    return Derived(graph, "client authorities", checked, rows)
+
+
+def _shown(_: ListenerKey, state: ListenerState) -> Iterator[_Shown]:
+    for each in state.tls.certificates if state.served and state.tls else ():
+        yield _Shown(state.gateway, each)
+
+
+def _checked(_: ListenerKey, state: ListenerState) -> Iterator[_Port]:
+    if state.served and state.tls and state.tls.validation:
+        yield _Port(state.gateway, state.listener.port)

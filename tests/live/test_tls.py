@@ -1,0 +1,159 @@
+"""TLS at gateways: which certificate, which routes, and what changes disturb."""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography import x509
+
+from live.serving import Place, Served, serving, workload
+from live.tls_client import TlsAnswer, fetch, trusting
+from serai.api.meta import Key
+from serai.status.values import GatewayStatus
+
+pytestmark = pytest.mark.live
+
+PORT = 18443
+REFUSED = "(?i)reset|closed|eof|alert|ssl"
+GATEWAY = Key("Gateway", "shop", "edge")
+
+
+def secret(name: str, certificate: trustme.LeafCert, key: trustme.LeafCert | None = None) -> str:
+    chain = b"".join(each.bytes() for each in certificate.cert_chain_pems)
+    pair = {"tls.crt": chain, "tls.key": (key or certificate).private_key_pem.bytes()}
+    data = ", ".join(f"{at}: {base64.b64encode(pem).decode()}" for at, pem in pair.items())
+    return f"""
+        apiVersion: v1
+        kind: Secret
+        metadata: {{name: {name}, namespace: shop}}
+        type: kubernetes.io/tls
+        data: {{{data}}}
+        """
+
+
+def gateway(place: Place, listeners: str, more: str = "") -> str:
+    head = f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+        """
+    body = f"listeners:\n{textwrap.dedent(listeners)}{textwrap.dedent(more)}"
+    return textwrap.dedent(head) + textwrap.indent(body, "  ")
+
+
+def https(name: str, hostname: str, *certificates: str, port: int = PORT) -> str:
+    refs = ", ".join(f"{{name: {each}}}" for each in certificates)
+    host = f", hostname: '{hostname}'" if hostname else ""
+    return (
+        f"- {{name: {name}, port: {port}, protocol: HTTPS{host},"
+        f" tls: {{certificateRefs: [{refs}]}}}}\n"
+    )
+
+
+def route(name: str, section: str, endpoint: str) -> str:
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: {name}, namespace: shop}}
+        spec:
+          hosts: [{name}.internal]
+          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 3000}}]
+          resolution: STATIC
+          endpoints: [{{address: {endpoint}}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: {name}, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge, sectionName: {section}}}]
+          rules:
+          - backendRefs:
+            - {{group: networking.istio.io, kind: Hostname, name: {name}.internal, port: 80}}
+        """
+
+
+def names(answer: TlsAnswer) -> list[str]:
+    found = x509.load_der_x509_certificate(answer.certificate).extensions
+    return list(
+        found.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+            x509.DNSName
+        )
+    )
+
+
+def conditions(served: Served, listener: str) -> dict[str, tuple[str, str]]:
+    status = served.instance.core.pipeline.statuses.row(GATEWAY)
+    assert isinstance(status, GatewayStatus)
+    found = next(each for each in status.listeners if each.name == listener)
+    return {each.type: (each.status, each.reason) for each in found.conditions}
+
+
+async def test_the_most_specific_host_decides_on_certificate_and_routes(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    a, b, c = (place.address() for _ in range(3))
+    exact, wild, other = (
+        ca.issue_cert(name) for name in ("a.shop.example", "*.shop.example", "any.example")
+    )
+    listeners = (
+        https("exact", "a.shop.example", "exact")
+        + https("wild", "*.shop.example", "wild")
+        + https("rest", "", "other")
+    )
+    files = {
+        "gateway.yaml": gateway(place, listeners),
+        "exact.yaml": secret("exact", exact),
+        "wild.yaml": secret("wild", wild),
+        "other.yaml": secret("other", other),
+        "a.yaml": route("a", "exact", a),
+        "b.yaml": route("b", "wild", b),
+        "c.yaml": route("c", "rest", c),
+    }
+    echoes = [workload(at, 3000, name) for at, name in ((a, "a"), (b, "b"), (c, "c"))]
+    context = trusting(ca)
+    async with serving(tmp_path, files, echoes, place):
+
+        async def ask(sni: str, host: str = "") -> TlsAnswer:
+            return await fetch(place.gateway, PORT, context, sni=sni, host=host)
+
+        first = await ask("a.shop.example")
+        assert (first.status, names(first)) == (200, ["a.shop.example"])
+        assert b'"pod": "a"' in first.body
+        deep = await ask("x.b.shop.example")
+        assert names(deep) == ["*.shop.example"] and b'"pod": "b"' in deep.body
+        rest = await ask("elsewhere.example")
+        assert names(rest) == ["any.example"] and b'"pod": "c"' in rest.body
+
+        assert (await ask("a.shop.example", "b.shop.example")).status == 421
+        assert (await ask("b.shop.example", "a.shop.example")).status == 421
+        assert (await ask("a.shop.example", "elsewhere.example")).status == 421
+        assert (await ask("elsewhere.example", "a.shop.example")).status == 421
+        assert (await ask("elsewhere.example", "another.example")).status == 200
+
+
+async def test_a_connection_is_misdirected_only_for_hosts_of_other_listeners(
+    tmp_path: Path,
+) -> None:
+    ca, place = trustme.CA(), Place()
+    files = {
+        "gateway.yaml": gateway(
+            place, https("one", "one.example", "both") + https("two", "two.example", "both")
+        ),
+        "both.yaml": secret("both", ca.issue_cert("one.example", "two.example")),
+    }
+    async with serving(tmp_path, files, (), place):
+        context = trusting(ca)
+
+        async def ask(host: str) -> int:
+            found = await fetch(place.gateway, PORT, context, sni="one.example", host=host)
+            return found.status
+
+        assert [await ask(f"{each}.example") for each in ("one", "two", "three")] == [404, 421, 404]
+        with pytest.raises(OSError, match=REFUSED):
+            await fetch(place.gateway, PORT, context, sni="three.example")
