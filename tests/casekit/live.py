@@ -109,8 +109,13 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
             await server.stop()
 
 
-async def observe(running: LiveCase, stage: Stage, request: Request) -> Observed | None:
-    """Send a case's request; None if it leads to no proxy, so that nothing can be sent."""
+async def observe(
+    running: LiveCase, stage: Stage, request: Request, *, logged: bool = True
+) -> Observed | None:
+    """Send a case's request; None if it leads to no proxy, so that nothing can be sent.
+
+    Not `logged`: without waiting for Envoy's own word on the cluster and the route.
+    """
     found = follow(stage.view, request)
     if not isinstance(found, Trace):
         return None
@@ -130,6 +135,8 @@ async def observe(running: LiveCase, stage: Stage, request: Request) -> Observed
     answer = await send(entry, _http(found), SECONDS)
     if isinstance(answer, Problem):
         return Observed(closed=True)
+    if not logged:
+        return _observed(answer, request, _named(found))
     line = await _logged(tail)
     return msgspec.structs.replace(
         _observed(answer, request, _named(found)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -34,7 +35,9 @@ SECONDS = 10.0
 @pytest.mark.parametrize("folder", FIXTURES, ids=lambda folder: folder.name)
 async def test_a_fixture_holds_in_what_envoy_dumps(tmp_path: Path, folder: Path) -> None:
     place = Place()
-    files = {path.name: path.read_text() for path in (SURROUNDINGS, *inputs_of(folder))}
+    with TemporaryDirectory() as scratch:
+        written = (SURROUNDINGS, *inputs_of(folder, Path(scratch)))
+        files = {path.name: path.read_text() for path in written}
     settings = msgspec.structs.replace(CLIENT, bind=place.gateway)
     async with serving(tmp_path, files, (), place, settings) as served:
         wrong = await _wrong(served, folder, tmp_path)

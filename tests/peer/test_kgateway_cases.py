@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from serai.api.kinds import by_kind
 from serai.api.meta import Key
@@ -35,11 +36,10 @@ SURROUNDINGS = Path(__file__).with_name("surroundings.yaml")
 CLIENT = Settings(locality="r1/r1z2/r1z2s3", network="n1", node="worker")
 """Where the fixtures' own client is."""
 
-AUTHORIZATION = "AuthorizationPolicy is not read yet"
+APPLIED_TO = {"waypoint-e2e-authz-complex": "waypoint-test-ns"}
+"""The namespace of objects that name none, where the suite does not use the default."""
 
-NOT_YET: dict[str, dict[int, str]] = {
-    "waypoint-e2e-authz-complex": dict.fromkeys((16, 18, 27), AUTHORIZATION),
-}
+NOT_YET: dict[str, dict[int, str]] = {}
 """By case and number of the expectation: what part of Serai is still to come."""
 
 
@@ -74,7 +74,8 @@ def test_a_peers_expectation(folder: Path, number: int) -> None:
 @cache
 def _verdicts(folder: Path) -> dict[int, dict[str, Any]]:
     """What the checker says to each expectation of a case, by its number."""
-    found = load([SURROUNDINGS, *inputs_of(folder)], CLIENT)
+    with TemporaryDirectory() as scratch:
+        found = load([SURROUNDINGS, *inputs_of(folder, Path(scratch))], CLIENT)
     gateway = gateway_of(found.pipeline, found.places, folder)
     with TemporaryDirectory() as scratch:
         dump = json.dumps(config_dump(found.pipeline, gateway))
@@ -82,9 +83,21 @@ def _verdicts(folder: Path) -> dict[int, dict[str, Any]]:
     return {each["index"]: each for each in told if each["group"] == SEMANTIC}
 
 
-def inputs_of(folder: Path) -> list[Path]:
-    """The manifests of a case."""
-    return [path for name in ("input.yaml", "extra.yaml") if (path := folder / name).exists()]
+def inputs_of(folder: Path, scratch: Path) -> list[Path]:
+    """The manifests of a case; where it wants another namespace, copies of them in `scratch`."""
+    found = [path for name in ("input.yaml", "extra.yaml") if (path := folder / name).exists()]
+    namespace = APPLIED_TO.get(folder.name)
+    return [_in_namespace(each, namespace, scratch) for each in found] if namespace else found
+
+
+def _in_namespace(path: Path, namespace: str, scratch: Path) -> Path:
+    """A file whose objects are in a namespace if they name none."""
+    written = [each for each in yaml.safe_load_all(path.read_text()) if each]
+    for each in written:
+        each["metadata"].setdefault("namespace", namespace)
+    copy = scratch / path.name
+    copy.write_text(yaml.safe_dump_all(written))
+    return copy
 
 
 def gateway_of(pipeline: Pipeline, places: Mapping[Key, Place], folder: Path) -> Key:

@@ -436,6 +436,42 @@ traffic_policies = st.fixed_dictionaries(
     }
 )
 
+_rules = st.fixed_dictionaries(
+    {},
+    optional={
+        "from": st.just([{"source": {"principals": ["*"], "notNamespaces": ["red"]}}]),
+        "to": st.just([{"operation": {"paths": ["/a/{**}"], "methods": ["GET"]}}]),
+        "when": st.sampled_from(
+            [[{"key": "source.ip", "values": ["10.0.0.0/8"]}], [{"key": "x", "values": ["y"]}]]
+        ),
+    },
+)
+
+authorization_policies = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {"action": st.sampled_from(["ALLOW", "DENY", "AUDIT", "CUSTOM", "NONE"])},
+            optional={
+                "targetRefs": st.lists(_named_targets, max_size=2),
+                "rules": st.lists(_rules, max_size=2),
+                "provider": st.fixed_dictionaries({"name": st.sampled_from(NAMES)}),
+            },
+        )
+    }
+)
+
+gateway_extensions = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {
+                "extAuth": st.fixed_dictionaries(
+                    {"grpcService": st.just({"backendRef": {"name": "x", "port": 80}})}
+                )
+            }
+        )
+    }
+)
+
 
 BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Namespace": namespaces,
@@ -453,4 +489,6 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "ServiceEntry": service_entries,
     "WorkloadEntry": workload_entries,
     "TrafficPolicy": traffic_policies,
+    "GatewayExtension": gateway_extensions,
+    "AuthorizationPolicy": authorization_policies,
 }

@@ -12,10 +12,12 @@ from serai.api import (
     core,
     destination_rule,
     gateway,
+    gateway_extension,
     kgateway,
     kgateway_backend,
     listener_set,
     networking,
+    security,
     streamroutes,
     traffic_policy,
     xmesh,
@@ -97,6 +99,7 @@ ISTIO = Api(networking.GROUP, ("v1", "v1beta1", "v1alpha3"))
 KGATEWAY = Api(kgateway.GROUP, ("v1alpha1",))
 BACKEND_TLS = Api(gateway.GROUP, ("v1", "v1alpha3"))
 X_GATEWAY = Api(backend_policy.EXPERIMENTAL_GROUP, ("v1alpha1",))
+SECURITY = Api(security.GROUP, ("v1", "v1beta1"))
 
 KINDS: tuple[Kind, ...] = (
     Kind(core.Namespace, CORE, "namespaces", ("ns",), namespaced=False, naming="label"),
@@ -148,6 +151,8 @@ KINDS: tuple[Kind, ...] = (
         check_backend_config,
     ),
     Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
+    Kind(gateway_extension.GatewayExtension, KGATEWAY, "gatewayextensions"),
+    Kind(security.AuthorizationPolicy, SECURITY, "authorizationpolicies", ("ap",)),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -169,12 +174,12 @@ UNREAD: dict[str, frozenset[str]] = {
     KGATEWAY.group: frozenset(
         [
             "DirectResponse",
-            "GatewayExtension",
             "GatewayParameters",
             "HTTPListenerPolicy",
             "ListenerPolicy",
         ]
     ),
+    SECURITY.group: frozenset(["PeerAuthentication", "RequestAuthentication"]),
     ISTIO.group: frozenset(
         [
             "EnvoyFilter",

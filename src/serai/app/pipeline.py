@@ -36,8 +36,10 @@ from serai.ir.route import RouteConfiguration
 from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
 from serai.model.key_pairs import key_pairs
+from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
+from serai.status.authorization import authorization_statuses
 from serai.status.backend import backend_statuses
 from serai.status.classes import class_statuses, mesh_statuses
 from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
@@ -121,8 +123,8 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
     joined = _joined(graph, inputs, parents)
     named = cluster_names(graph, known, settings)
-    aimed = _targets(graph, inputs, known)
-    looks = Looks(Lookup(known, grants), named, grants, inputs.secrets, inputs.config_maps)
+    aimed = _targets(graph, inputs, known, settings)
+    looks = _looks(inputs, Lookup(known, grants), named, settings)
     policies = compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
@@ -168,14 +170,29 @@ def _listening(
     return listening(graph, ours, sets, namespaces, certificates), certificates
 
 
-def _targets(graph: Graph, inputs: Inputs, known: Catalog) -> Targets:
+def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -> Targets:
     """What policies can apply to."""
     tables: dict[str, Node[Key, Object]] = {
         "Gateway": inputs.gateways,
         "HTTPRoute": inputs.http_routes,
         "GRPCRoute": inputs.grpc_routes,
     }
-    return targets(graph, known, tables)
+    return targets(graph, known, tables, inputs.gateway_classes, settings)
+
+
+def _looks(
+    inputs: Inputs, lookup: Lookup, named: Node[BackendKey, str], settings: Settings
+) -> Looks:
+    """Where policies look things up."""
+    return Looks(
+        lookup=lookup,
+        clusters=named,
+        grants=lookup.grants,
+        secrets=inputs.secrets,
+        config_maps=inputs.config_maps,
+        extensions=inputs.table("GatewayExtension"),
+        settings=settings,
+    )
 
 
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
@@ -249,6 +266,7 @@ def _statuses(
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
         backend_statuses(graph, inputs.backends),
+        authorization_statuses(graph, inputs.table("AuthorizationPolicy"), attached),
     )
     return Union(graph, "statuses", parts)
 

@@ -11,17 +11,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from serai.api.gateway import GROUP
+from serai.api.gateway import GROUP, GatewayClass
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
+from serai.attach.gateways import is_ours
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog
 from serai.model.service import Service
+from serai.model.settings import Settings
 
 KGATEWAY = "gateway.kgateway.dev"
 HOSTNAME = "Hostname"
+CLASS = "GatewayClass"
 _GROUPS = {
     "Gateway": GROUP,
     "ListenerSet": GROUP,
@@ -43,6 +46,8 @@ class TargetReference(Value, frozen=True):
     kind: str
     name: str
     section: str = ""
+    namespace: str = ""
+    """Another than the policy's, which is refused."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}{f' {self.section}' if self.section else ''}"
@@ -122,6 +127,8 @@ class Targets(msgspec.Struct, frozen=True):
     catalog: Catalog
     objects: Node[Key, Targetable]
     by_label: Index[LabelKey, Key]
+    classes: Node[Key, GatewayClass]
+    settings: Settings
 
     def find(
         self,
@@ -139,6 +146,11 @@ class Targets(msgspec.Struct, frozen=True):
         wrong = _wrong_kind(asked.group, asked.kind)
         if wrong:
             return Target(asked, refused("Invalid", wrong))
+        if asked.namespace:
+            message = f"{asked.kind} {asked.namespace}/{asked.name} is in another namespace"
+            return Target(asked, refused("TargetNotFound", message))
+        if asked.kind == CLASS:
+            return self._refer_class(reader, policy, asked)
         if asked.kind == HOSTNAME:
             return self._refer_host(reader, policy, asked)
         key = Key(asked.kind, policy.namespace, asked.name)
@@ -150,6 +162,17 @@ class Targets(msgspec.Struct, frozen=True):
             message = f"{key} has no section {asked.section}; it has: {known}"
             return Target(asked, refused("TargetNotFound", message))
         return Target(asked, ACCEPTED, (TargetKey(key, asked.section),))
+
+    def _refer_class(self, reader: Reader, policy: Key, asked: TargetReference) -> Target:
+        """A class, which only policies of the root namespace can name, as they are for all."""
+        root = self.settings.root_namespace
+        key = Key(CLASS, "", asked.name)
+        if policy.namespace != root:
+            message = f"only policies of namespace {root} can apply to a {CLASS}"
+            return Target(asked, refused("TargetNotFound", message))
+        if not is_ours(asked.name, reader.get(self.classes, key), self.settings):
+            return Target(asked, refused("TargetNotFound", f"{key} is no class of ours"))
+        return Target(asked, ACCEPTED, (TargetKey(key),))
 
     def _refer_host(self, reader: Reader, policy: Key, asked: TargetReference) -> Target:
         host = asked.name.lower()
@@ -191,7 +214,13 @@ class Targets(msgspec.Struct, frozen=True):
         return Target(asked, ACCEPTED, keys)
 
 
-def targets(graph: Graph, catalog: Catalog, written: Mapping[str, Node[Key, Any]]) -> Targets:
+def targets(
+    graph: Graph,
+    catalog: Catalog,
+    written: Mapping[str, Node[Key, Any]],
+    classes: Node[Key, GatewayClass],
+    settings: Settings,
+) -> Targets:
     """The lookups, over services and over other objects (by kind) as they were written."""
     parts: list[Node[Key, Targetable]] = [
         mapped(
@@ -204,7 +233,7 @@ def targets(graph: Graph, catalog: Catalog, written: Mapping[str, Node[Key, Any]
     parts += [_targetables(graph, kind, node) for kind, node in written.items()]
     objects = Union(graph, "targetables", tuple(parts))
     by_label: Index[LabelKey, Key] = Index(graph, "targetables by label", objects, _label_keys)
-    return Targets(catalog, objects, by_label)
+    return Targets(catalog, objects, by_label, classes, settings)
 
 
 def _targetables(graph: Graph, kind: str, node: Node[Key, Any]) -> Derived[Key, Targetable]:

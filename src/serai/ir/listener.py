@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from serai.ir.leaf import Leaf
 from serai.ir.origin import Origin, Value
 from serai.ir.route import WeightedCluster
 from serai.ir.tls import WorkloadTls
@@ -42,6 +43,8 @@ class TcpForward(Value, frozen=True):
     tunnel: Tunnel = Tunnel.NONE
     authority: str = ""
     """Of a FIXED tunnel: what it asks for, such as ``address:port``."""
+    leaves: tuple[Leaf, ...] = ()
+    """What policies ask of the connection."""
 
 
 class Connects(Value, frozen=True):

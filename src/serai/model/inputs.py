@@ -10,8 +10,10 @@ from serai.api import (
     core,
     destination_rule,
     gateway,
+    gateway_extension,
     kgateway_backend,
     networking,
+    security,
     streamroutes,
     traffic_policy,
 )
@@ -32,8 +34,17 @@ CLUSTER_POLICIES: tuple[type[Object], ...] = (
 )
 """Policies that name services, and say how to send to them."""
 
-REQUEST_POLICIES: tuple[type[Object], ...] = (traffic_policy.TrafficPolicy,)
+REQUEST_POLICIES: tuple[type[Object], ...] = (
+    traffic_policy.TrafficPolicy,
+    security.AuthorizationPolicy,
+)
 """Policies that say what happens to requests."""
+
+EXTENSIONS: tuple[type[Object], ...] = (gateway_extension.GatewayExtension,)
+"""What those policies name as whom they ask."""
+
+BY_KIND_ONLY = (*CLUSTER_POLICIES, *REQUEST_POLICIES, *EXTENSIONS)
+"""Kinds whose tables have no name but that of the kind."""
 
 
 class ViewpointKey(NamedTuple):
@@ -83,7 +94,7 @@ class Inputs:
         """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
-        } | {kind.__name__: table(kind) for kind in (*CLUSTER_POLICIES, *REQUEST_POLICIES)}
+        } | {kind.__name__: table(kind) for kind in BY_KIND_ONLY}
 
     def _by_who_runs_proxies(self, graph: Graph) -> None:
         self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")

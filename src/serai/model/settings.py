@@ -29,13 +29,16 @@ class Settings(Value, frozen=True):
     """Whether objects come from a folder and every proxy runs on this machine."""
     cluster_domain: str = "cluster.local"
     trust_domain: str = "cluster.local"
+    trust_domain_aliases: tuple[str, ...] = ()
+    """Former names of the trust domain, which identities in policies may still have."""
     cluster_names: Literal["serai", "istio"] = "serai"
     dns_lookup_family: Literal["V4_PREFERRED", "V4_ONLY", "V6_ONLY", "ALL", "AUTO"] = "V4_PREFERRED"
     """Which addresses Envoy takes of a name that it looks up.  Envoy: DnsLookupFamily."""
     allow_resolved: tuple[str, ...] = ()
     """Ranges that hosts under a wildcard may resolve to though they are not public."""
     root_namespace: str = "istio-system"
-    """Whose DestinationRules are for all namespaces."""
+    """Whose DestinationRules are for all namespaces, and whose policies may be for all proxies of
+    a class; an AuthorizationPolicy of action CUSTOM names extensions of it."""
     system_certificates: str = "/etc/ssl/certs/ca-certificates.crt"
     """Whom "System" trusts: a file on the machines of the proxies."""
     bind: str = "127.0.0.1"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from serai.policies.authorization import AUTHORIZATION
 from serai.policies.cors import CORS
 from serai.policies.feature import Feature
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
 from serai.policies.timeouts import TIMEOUTS
 
-FEATURES: tuple[Feature, ...] = (CORS, RATE_LIMIT_LOCAL, TIMEOUTS)
+FEATURES: tuple[Feature, ...] = (CORS, AUTHORIZATION, RATE_LIMIT_LOCAL, TIMEOUTS)
 """In the order in which they act on a request.  Nowhere else is that order written down."""
 
 BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}

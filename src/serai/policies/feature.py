@@ -9,9 +9,11 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 
 from serai.api.core import ConfigMap, Secret
+from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
 from serai.ir.leaf import Leaf
 from serai.ir.origin import Value
+from serai.model.settings import Settings
 
 
 class Stage(IntEnum):
@@ -57,8 +59,18 @@ class Context(Protocol):
     def policy(self) -> Key:
         """The object that is compiled."""
 
-    def cluster(self, reference: BackendReference) -> str | Fault:
-        """The cluster of a backend that is called; it must be permitted to be."""
+    @property
+    def settings(self) -> Settings:
+        """What the operator decided for all objects."""
+
+    def cluster(self, reference: BackendReference, source: Key | None = None) -> str | Fault:
+        """The cluster of a backend that is called; it must be permitted to be.
+
+        `source` is the object that names it, where that is not the policy.
+        """
+
+    def extension(self, name: str, namespace: str | None = None) -> GatewayExtension | Fault:
+        """A GatewayExtension of the policy's namespace, or of another."""
 
     def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
         """A Secret of the policy's namespace, or of another that grants it."""
@@ -72,6 +84,8 @@ class Compiled(Value, frozen=True):
 
     value: Value
     clusters: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    """What cannot be done, where the value makes up for it."""
 
 
 class Encoded(Value, frozen=True):
@@ -96,6 +110,27 @@ class Asked(Value, frozen=True):
     headers: tuple[tuple[str, str], ...]
     principal: str | None
     """The caller's SPIFFE identity; None where there is none, or none can be claimed."""
+    http: bool = True
+    """Whether it is a request at all, and not a connection with other bytes."""
+    source: str = ""
+    """The address of the connection's other end; empty where it is not known."""
+    remote: str = ""
+    """The client's address, as far as the connection or x-forwarded-for tell."""
+    destination: str = ""
+    """The address that the caller was connecting to, and its port."""
+    port: int = 0
+    server_name: str = ""
+    """Of the TLS connection."""
+    claims: Mapping[str, Any] = {}
+    """What the caller's token says."""
+
+    def claim(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """What the caller's token says of one thing: a text, or the texts of a list."""
+        found: Any = self.claims
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        listed = found if isinstance(found, list) else [found]
+        return tuple(each for each in listed if isinstance(each, str))
 
     def header(self, name: str) -> str | None:
         """The values of a header, joined as Envoy joins them; None where it is absent."""
@@ -121,9 +156,9 @@ class Feature(Value, frozen=True):
     compile: Callable[[Context, Any], Compiled | Fault]
     """From the spec to a neutral value."""
     encode: Callable[[Any], Encoded]
-    """From that value to Envoy's configuration."""
+    """From that value to Envoy's configuration; of an additive feature, from all its values."""
     judge: Callable[[Any, Asked], Judgement]
-    """From that value and a request to what becomes of it."""
+    """From that value (or those values) and a request to what becomes of it."""
     fails_closed: int = 0
     """The status that answers requests where it cannot be done; 0 where it is then left out."""
     additive: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 
 from serai.api.kgateway import PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object
+from serai.api.security import AuthorizationPolicy
 from serai.api.traffic_policy import TrafficPolicy
 from serai.attach.targets import TargetReference, TargetSelector
 from serai.ir.origin import Value
@@ -65,4 +66,23 @@ TRAFFIC_POLICY = PolicyKind(
     written=_traffic,
 )
 
-POLICY_KINDS: tuple[PolicyKind, ...] = (TRAFFIC_POLICY,)
+
+def _istio(policy: AuthorizationPolicy) -> tuple[TargetReference, ...]:
+    """What a policy of Istio's names; objects of another namespace are none of its business."""
+    own = policy.metadata.namespace
+    return tuple(
+        TargetReference(each.group, each.kind, each.name, namespace=each.namespace)
+        if each.namespace not in {"", own}
+        else TargetReference(each.group, each.kind, each.name)
+        for each in policy.targets
+    )
+
+
+AUTHORIZATION_POLICY = PolicyKind(
+    struct=AuthorizationPolicy,
+    references=_istio,
+    selectors=lambda _: (),
+    written=lambda policy: iter((("spec", "AuthorizationPolicy", policy),)),
+)
+
+POLICY_KINDS: tuple[PolicyKind, ...] = (TRAFFIC_POLICY, AUTHORIZATION_POLICY)

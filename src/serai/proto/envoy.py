@@ -108,6 +108,8 @@ _PACKAGES = {
     ],
     "envoy.extensions.filters.http.router.v3": ["Router"],
     "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
+    "envoy.extensions.filters.http.ext_authz.v3": ["ExtAuthz", "ExtAuthzPerRoute"],
+    "envoy.extensions.path.match.uri_template.v3": ["UriTemplateMatchConfig"],
     "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
     "envoy.extensions.common.matching.v3": [
@@ -177,6 +179,7 @@ MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() fo
     ),
     "HeaderToMetadata": "envoy.extensions.filters.http.header_to_metadata.v3.Config",
     "HttpSetFilterState": "envoy.extensions.filters.http.set_filter_state.v3.Config",
+    "NetworkExtAuthz": "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz",
     "NetworkRBAC": "envoy.extensions.filters.network.rbac.v3.RBAC",
     "NetworkSetFilterState": "envoy.extensions.filters.network.set_filter_state.v3.Config",
     "StatefulSession": "envoy.extensions.filters.http.stateful_session.v3.StatefulSession",

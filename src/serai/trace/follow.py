@@ -16,7 +16,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import judged
+from serai.trace.policies import judged, judged_bytes
 from serai.trace.request import TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -56,6 +56,10 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
     if isinstance(connection, Closed):
         return connection
     if isinstance(connection.handling, TcpForward):
+        leaves = connection.handling.leaves
+        closed = judged_bytes(leaves, request, steps, identified=connection.identified)
+        if closed is not None:
+            return closed
         return sent_bytes(view, connection.handling, request, steps)
     return _http(view, request, connection, listener, steps)
 
@@ -101,8 +105,12 @@ def _routed(
     found = route(host, facts, steps)
     if isinstance(found, Answered):
         return found
-    refused_by = judged(found.leaves, facts, found.name, steps)
-    return refused_by or _act(view, found, facts, steps)
+    shares = found.action.clusters if isinstance(found.action, Forward) else ()
+    if not any(each.leaves for each in shares):
+        refused_by = judged(found.leaves, facts, found.name, steps)
+        if refused_by is not None:
+            return refused_by
+    return _act(view, found, facts, steps)
 
 
 def _act(view: ProxyView, found: Route, facts: Facts, steps: list[Step]) -> Outcome:

@@ -1,13 +1,20 @@
-"""What policies say of a request: each leaf in force, in the order in which they act."""
+"""What policies say of a request: each feature in force, in the order in which they act."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.route import HeaderMutations
-from serai.policies import BY_NAME, ORDER
+from serai.model.addresses import canonical
+from serai.policies import ADDITIVE, BY_NAME, ORDER
 from serai.policies.feature import Asked
 from serai.trace.match import Facts
-from serai.trace.outcome import Answered, Step
+from serai.trace.outcome import Answered, Closed, Step
+from serai.trace.request import Destination, TraceRequest, Way
+
+CLIENT = "127.0.0.1"
+"""Where the client of a traced request is taken to be: on this machine."""
 
 
 def judged(
@@ -17,16 +24,85 @@ def judged(
 
     Adds to `steps`.
     """
-    asked = Asked(facts.method, facts.authority, facts.path, facts.headers, facts.principal)
+    return _judged(leaves, _asked(facts), route, steps)
+
+
+def judged_bytes(
+    leaves: tuple[Leaf, ...], request: TraceRequest, steps: list[Step], *, identified: bool
+) -> Closed | None:
+    """What closes a connection that is not HTTP; None if all let it pass.
+
+    Adds to `steps`.
+    """
+    address, port = _where(request.way)
+    asked = Asked(
+        method="",
+        authority="",
+        path="",
+        headers=(),
+        principal=request.principal if identified else None,
+        http=False,
+        source=_client(request.way),
+        remote=_client(request.way),
+        destination=address,
+        port=port,
+    )
+    mine = tuple(each for each in leaves if BY_NAME[each.feature].additive)
+    answered = _judged(mine, asked, "", steps)
+    return Closed(answered.reason, answered.message) if answered else None
+
+
+def _judged(
+    leaves: tuple[Leaf, ...], asked: Asked, route: str, steps: list[Step]
+) -> Answered | None:
+    values: dict[str, list[Any]] = {}
     for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
         if isinstance(leaf.value, FailClosed):
             why = f"cannot be used, and must not be skipped: {leaf.value.why}"
             steps.append(Step(f"policy {leaf.feature}", "refused", why, leaf.origin))
             return Answered(leaf.value.status, "policy_invalid", why, route=route)
-        said = BY_NAME[leaf.feature].judge(leaf.value, asked)
-        found = f"answers {said.status}" if said.status else "passes"
-        steps.append(Step(f"policy {leaf.feature}", found, said.words, leaf.origin))
+        values.setdefault(leaf.feature, []).append(leaf.value)
+    for name, found in values.items():
+        value = tuple(found) if name in ADDITIVE else found[0]
+        said = BY_NAME[name].judge(value, asked)
+        origin = next(each.origin for each in leaves if each.feature == name)
+        outcome = f"answers {said.status}" if said.status else "passes"
+        steps.append(Step(f"policy {name}", outcome, said.words, origin))
         if said.status:
             added = HeaderMutations(set=said.headers)
             return Answered(said.status, "policy", said.words, added, route)
     return None
+
+
+def _asked(facts: Facts) -> Asked:
+    address, port = _where(facts.way)
+    return Asked(
+        method=facts.method,
+        authority=facts.authority,
+        path=facts.path,
+        headers=facts.headers,
+        principal=facts.principal,
+        source=_client(facts.way),
+        remote=_remote(facts),
+        destination=address,
+        port=port,
+    )
+
+
+def _where(way: Way) -> tuple[str, int]:
+    return (way.address, way.port) if isinstance(way, Destination) else (CLIENT, way.port)
+
+
+def _client(way: Way) -> str:
+    """In a PROXY header both addresses are of the same family."""
+    address, _ = _where(way)
+    return f"::ffff:{CLIENT}" if ":" in address else CLIENT
+
+
+def _remote(facts: Facts) -> str:
+    """At a waypoint the last of x-forwarded-for is the client; a gateway takes nobody's word."""
+    if not isinstance(facts.way, Destination):
+        return CLIENT
+    forwarded = [value for name, value in facts.headers if name == "x-forwarded-for"]
+    last = ",".join(forwarded).rpartition(",")[2].strip()
+    return (canonical(last) if last else None) or _client(facts.way)

@@ -15,6 +15,7 @@ from serai.model.reserved import is_refused
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Redirected, Share, Step
+from serai.trace.policies import judged
 from serai.trace.request import Destination, TraceRequest, Way
 from serai.trace.rewrite import location, rewritten, without_port
 from serai.trace.view import ProxyView
@@ -30,7 +31,8 @@ def forwarded(
 ) -> Forwarded | Answered | Redirected:
     """Where a route sends a request.  Adds to `steps`."""
     shares = tuple(
-        _http_share(view, each, forward, route, facts, _total(forward.clusters))
+        _permitted(each, _http_share(view, each, forward, route, facts, total), facts, steps)
+        for total in (_total(forward.clusters),)
         for each in forward.clusters
     )
     steps += [_step(share) for share in shares]
@@ -61,6 +63,12 @@ def _beside(view: ProxyView, forward: Forward) -> Iterator[Step]:
     if forward.session is not None:
         what = "header" if forward.session.header else "cookie"
         yield Step("session", f"{what} {forward.session.name}", "its endpoint, if it is there")
+
+
+def _permitted(weighted: WeightedCluster, share: Share, facts: Facts, steps: list[Step]) -> Share:
+    """A share as the policies on it leave it, where shares have policies of their own."""
+    refused = judged(weighted.leaves, facts, "", steps)
+    return msgspec.structs.replace(share, status=refused.status) if refused else share
 
 
 def sent_bytes(

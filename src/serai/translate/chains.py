@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
-from serai.attach.frontends import Binding, BindingKey, Frontend, WaypointPort
+from msgspec.structs import replace
+
+from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.ir.leaf import Leaf
 from serai.ir.listener import ChainMatch, FilterChain, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.addresses import is_range
+from serai.model.service import ServicePort
+from serai.policies import ADDITIVE
+from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.sni import to_host, told_by_sni
@@ -76,6 +82,20 @@ def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForwar
     What tells its hosts apart by SNI stands between, where there is something to tell.
     """
     found = on_frontend(reader, attached, frontend)
+    around = around_port(reader, attached, frontend.key, frontend.port, frontend.key.host)
+    leaves = first_of_each(around, ADDITIVE)
     if told_by_sni(frontend, found):
-        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),))
-    return found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])
+        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),), leaves=leaves)
+    only = found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])
+    return replace(only, leaves=leaves)
+
+
+def around_port(
+    reader: Reader, attached: Attached, key: FrontendKey, port: ServicePort, host: str
+) -> list[Leaf]:
+    """What applies to all that reaches a host of a captured port, the most specific first."""
+    sections = (port.name, str(port.number)) if port.name else (str(port.number),)
+    return [
+        *attached.policies.at(reader, key.service, sections, host),
+        *attached.policies.of_gateway(reader, key.waypoint),
+    ]

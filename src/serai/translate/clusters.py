@@ -14,7 +14,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
-from serai.ir.route import Forward, RouteConfiguration, VirtualHost, WeightedCluster
+from serai.ir.route import Forward, RouteConfiguration, VirtualHost
 from serai.ir.tls import UpstreamTls
 from serai.model.protocol import Protocol
 from serai.model.service import Backend, BackendKey, Resolution
@@ -54,15 +54,20 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
     match sender:
         case RouteConfiguration(virtual_hosts=hosts):
             return tuple(sorted(_of_routes(hosts)))
-        case FilterChain(handling=TcpForward(clusters)):
-            weighted = [clusters]
+        case FilterChain(handling=TcpForward() as only):
+            forwards = [only]
         case Listener(default=default, server_names=server_names):
-            weighted = [each.forward.clusters for each in server_names]
-            weighted += [default.clusters] if isinstance(default, TcpForward) else []
-            weighted += [(default.cluster,)] if isinstance(default, Connects) else []
+            forwards = [each.forward for each in server_names]
+            forwards += [default] if isinstance(default, TcpForward) else []
+            forwards += [TcpForward((default.cluster,))] if isinstance(default, Connects) else []
         case _:
-            weighted = []
-    return tuple(sorted({name for each in weighted for name in _names(each)}))
+            forwards = []
+    return tuple(sorted({name for each in forwards for name in _of_forward(each)}))
+
+
+def _of_forward(forward: TcpForward) -> Iterator[str]:
+    yield from (each.cluster for each in forward.clusters if each.cluster)
+    yield from (name for leaf in forward.leaves for name in leaf.clusters)
 
 
 def _of_routes(hosts: tuple[VirtualHost, ...]) -> set[str]:
@@ -75,10 +80,6 @@ def _of_routes(hosts: tuple[VirtualHost, ...]) -> set[str]:
     copies = [*(each.mirrors for each in forwards), *(each.mirrors for each in shares)]
     called |= {mirror.cluster for each in copies for mirror in each}
     return called | {each.cluster for each in shares if each.cluster}
-
-
-def _names(clusters: tuple[WeightedCluster, ...]) -> Iterator[str]:
-    return (each.cluster for each in clusters if each.cluster)
 
 
 def uses(

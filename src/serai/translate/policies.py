@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from serai.api.core import ConfigMap, Secret
+from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key, Object
 from serai.attach.gateways import Proxy
 from serai.attach.grants import Grants
@@ -26,6 +27,7 @@ from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.origin import Origin, Value
 from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, WeightedCluster
 from serai.model.service import BackendKey
+from serai.model.settings import Settings
 from serai.policies import ADDITIVE, BY_NAME
 from serai.policies.feature import BackendReference, Fault, first_of_each
 from serai.policies.kinds import PolicyKind
@@ -59,6 +61,8 @@ class Looks(msgspec.Struct, frozen=True):
     grants: Grants
     secrets: Node[Key, Secret]
     config_maps: Node[Key, ConfigMap]
+    extensions: Node[Key, GatewayExtension]
+    settings: Settings
 
 
 class _Context:
@@ -68,13 +72,19 @@ class _Context:
         self._reader = reader
         self._looks = looks
         self.policy = policy
+        self.settings = looks.settings
 
-    def cluster(self, reference: BackendReference) -> str | Fault:
+    def extension(self, name: str, namespace: str | None = None) -> GatewayExtension | Fault:
+        key = Key("GatewayExtension", namespace or self.policy.namespace, name)
+        found = self._reader.get(self._looks.extensions, key)
+        return found or Fault("extensionRef", f"{key} does not exist", "ResolvedRefs")
+
+    def cluster(self, reference: BackendReference, source: Key | None = None) -> str | Fault:
         found = resolve(
             self._reader,
             self._looks.lookup,
             Reference(
-                source=self.policy,
+                source=source or self.policy,
                 group=reference.group,
                 kind=reference.kind,
                 name=reference.name,
@@ -135,7 +145,8 @@ def _of_kind(
                 faults.append(leaf)
                 leaves += _in_its_place(name, leaf, Origin(key, path))
             else:
-                leaves.append(leaf)
+                leaves.append(leaf[0])
+                faults += leaf[1]
         return CompiledPolicy(
             key=key,
             created=row.metadata.creation_timestamp or "",
@@ -148,11 +159,18 @@ def _of_kind(
     return mapped(graph, f"compiled {kind.struct.__name__}", node, compiled)
 
 
-def _leaf(context: _Context, path: str, name: str, written: Any) -> Leaf | Fault:
+def _leaf(
+    context: _Context, path: str, name: str, written: Any
+) -> tuple[Leaf, tuple[Fault, ...]] | Fault:
     found = BY_NAME[name].compile(context, written)
     if isinstance(found, Fault):
-        return replace(found, path=".".join(part for part in (path, found.path) if part))
-    return Leaf(name, found.value, Origin(context.policy, path), found.clusters)
+        return _below(path, found)
+    leaf = Leaf(name, found.value, Origin(context.policy, path), found.clusters)
+    return leaf, tuple(_below(path, each) for each in found.faults)
+
+
+def _below(path: str, fault: Fault) -> Fault:
+    return replace(fault, path=".".join(part for part in (path, fault.path) if part))
 
 
 def _in_its_place(name: str, fault: Fault, origin: Origin) -> Iterator[Leaf]:

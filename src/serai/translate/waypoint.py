@@ -15,12 +15,12 @@ from serai.attach.routes import (
     WaypointTarget,
 )
 from serai.incremental import Derived, Graph, Reader
-from serai.ir.leaf import Leaf
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Route, RouteConfiguration, Scope
 from serai.model.addresses import is_range
 from serai.model.service import BackendKey, Resolution
 from serai.translate import names
+from serai.translate.chains import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else
@@ -144,19 +144,8 @@ def _group(
             key.service, all_to(reader, attached.catalog, attached.cluster_names, backend)
         ),
         first=_for_consumers(for_clients, Origin(key.service)),
-        leaves=tuple(_around(reader, attached, frontend, host)),
+        leaves=tuple(around_port(reader, attached, key, frontend.port, host)),
     )
-
-
-def _around(reader: Reader, attached: Attached, frontend: Frontend, host: str) -> list[Leaf]:
-    """What applies to all that reaches a host of a captured port, the most specific first."""
-    port = frontend.port
-    names_of_port = (port.name, str(port.number)) if port.name else (str(port.number),)
-    key = frontend.key
-    return [
-        *attached.policies.at(reader, key.service, names_of_port, host),
-        *attached.policies.of_gateway(reader, key.waypoint),
-    ]
 
 
 def _for_consumers(applied: list[_Applied], origin: Origin) -> tuple[Route, ...]:

@@ -61,7 +61,8 @@ def _find(*asked: TargetReference | TargetSelector) -> tuple[Target, ...]:
     graph = Graph()
     inputs = Inputs(graph)
     known = catalog(graph, inputs, Settings())
-    lookup: Targets = targets(graph, known, {"Gateway": inputs.gateways})
+    written = {"Gateway": inputs.gateways}
+    lookup: Targets = targets(graph, known, written, inputs.gateway_classes, Settings())
     references = [each for each in asked if isinstance(each, TargetReference)]
     selectors = [each for each in asked if isinstance(each, TargetSelector)]
 

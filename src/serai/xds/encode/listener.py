@@ -26,6 +26,7 @@ from serai.xds.encode.http import http
 from serai.xds.encode.identity import identity, proxy_protocol
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
+from serai.xds.encode.policies import network_filters
 from serai.xds.encode.tcp import tcp_proxy
 from serai.xds.encode.tls import ended
 from serai.xds.encode.udp import udp_proxy
@@ -110,6 +111,7 @@ def _filter_chain(
     filters = [identity()] if identified else []
     match handling:
         case TcpForward():
+            filters += network_filters(handling.leaves)
             filters.append(tcp_proxy(name, handling))
         case Connects():
             filters.append(connects(name, handling))

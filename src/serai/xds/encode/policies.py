@@ -2,8 +2,8 @@
 
 Every connection manager has the same few filters, which do nothing by themselves: whatever a
 policy asks for is in the routes, so that no policy ever changes a listener, which would drain its
-connections.  Two slots run any filters that a route brings along; between them there is room for
-what cannot be brought along.  Envoy: composite filter, ExtensionWithMatcherPerRoute.
+connections.  Three slots run any filters that a route brings along; between them are those that
+decide by what is known of the caller.  Envoy: composite filter, ExtensionWithMatcherPerRoute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 from google.protobuf.message import Message
 
 from serai.ir.leaf import FailClosed, Leaf
+from serai.ir.origin import Value
 from serai.policies import BY_NAME, ORDER
+from serai.policies.authorization import FILTERS as AUTHORIZATION
 from serai.policies.cors import FILTER as CORS
 from serai.policies.feature import Encoded, Stage
 from serai.proto.envoy import (
@@ -23,16 +25,20 @@ from serai.proto.envoy import (
     ExecuteFilterAction,
     ExtensionWithMatcher,
     ExtensionWithMatcherPerRoute,
+    HttpRBAC,
+    NetworkRBAC,
 )
 from serai.proto.pool import pack
 
-EARLY, LATE = "serai.policies.early", "serai.policies.late"
-"""The slots; what comes before authentication by tokens, and what comes after it."""
+EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
+"""The slots: before it is known who calls, to find that out, and after it was decided upon."""
+SLOTS = (EARLY, AUTHN, LATE)
 
 
 def http_filters() -> list[dict[str, Any]]:
     """The filters of every connection manager that policies use."""
-    return [_filter(CORS, Cors()), _slot(EARLY), _slot(LATE)]
+    deciding = [_filter(name, HttpRBAC()) for name in AUTHORIZATION.values()]
+    return [_filter(CORS, Cors()), _slot(EARLY), _slot(AUTHN), *deciding, _slot(LATE)]
 
 
 def route_filters(leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = ()) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def route_filters(leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = ()) -> di
     if leaves == around:
         return {}
     configs = _configs(leaves)
-    empty = {name: _run(()) for name in (EARLY, LATE) if name in _configs(around)}
+    empty = {name: _run(()) for name in SLOTS if name in _configs(around)}
     return {**empty, **configs}
 
 
@@ -51,15 +57,18 @@ def action_fields(leaves: Iterable[Leaf]) -> dict[str, Any]:
 
 def network_filters(leaves: Iterable[Leaf]) -> list[dict[str, Any]]:
     """The network filters of a chain that is not HTTP."""
-    return [_filter(*each) for found in _encoded(leaves) for each in found.network]
+    found = list(leaves)
+    if any(isinstance(each.value, FailClosed) for each in found):
+        return [_filter("envoy.filters.network.rbac", NetworkRBAC(stat_prefix="tcp.", rules={}))]
+    return [_filter(*each) for found in _encoded(found) for each in found.network]
 
 
 def _configs(leaves: tuple[Leaf, ...]) -> dict[str, Any]:
-    ordered = _ordered(leaves)
-    early = [each for leaf in ordered if _is_early(leaf) for each in _encode(leaf).filters]
-    late = [each for leaf in ordered if not _is_early(leaf) for each in _encode(leaf).filters]
-    found = {name: pack(each) for leaf in ordered for name, each in _encode(leaf).per_route}
-    slots = {EARLY: early, LATE: late}
+    asked = _by_feature(leaves)
+    found = {name: pack(each) for _, done in asked for name, each in done.per_route}
+    slots: dict[str, list[tuple[str, Message]]] = {name: [] for name in SLOTS}
+    for name, done in asked:
+        slots[_slot_of(name)] += done.filters
     return {**found, **{name: _run(tuple(run)) for name, run in slots.items() if run}}
 
 
@@ -82,18 +91,26 @@ def _filter(name: str, config: Message) -> dict[str, Any]:
     return {"name": name, "typed_config": pack(config)}
 
 
-def _ordered(leaves: Iterable[Leaf]) -> list[Leaf]:
-    usable = (each for each in leaves if not isinstance(each.value, FailClosed))
-    return sorted(usable, key=lambda leaf: ORDER[leaf.feature])
+def _by_feature(leaves: Iterable[Leaf]) -> list[tuple[str, Encoded]]:
+    """What each feature comes to, in the order in which they act; leaves that add up as one."""
+    values: dict[str, list[Value]] = {}
+    for leaf in leaves:
+        if not isinstance(leaf.value, FailClosed):
+            values.setdefault(leaf.feature, []).append(leaf.value)
+    return [(name, _encode(name, values[name])) for name in sorted(values, key=ORDER.__getitem__)]
 
 
 def _encoded(leaves: Iterable[Leaf]) -> list[Encoded]:
-    return [_encode(leaf) for leaf in _ordered(leaves)]
+    return [done for _, done in _by_feature(leaves)]
 
 
-def _encode(leaf: Leaf) -> Encoded:
-    return BY_NAME[leaf.feature].encode(leaf.value)
+def _encode(name: str, values: list[Value]) -> Encoded:
+    feature = BY_NAME[name]
+    return feature.encode(tuple(values) if feature.additive else values[0])
 
 
-def _is_early(leaf: Leaf) -> bool:
-    return BY_NAME[leaf.feature].stage < Stage.AUTHN
+def _slot_of(name: str) -> str:
+    stage = BY_NAME[name].stage
+    if stage == Stage.AUTHN:
+        return AUTHN
+    return EARLY if stage < Stage.AUTHN else LATE

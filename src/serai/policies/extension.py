@@ -1,0 +1,180 @@
+"""Whom policies ask: what GatewayExtensions come to.  Envoy: envoy.filters.http.ext_authz."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+
+from serai.api.duration import seconds
+from serai.api.gateway_extension import ExtAuthProvider, ServiceReference
+from serai.api.meta import Key
+from serai.ir.origin import Value
+from serai.policies.feature import BackendReference, Context, Fault
+from serai.proto.envoy import ExtAuthz, NetworkExtAuthz
+
+HTTP, NETWORK = "envoy.filters.http.ext_authz", "envoy.filters.network.ext_authz"
+USUAL_TIMEOUT_SECONDS = 0.2
+"""Envoy's own."""
+
+
+class Body(Value, frozen=True):
+    """How much of a body is shown to whom is asked."""
+
+    bytes: int
+    partial: bool = False
+    as_bytes: bool = False
+
+
+class ExtAuth(Value, frozen=True):
+    """Who is asked whether a request may pass, and how."""
+
+    cluster: str
+    grpc: bool
+    authority: str = ""
+    timeout_seconds: float = USUAL_TIMEOUT_SECONDS
+    fail_open: bool = False
+    clear_route_cache: bool = False
+    status_on_error: int = 403
+    stat_prefix: str = ""
+    forwarded: tuple[str, ...] = ()
+    """Headers of the request that are shown; none: all, or of HTTP Envoy's own few."""
+    body: Body | None = None
+    path_prefix: str = ""
+    added: tuple[tuple[str, str], ...] = ()
+    """Headers of the question."""
+    to_backend: tuple[str, ...] = ()
+    """Headers of the answer that the request gets."""
+    to_client: tuple[str, ...] = ()
+    """Those of a refusal that the client gets."""
+    to_client_on_success: tuple[str, ...] = ()
+
+
+def ext_auth(context: Context, name: str, namespace: str) -> ExtAuth | Fault:
+    """Whom the extAuth of a GatewayExtension asks."""
+    key = Key("GatewayExtension", namespace, name)
+    extension = context.extension(name, namespace)
+    if isinstance(extension, Fault):
+        return extension
+    found = extension.spec.ext_auth
+    if found is None:
+        return Fault("", f"{key} has no extAuth")
+    service = found.grpc_service or found.http_service
+    if service is None or (found.grpc_service and found.http_service):
+        return Fault("", f"{key} must have one of grpcService and httpService")
+    cluster = context.cluster(_reference(service.backend_ref), key)
+    if isinstance(cluster, Fault):
+        return Fault("", f"{key}: {cluster.message}", cluster.reason)
+    timeout = seconds(service.request_timeout) if service.request_timeout else None
+    if service.request_timeout and timeout is None:
+        return Fault("", f'{key}: "{service.request_timeout}" is not a duration such as 500ms')
+    return _provider(found, cluster, timeout or USUAL_TIMEOUT_SECONDS)
+
+
+def _reference(found: ServiceReference) -> BackendReference:
+    return BackendReference(found.group, found.kind, found.name, found.namespace, found.port)
+
+
+def _provider(found: ExtAuthProvider, cluster: str, timeout: float) -> ExtAuth:
+    http = found.http_service
+    body = found.with_request_body
+    request = http.authorization_request if http else None
+    response = http.authorization_response if http else None
+    return ExtAuth(
+        cluster=cluster,
+        grpc=http is None,
+        authority=(found.grpc_service.authority or "") if found.grpc_service else "",
+        timeout_seconds=timeout,
+        fail_open=found.fail_open,
+        clear_route_cache=found.clear_route_cache,
+        status_on_error=found.status_on_error,
+        stat_prefix=found.stat_prefix or "",
+        forwarded=found.headers_to_forward,
+        body=Body(body.max_request_bytes, body.allow_partial_message, body.pack_as_bytes)
+        if body
+        else None,
+        path_prefix=(http.path_prefix or "") if http else "",
+        added=tuple(sorted(request.headers_to_add.items())) if request else (),
+        to_backend=response.headers_to_backend if response else (),
+        to_client=response.headers_to_client if response else (),
+        to_client_on_success=response.headers_to_client_on_success if response else (),
+    )
+
+
+def http_filter(
+    asks: ExtAuth, marker: str = "", key: str = "", prefix: str = ""
+) -> tuple[str, Message]:
+    """The filter that asks; with a `marker` only about requests that it marked."""
+    fields: dict[str, Any] = {
+        "transport_api_version": "V3",
+        "failure_mode_allow": asks.fail_open,
+        "clear_route_cache": asks.clear_route_cache,
+        "status_on_error": {"code": asks.status_on_error},
+        "stat_prefix": asks.stat_prefix,
+    }
+    if asks.body:
+        fields["with_request_body"] = encode_body(asks.body)
+    if asks.forwarded:
+        fields["allowed_headers"] = _names(asks.forwarded)
+    fields |= {"grpc_service": _grpc(asks)} if asks.grpc else {"http_service": _http(asks)}
+    return HTTP, ExtAuthz(**fields, **_only(marker, key, prefix))
+
+
+def network_filter(asks: ExtAuth, marker: str, key: str, prefix: str) -> tuple[str, Message]:
+    """Likewise for connections that are not HTTP; they are asked about by gRPC only."""
+    return NETWORK, NetworkExtAuthz(
+        stat_prefix=asks.stat_prefix or "tcp.",
+        transport_api_version="V3",
+        grpc_service=_grpc(asks),
+        failure_mode_allow=asks.fail_open,
+        **_only(marker, key, prefix),
+    )
+
+
+def encode_body(body: Body) -> dict[str, Any]:
+    """Envoy's BufferSettings."""
+    return {
+        "max_request_bytes": body.bytes,
+        "allow_partial_message": body.partial,
+        "pack_as_bytes": body.as_bytes,
+    }
+
+
+def _only(marker: str, key: str, prefix: str) -> dict[str, Any]:
+    if not marker:
+        return {}
+    value = {"string_match": {"prefix": prefix}}
+    path = [{"key": key}]
+    return {"filter_enabled_metadata": {"filter": marker, "path": path, "value": value}}
+
+
+def _grpc(asks: ExtAuth) -> dict[str, Any]:
+    service = {"cluster_name": asks.cluster, "authority": asks.authority}
+    return {"envoy_grpc": service, "timeout": timedelta(seconds=asks.timeout_seconds)}
+
+
+def _http(asks: ExtAuth) -> dict[str, Any]:
+    response: dict[str, Any] = {}
+    for field, names in (
+        ("allowed_upstream_headers", asks.to_backend),
+        ("allowed_client_headers", asks.to_client),
+        ("allowed_client_headers_on_success", asks.to_client_on_success),
+    ):
+        if names:
+            response[field] = _names(names)
+    added = [{"key": name, "value": value.replace("%", "%%")} for name, value in asks.added]
+    return {
+        "server_uri": {
+            "uri": f"http://{asks.cluster}",
+            "cluster": asks.cluster,
+            "timeout": timedelta(seconds=asks.timeout_seconds),
+        },
+        "path_prefix": asks.path_prefix,
+        "authorization_request": {"headers_to_add": added},
+        "authorization_response": response,
+    }
+
+
+def _names(names: tuple[str, ...]) -> dict[str, Any]:
+    return {"patterns": [{"exact": name.lower(), "ignore_case": True} for name in names]}

@@ -1,0 +1,54 @@
+"""The status of Istio's policies at waypoints: the condition WaypointAccepted."""
+
+from __future__ import annotations
+
+from serai.api.meta import Key
+from serai.api.security import AuthorizationPolicy
+from serai.attach.targets import Target
+from serai.attach.verdict import ACCEPTED, Verdict, refused
+from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.status.values import ConditionsStatus, condition
+from serai.translate.collections import Attached
+from serai.translate.policies import CompiledPolicy
+
+WAYPOINT_ACCEPTED = "WaypointAccepted"
+_PARENTS = frozenset({"Gateway", "GatewayClass"})
+
+
+def authorization_statuses(
+    graph: Graph, written: Node[Key, AuthorizationPolicy], attached: Attached
+) -> Derived[Key, ConditionsStatus]:
+    """The status of each policy that names something; of others ztunnel's index has a word."""
+
+    def status(reader: Reader, key: Key, _: AuthorizationPolicy) -> ConditionsStatus | None:
+        policy = reader.get(attached.policies.compiled, key)
+        if policy is None or not policy.targets:
+            return None
+        verdict = _verdict(reader, attached, policy)
+        return ConditionsStatus((condition(WAYPOINT_ACCEPTED, verdict, policy.generation),))
+
+    return mapped(graph, "statuses of authorization policies", written, status)
+
+
+def _verdict(reader: Reader, attached: Attached, policy: CompiledPolicy) -> Verdict:
+    """Istio: PartiallyInvalid where some targets are good; what the policy says comes first."""
+    if policy.faults:
+        return refused("Invalid", "; ".join(f"{f.path}: {f.message}" for f in policy.faults))
+    found = [_of_target(reader, attached, each) for each in policy.targets]
+    bad = [each for each in found if not each.ok]
+    if not bad:
+        return ACCEPTED
+    reason = bad[0].reason if len(bad) == len(found) else "PartiallyInvalid"
+    return refused(reason, "; ".join(each.message for each in bad))
+
+
+def _of_target(reader: Reader, attached: Attached, target: Target) -> Verdict:
+    if not target.verdict.ok:
+        return target.verdict
+    for key in target.keys:
+        capture = reader.get(attached.captures, key.object)
+        bound = key.object.kind in _PARENTS or (capture and capture.bound_to)
+        if not bound:
+            message = f"{key.object} is captured by no waypoint"
+            return refused("AncestorNotBound", message)
+    return target.verdict
