@@ -239,3 +239,50 @@ async def test_every_field_in_every_action_over_http_and_tcp(tmp_path: Path) -> 
                     wrong.append((request.url, request.from_, request.headers, foreseen, said))
     assert running.rejections() == 0
     assert not wrong, f"{len(wrong)} of {len(case.requests)}: {wrong}"
+
+
+def _provider(name: str, address: str) -> list[Raw]:
+    """Whom CUSTOM asks by HTTP, in the root namespace; it is an endpoint that says 200 to all."""
+    service = {"group": "networking.istio.io", "kind": "ServiceEntry", "name": name, "port": 80}
+    answer = {"headersToBackend": ["content-type"]}
+    http = {"backendRef": service, "authorizationResponse": answer}
+    found = _service(name, 240, "HTTP", 80, "ALLOW", {})[0]
+    found["metadata"]["namespace"] = "istio-system"
+    found["spec"] |= {"addresses": [], "endpoints": [{"address": address, "ports": {"p": 8081}}]}
+    return [
+        found,
+        {
+            "apiVersion": "gateway.kgateway.dev/v1alpha1",
+            "kind": "GatewayExtension",
+            "metadata": {"name": name, "namespace": "istio-system"},
+            "spec": {"type": "ExtAuth", "extAuth": {"httpService": http}},
+        },
+    ]
+
+
+async def test_custom_asks_its_provider_about_what_its_rules_match(tmp_path: Path) -> None:
+    rule = operation(paths=["/asked*"])
+    service, policy = _service("partner", 1, "HTTP", 80, "CUSTOM", rule)
+    policy["spec"]["provider"] = {"name": "guard"}
+    manifests = [*_world()[0][:2], *_provider("guard", "127.77.1.2"), service, policy]
+    ask = {"from": CART, "headers": {}, "expect": {"status": 200}}
+    requests = [
+        {"get": "http://partner.example/asked/x", **ask},
+        {"get": "http://partner.example/", **ask},
+    ]
+    (tmp_path / "input.yaml").write_text("# why: custom\n" + yaml.safe_dump_all(manifests))
+    (tmp_path / "requests.yaml").write_text(yaml.safe_dump(requests))
+    case, place = load(tmp_path), Place()
+    async with live(case, tmp_path / "state") as running:
+        (stage,) = case.stages(place.gateway, place.vips)
+        assert not stage.problems
+        await running.reach(stage)
+        asked_about, other = [
+            await observe(running, stage, each, logged=False) for each in case.requests
+        ]
+        assert running.rejections() == 0
+    assert asked_about is not None
+    assert other is not None
+    assert (asked_about.status, other.status) == (200, 200)
+    assert "content-type" in dict(asked_about.headers or ())
+    assert "content-type" not in dict(other.headers or ())

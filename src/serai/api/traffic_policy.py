@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serai.api.gateway_extension import WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
 
@@ -48,12 +49,28 @@ class Timeouts(Struct, frozen=True):
     stream_idle: str | None = None
 
 
+class ExtensionReference(Struct, frozen=True):
+    """A GatewayExtension."""
+
+    name: str
+    namespace: str | None = None
+
+
+class ExtAuthPolicy(Struct, frozen=True):
+    """spec.extAuth."""
+
+    extension_ref: ExtensionReference | None = None
+    with_request_body: WithRequestBody | None = None
+    disable: Nothing | None = None
+
+
 class TrafficPolicySpec(Struct, frozen=True):
     """TrafficPolicy.spec."""
 
     target_refs: tuple[PolicyTargetReference, ...] = ()
     target_selectors: tuple[PolicyTargetSelector, ...] = ()
     cors: HTTPCORSFilter | None = None
+    ext_auth: ExtAuthPolicy | None = None
     rate_limit: RateLimit | None = None
     timeouts: Timeouts | None = None
 

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from serai.policies.authorization import AUTHORIZATION
 from serai.policies.cors import CORS
+from serai.policies.ext_auth import EXT_AUTH
 from serai.policies.feature import Feature
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
 from serai.policies.timeouts import TIMEOUTS
 
-FEATURES: tuple[Feature, ...] = (CORS, AUTHORIZATION, RATE_LIMIT_LOCAL, TIMEOUTS)
+FEATURES: tuple[Feature, ...] = (CORS, EXT_AUTH, AUTHORIZATION, RATE_LIMIT_LOCAL, TIMEOUTS)
 """In the order in which they act on a request.  Nowhere else is that order written down."""
 
 BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}

@@ -51,9 +51,9 @@ class ExtAuth(Value, frozen=True):
     to_client_on_success: tuple[str, ...] = ()
 
 
-def ext_auth(context: Context, name: str, namespace: str) -> ExtAuth | Fault:
-    """Whom the extAuth of a GatewayExtension asks."""
-    key = Key("GatewayExtension", namespace, name)
+def ext_auth(context: Context, name: str, namespace: str | None = None) -> ExtAuth | Fault:
+    """Whom the extAuth of a GatewayExtension asks; without a namespace, of the policy's."""
+    key = Key("GatewayExtension", namespace or context.policy.namespace, name)
     extension = context.extension(name, namespace)
     if isinstance(extension, Fault):
         return extension

@@ -53,6 +53,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
     limit = spec.rate_limit
     fields = (
         ("cors", "cors", spec.cors),
+        ("extAuth", "extAuth", spec.ext_auth),
         ("rateLimit.local", "rateLimit.local", limit.local if limit else None),
         ("timeouts", "timeouts", spec.timeouts),
     )
