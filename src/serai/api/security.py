@@ -7,8 +7,6 @@ from serai.api.meta import Object, Struct
 GROUP = "security.istio.io"
 DRY_RUN = "istio.io/dry-run"
 """The annotation by which a policy says what it would do, and does nothing."""
-UNREADABLE = "UNREADABLE"
-"""The action of a policy that cannot be read."""
 
 
 class PolicyTargetReference(Struct, frozen=True):

@@ -155,6 +155,22 @@ _Resolved = Annotated[
         callback=_ranges,
     ),
 ]
+_Aliases = Annotated[
+    list[str] | None,
+    _option(
+        "trust-domain-alias",
+        "A former name of the trust domain, which identities in policies may have.",
+        metavar="DOMAIN",
+    ),
+]
+_RootNamespace = Annotated[
+    str,
+    _option(
+        "root-namespace",
+        "Whose policies and DestinationRules may be for all.",
+        metavar="NAMESPACE",
+    ),
+]
 _Bind = Annotated[
     str, _option("bind", "The address on which gateways listen.", metavar="IP", callback=_address)
 ]
@@ -197,10 +213,6 @@ _Network = Annotated[
 _Node = Annotated[
     str, _option("node", "Likewise, the machine.", metavar="NAME", show_default=False)
 ]
-_RootNamespace = Annotated[
-    str,
-    _option("root-namespace", "Whose DestinationRules are for all namespaces.", metavar="NAME"),
-]
 _SystemCertificates = Annotated[
     str,
     _option(
@@ -237,6 +249,8 @@ def settings(
     *,
     cluster_domain: _ClusterDomain = "cluster.local",
     trust_domain: _TrustDomain = "cluster.local",
+    trust_domain_alias: _Aliases = None,
+    root_namespace: _RootNamespace = "istio-system",
     cluster_names: Annotated[
         Literal["serai", "istio"],
         _option("cluster-names", "Whose names Envoy's clusters have: kube_... or outbound|...."),
@@ -251,14 +265,15 @@ def settings(
     locality: _Locality = "",
     network: _Network = "",
     node: _Node = "",
-    root_namespace: _RootNamespace = "istio-system",
     system_certificates: _SystemCertificates = "/etc/ssl/certs/ca-certificates.crt",
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     given: dict[str, Any] = dict(locals())
+    given.pop("trust_domain_alias")
     lists = {
         "allow_resolved": tuple(allow_resolved or ()),
         "proxy_bind": tuple(proxy_bind or ("127.0.0.1",)),
+        "trust_domain_aliases": tuple(trust_domain_alias or ()),
     }
     return Settings(**{**given, **lists})
 
