@@ -61,5 +61,6 @@ def _said(capture: Capture, service: Service) -> Iterator[tuple[str, Verdict]]:
     """What Istio says of a service's waypoint; without one nobody can tell a wildcard's hosts."""
     if capture.waypoint is not None:
         yield WAYPOINT_BOUND, capture.verdict
-    if capture.bound_to is None and any("*" in host for host in service.hosts):
+    wild = service.key.kind == "ServiceEntry" and any("*" in host for host in service.hosts)
+    if wild and capture.bound_to is None:
         yield WAYPOINT_MISSING, _MISSING
