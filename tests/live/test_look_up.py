@@ -55,3 +55,56 @@ async def test_an_address_that_is_refused_is_never_connected_to(
         asked = HttpRequest(headers=(("host", "x"),), tls_name="in.localhost", verify=False)
         await served.ask(entry, asked)
         assert len(connected) == reached
+
+
+GATEWAY = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: edge, namespace: shop}}
+spec:
+  gatewayClassName: serai
+  addresses: [{{value: {gateway}}}]
+  listeners: [{{name: tls, port: 8443, protocol: TLS, tls: {{mode: Passthrough}}}}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: TLSRoute
+metadata: {{name: out, namespace: shop}}
+spec:
+  parentRefs: [{{name: edge}}]
+  hostnames: ["*.vendor.localhost"]
+  rules:
+  - backendRefs:
+    - {{group: networking.istio.io, kind: Hostname, name: "*.vendor.localhost", port: 443}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: vendor, namespace: shop}}
+spec:
+  hosts: ["*.vendor.localhost"]
+  resolution: DYNAMIC_DNS
+  ports: [{{number: 443, name: tls, protocol: TLS, targetPort: {port}}}]
+"""
+
+
+async def test_a_gateway_looks_up_the_name_of_a_clienthello_too(tmp_path: Path) -> None:
+    connected = []
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    server = await asyncio.start_server(accept, "localhost", 0, family=socket.AF_INET)
+    port = server.sockets[0].getsockname()[1]
+    place = Place()
+    settings = msgspec.structs.replace(Settings(), allow_resolved=("127.0.0.0/8", "::1/128"))
+    files = {"edge.yaml": GATEWAY.format(port=port, gateway=place.gateway)}
+    async with server, serving(tmp_path, files, place=place, settings=settings) as served:
+
+        async def ask(name: str) -> None:
+            asked = HttpRequest(headers=(("host", "x"),), tls_name=name, verify=False)
+            await served.ask(Entry(connect=(place.gateway, 8443)), asked)
+
+        await ask("eu.other.localhost")
+        assert connected == []
+        await ask("eu.vendor.localhost")
+        assert len(connected) == 1
