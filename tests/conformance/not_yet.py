@@ -7,12 +7,8 @@ CLUSTER_ONLY: dict[str, str] = {}
 
 REASONS = {
     "TLS": "a TLSRoute behind two listeners",
-    "UDP": "UDP listeners are not served yet",
 }
 NOT_YET: dict[str, str] = {
     "TLSRouteHostnameIntersection": REASONS["TLS"],
-    "UDPRoute": REASONS["UDP"],
-    "UDPRouteParentRefPortAndSectionName": REASONS["UDP"],
-    "UDPRouteReferenceGrant": REASONS["UDP"],
 }
 """What part of Serai is still to come."""
