@@ -427,6 +427,14 @@ traffic_policies = st.fixed_dictionaries(
                 "targetRefs": st.lists(_named_targets, max_size=2),
                 "targetSelectors": st.lists(_targets, max_size=1),
                 "timeouts": st.fixed_dictionaries({"request": st.sampled_from(["1s", "no"])}),
+                "retry": st.just({"retryOn": ["5xx"], "attempts": 2}),
+                "buffer": st.sampled_from([{"maxRequestSize": "1Mi"}, {"maxRequestSize": "huge"}]),
+                "headerModifiers": st.sampled_from(
+                    [
+                        {"request": {"set": [{"name": "x-a", "value": "1"}]}},
+                        {"request": {"set": [{"name": "x-a", "secretRef": {"name": "x"}}]}},
+                    ]
+                ),
                 "cors": st.just({"allowOrigins": ["https://shop.example"]}),
                 "rateLimit": st.just(
                     {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}}

@@ -5,6 +5,16 @@ from __future__ import annotations
 from serai.api.gateway_extension import WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
+from serai.api.traffic_shaping import (
+    CSRF,
+    Buffer,
+    Compression,
+    FaultInjection,
+    HeaderModifiers,
+    InternalRedirect,
+    Retry,
+    URLRewrite,
+)
 
 
 class HTTPCORSFilter(Struct, frozen=True):
@@ -69,10 +79,19 @@ class TrafficPolicySpec(Struct, frozen=True):
 
     target_refs: tuple[PolicyTargetReference, ...] = ()
     target_selectors: tuple[PolicyTargetSelector, ...] = ()
+    auto_host_rewrite: bool | None = None
+    buffer: Buffer | None = None
+    compression: Compression | None = None
     cors: HTTPCORSFilter | None = None
+    csrf: CSRF | None = None
     ext_auth: ExtAuthPolicy | None = None
+    fault_injection: FaultInjection | None = None
+    header_modifiers: HeaderModifiers | None = None
+    internal_redirect: InternalRedirect | None = None
     rate_limit: RateLimit | None = None
+    retry: Retry | None = None
     timeouts: Timeouts | None = None
+    url_rewrite: URLRewrite | None = None
 
 
 class TrafficPolicy(Object, frozen=True):

@@ -5,13 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from serai.policies.authorization import AUTHORIZATION
+from serai.policies.auto_host_rewrite import AUTO_HOST_REWRITE
+from serai.policies.buffer import BUFFER
+from serai.policies.compression import REQUEST_DECOMPRESSION, RESPONSE_COMPRESSION
 from serai.policies.cors import CORS
+from serai.policies.csrf import CSRF
 from serai.policies.ext_auth import EXT_AUTH
+from serai.policies.fault_injection import FAULT_INJECTION
 from serai.policies.feature import Feature
+from serai.policies.header_modifiers import HEADER_MODIFIERS
+from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
+from serai.policies.retry import RETRY
 from serai.policies.timeouts import TIMEOUTS
+from serai.policies.url_rewrite import URL_REWRITE
 
-FEATURES: tuple[Feature, ...] = (CORS, EXT_AUTH, AUTHORIZATION, RATE_LIMIT_LOCAL, TIMEOUTS)
+FEATURES: tuple[Feature, ...] = (
+    CORS,
+    FAULT_INJECTION,
+    EXT_AUTH,
+    AUTHORIZATION,
+    RATE_LIMIT_LOCAL,
+    REQUEST_DECOMPRESSION,
+    HEADER_MODIFIERS,
+    CSRF,
+    BUFFER,
+    RESPONSE_COMPRESSION,
+    TIMEOUTS,
+    RETRY,
+    URL_REWRITE,
+    AUTO_HOST_REWRITE,
+    INTERNAL_REDIRECT,
+)
 """In the order in which they act on a request.  Nowhere else is that order written down."""
 
 BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}

@@ -13,6 +13,7 @@ from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
 from serai.ir.leaf import Leaf
 from serai.ir.origin import Value
+from serai.ir.route import NO_MUTATIONS, HeaderMutations
 from serai.model.settings import Settings
 
 
@@ -145,6 +146,13 @@ class Judgement(Value, frozen=True):
     status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     """Of the answer."""
+    request: HeaderMutations = NO_MUTATIONS
+    """What it changes in the request's headers, before its route does."""
+    response: HeaderMutations = NO_MUTATIONS
+    """What it changes in the answer's, after its route did."""
+    path: str = ""
+    """What the endpoint is asked for in place of the path without its query, where the route says
+    nothing of it."""
 
 
 class Feature(Value, frozen=True):

@@ -50,14 +50,24 @@ def selectors(found: tuple[PolicyTargetSelector, ...]) -> tuple[TargetSelector, 
 
 def _traffic(policy: TrafficPolicy) -> Written:
     spec = policy.spec
-    limit = spec.rate_limit
-    fields = (
-        ("cors", "cors", spec.cors),
-        ("extAuth", "extAuth", spec.ext_auth),
-        ("rateLimit.local", "rateLimit.local", limit.local if limit else None),
-        ("timeouts", "timeouts", spec.timeouts),
+    limit, compression = spec.rate_limit, spec.compression
+    fields: tuple[tuple[str, Any], ...] = (
+        ("cors", spec.cors),
+        ("faultInjection", spec.fault_injection),
+        ("extAuth", spec.ext_auth),
+        ("rateLimit.local", limit and limit.local),
+        ("compression.requestDecompression", compression and compression.request_decompression),
+        ("compression.responseCompression", compression and compression.response_compression),
+        ("headerModifiers", spec.header_modifiers),
+        ("csrf", spec.csrf),
+        ("buffer", spec.buffer),
+        ("timeouts", spec.timeouts),
+        ("retry", spec.retry),
+        ("urlRewrite", spec.url_rewrite),
+        ("autoHostRewrite", spec.auto_host_rewrite),
+        ("internalRedirect", spec.internal_redirect),
     )
-    return ((f"spec.{field}", name, found) for field, name, found in fields if found is not None)
+    return ((f"spec.{field}", field, found) for field, found in fields if found is not None)
 
 
 TRAFFIC_POLICY = PolicyKind(

@@ -110,6 +110,11 @@ _PACKAGES = {
     "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
     "envoy.extensions.filters.http.ext_authz.v3": ["ExtAuthz", "ExtAuthzPerRoute"],
     "envoy.extensions.path.match.uri_template.v3": ["UriTemplateMatchConfig"],
+    "envoy.extensions.filters.http.buffer.v3": ["Buffer"],
+    "envoy.extensions.filters.http.compressor.v3": ["Compressor"],
+    "envoy.extensions.filters.http.csrf.v3": ["CsrfPolicy"],
+    "envoy.extensions.filters.http.decompressor.v3": ["Decompressor"],
+    "envoy.extensions.filters.http.fault.v3": ["HTTPFault"],
     "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
     "envoy.extensions.common.matching.v3": [
@@ -167,6 +172,12 @@ _PACKAGES = {
 }
 
 MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() for name in names} | {
+    "GzipCompressor": "envoy.extensions.compression.gzip.compressor.v3.Gzip",
+    "GzipDecompressor": "envoy.extensions.compression.gzip.decompressor.v3.Gzip",
+    "BrotliCompressor": "envoy.extensions.compression.brotli.compressor.v3.Brotli",
+    "BrotliDecompressor": "envoy.extensions.compression.brotli.decompressor.v3.Brotli",
+    "ZstdCompressor": "envoy.extensions.compression.zstd.compressor.v3.Zstd",
+    "ZstdDecompressor": "envoy.extensions.compression.zstd.decompressor.v3.Zstd",
     "DiscoveredResource": "envoy.service.discovery.v3.Resource",
     "EarlyHeaderMutation": (
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"

@@ -16,7 +16,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import judged, judged_bytes
+from serai.trace.policies import changed, judged, judged_bytes
 from serai.trace.request import TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -110,6 +110,7 @@ def _routed(
         refused_by = judged(found.leaves, facts, found.name, steps)
         if refused_by is not None:
             return refused_by
+        found = changed(found, facts)
     return _act(view, found, facts, steps)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from serai.ir.leaf import FailClosed, Leaf
-from serai.ir.route import HeaderMutations
+from serai.ir.route import Forward, HeaderMutations, PathRewrite, Route
 from serai.model.addresses import canonical
 from serai.policies import ADDITIVE, BY_NAME, ORDER
 from serai.policies.feature import Asked
@@ -25,6 +27,20 @@ def judged(
     Adds to `steps`.
     """
     return _judged(leaves, _asked(facts), route, steps)
+
+
+def changed(found: Route, facts: Facts) -> Route:
+    """A route with what the policies in force on all of it change in requests and answers."""
+    request, response = found.request_headers, found.response_headers
+    action, asked = found.action, _asked(facts)
+    for leaf in sorted(found.leaves, key=lambda each: ORDER[each.feature], reverse=True):
+        if leaf.feature in ADDITIVE or isinstance(leaf.value, FailClosed):
+            continue
+        said = BY_NAME[leaf.feature].judge(leaf.value, asked)
+        request, response = said.request.then(request), response.then(said.response)
+        if said.path and isinstance(action, Forward) and action.rewrite_path is None:
+            action = replace(action, rewrite_path=PathRewrite(said.path, prefix=False))
+    return replace(found, request_headers=request, response_headers=response, action=action)
 
 
 def judged_bytes(

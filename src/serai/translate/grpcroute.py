@@ -9,12 +9,12 @@ import re
 
 from serai.api.grpcroute import GRPCMethodMatch, GRPCRoute, GRPCRouteMatch
 from serai.api.meta import Key
+from serai.api.regex import regex_problem
 from serai.api.validate_filters import GRPC_FILTERS
 from serai.backends import Invalid
 from serai.ir.match import PathKind, PathMatch, RequestMatch
 from serai.translate.httproute import regexes, value_matches
 from serai.translate.order import Age, RankedRoute, rank_of_call
-from serai.translate.regex import regex_problem
 from serai.translate.rules import (
     CompiledRoute,
     CompiledRule,

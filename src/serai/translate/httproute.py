@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from serai.api.httproute import HTTPRoute, HTTPRouteMatch, HTTPValueMatch
 from serai.api.meta import Key
+from serai.api.regex import regex_problem
 from serai.api.validate_filters import HTTP_FILTERS
 from serai.backends import Invalid
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
 from serai.translate.order import Age, RankedRoute, rank
-from serai.translate.regex import regex_problem
 from serai.translate.rules import (
     CompiledRoute,
     CompiledRule,

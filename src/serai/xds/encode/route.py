@@ -144,7 +144,7 @@ def _action(route: Route) -> dict[str, Any]:
 def _forward(forward: Forward, route: Route) -> dict[str, Any]:
     action: dict[str, Any] = {
         "timeout": timedelta(),
-        **action_fields(route.leaves),
+        **_by_policies(forward, route),
         **_clusters(forward),
         "cluster_not_found_response_code": _not_found(forward),
         **encode_rewrite(forward.rewrite_path, route),
@@ -154,6 +154,16 @@ def _forward(forward: Forward, route: Route) -> dict[str, Any]:
     if forward.rewrite_host is not None:
         action["host_rewrite_literal"] = forward.rewrite_host
     return {**action, **retry_policy(forward), **mirrors(forward.mirrors)}
+
+
+def _by_policies(forward: Forward, route: Route) -> dict[str, Any]:
+    """What policies say of the action, where the route itself says nothing of it."""
+    found = action_fields(route.leaves)
+    if forward.rewrite_path is not None:
+        found.pop("regex_rewrite", None)
+    if forward.rewrite_host is not None:
+        found.pop("auto_host_rewrite", None)
+    return found
 
 
 def _not_found(forward: Forward) -> str:

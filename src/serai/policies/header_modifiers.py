@@ -1,0 +1,136 @@
+"""Headers to set, add and remove; values may come from Secrets, such as a vendor's API key.
+
+Envoy: envoy.filters.http.header_mutation.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from serai.api.traffic_shaping import HeaderModifier, HeaderModifiers, HeaderValue
+from serai.ir.origin import Value
+from serai.ir.route import HeaderMutations
+from serai.policies.feature import (
+    Asked,
+    Compiled,
+    Context,
+    Encoded,
+    Fault,
+    Feature,
+    Judgement,
+    Stage,
+)
+from serai.proto.envoy import HeaderMutation
+
+FILTER = "envoy.filters.http.header_mutation"
+
+
+class Headers(Value, frozen=True):
+    """What changes on the way there and on the way back."""
+
+    request: HeaderMutations
+    response: HeaderMutations
+
+
+def _compile(context: Context, spec: HeaderModifiers) -> Compiled | Fault:
+    request = _mutations(context, spec.request, "request")
+    response = _mutations(context, spec.response, "response")
+    if isinstance(request, Fault):
+        return request
+    return response if isinstance(response, Fault) else Compiled(Headers(request, response))
+
+
+def _mutations(
+    context: Context, written: HeaderModifier | None, side: str
+) -> HeaderMutations | Fault:
+    if written is None:
+        return HeaderMutations()
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for field, headers in (("set", written.set), ("add", written.add)):
+        pairs: list[tuple[str, str]] = []
+        for position, each in enumerate(headers):
+            values = _values(context, each)
+            if isinstance(values, Fault):
+                return Fault(f"{side}.{field}[{position}]", values.message, values.reason)
+            pairs += values
+        found[field] = tuple(pairs)
+    fixed = next((name for name in _names(found, written) if not _is_changeable(name)), "")
+    if fixed:
+        message = f"{fixed} is no header that can be changed; use autoHostRewrite or a URLRewrite"
+        return Fault(side, message)
+    return HeaderMutations(found["set"], found["add"], written.remove)
+
+
+def _names(found: dict[str, tuple[tuple[str, str], ...]], written: HeaderModifier) -> Iterator[str]:
+    yield from (name for pairs in found.values() for name, _ in pairs)
+    yield from written.remove
+
+
+def _is_changeable(name: str) -> bool:
+    return bool(name) and name.lower() != "host" and not name.startswith(":")
+
+
+def _values(context: Context, header: HeaderValue) -> list[tuple[str, str]] | Fault:
+    """The header, or one for each key of a Secret that is named without a key."""
+    if header.secret_ref is None:
+        if header.value is None or not header.name:
+            return Fault("", "a header needs a name, and a value or a secretRef")
+        return [(header.name, header.value)]
+    reference = header.secret_ref
+    secret = context.secret(reference.name, reference.namespace)
+    if isinstance(secret, Fault):
+        return secret
+    known = {key: base64.b64decode(text).decode() for key, text in secret.data.items()}
+    known |= secret.string_data
+    key = reference.key or header.name
+    if not key:
+        return sorted(known.items())
+    if key not in known:
+        return Fault("", f"Secret {reference.name} has no key {key}")
+    return [(header.name or key, known[key])]
+
+
+def _encode(headers: Headers) -> Encoded:
+    found = HeaderMutation(
+        mutations={
+            "request_mutations": list(_changes(headers.request)),
+            "response_mutations": list(_changes(headers.response)),
+        }
+    )
+    return Encoded(filters=((FILTER, found),))
+
+
+def _changes(mutations: HeaderMutations) -> Iterator[dict[str, Any]]:
+    """In the order in which they are made: remove, set, add."""
+    yield from ({"remove": name} for name in mutations.remove)
+    for pairs, action in (
+        (mutations.set, "OVERWRITE_IF_EXISTS_OR_ADD"),
+        (mutations.add, "APPEND_IF_EXISTS_OR_ADD"),
+    ):
+        for name, value in pairs:
+            # A user's percent sign is no operator of Envoy's.
+            header = {"key": name, "value": value.replace("%", "%%")}
+            yield {"append": {"header": header, "append_action": action, "keep_empty_value": True}}
+
+
+def _judge(headers: Headers, _: Asked) -> Judgement:
+    """By name only: a value may be a secret."""
+    words = [
+        f"{way} {', '.join(names)}"
+        for way, changes in (("request:", headers.request), ("response:", headers.response))
+        if (names := [name for name, _ in (*changes.set, *changes.add)] + list(changes.remove))
+    ]
+    said = "; ".join(words) or "no changes"
+    return Judgement(said, request=headers.request, response=headers.response)
+
+
+HEADER_MODIFIERS = Feature(
+    name="headerModifiers",
+    stage=Stage.ACCEPTED,
+    compile=_compile,
+    encode=_encode,
+    judge=_judge,
+    fails_closed=500,
+)
