@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import ssl
 import textwrap
 from pathlib import Path
 
@@ -11,14 +13,14 @@ import trustme
 from cryptography import x509
 
 from live.serving import Place, Served, serving, workload
-from live.tls_client import TlsAnswer, fetch, trusting
+from live.tls_client import TlsAnswer, connection, fetch, trusting
 from serai.api.meta import Key
 from serai.status.values import GatewayStatus
 
 pytestmark = pytest.mark.live
 
 PORT = 18443
-REFUSED = "(?i)reset|closed|eof|alert|ssl"
+REFUSED = "(?i)reset|pipe|closed|eof|alert|ssl"
 GATEWAY = Key("Gateway", "shop", "edge")
 
 
@@ -157,3 +159,142 @@ async def test_a_connection_is_misdirected_only_for_hosts_of_other_listeners(
         assert [await ask(f"{each}.example") for each in ("one", "two", "three")] == [404, 421, 404]
         with pytest.raises(OSError, match=REFUSED):
             await fetch(place.gateway, PORT, context, sni="three.example")
+
+
+async def test_a_certificate_is_replaced_without_a_dropped_connection(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    files = {
+        "gateway.yaml": gateway(place, https("only", "a.example", "cert")),
+        "cert.yaml": secret("cert", ca.issue_cert("a.example")),
+        "a.yaml": route("a", "only", at),
+    }
+    context = trusting(ca)
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place) as served:
+        kept = await connection(place.gateway, PORT, context, "a.example")
+        assert (await kept.get("a.example")).status == 200
+        asked, failed = 0, []
+        replaced = asyncio.Event()
+
+        async def load() -> None:
+            nonlocal asked
+            while not replaced.is_set():
+                asked += 1
+                found = await fetch(place.gateway, PORT, context, sni="a.example")
+                if found.status != 200:
+                    failed.append(found)
+
+        running = [asyncio.create_task(load()) for _ in range(4)]
+        served.write("cert.yaml", secret("cert", ca.issue_cert("a.example", "new.example")))
+        async with asyncio.timeout(10):
+            while True:
+                found = await fetch(place.gateway, PORT, context, sni="a.example")
+                if "new.example" in names(found):
+                    break
+        replaced.set()
+        await asyncio.gather(*running)
+        assert asked and not failed
+        assert (await kept.get("a.example")).status == 200
+        kept.close()
+
+
+async def test_listeners_that_come_and_go_leave_other_connections_alone(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    one = https("one", "a.example", "cert")
+    files = {
+        "gateway.yaml": gateway(place, one),
+        "cert.yaml": secret("cert", ca.issue_cert("a.example", "b.example")),
+        "a.yaml": route("a", "one", at),
+    }
+    context = trusting(ca)
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place) as served:
+        kept = await connection(place.gateway, PORT, context, "a.example")
+        assert (await kept.get("a.example")).status == 200
+        served.write("gateway.yaml", gateway(place, one + https("two", "b.example", "cert")))
+        await _until(place, context, "b.example", 404)
+        assert (await kept.get("a.example")).status == 200
+        assert (await kept.get("b.example")).status == 421
+        served.write("gateway.yaml", gateway(place, one))
+        await asyncio.sleep(1)
+        assert (await kept.get("a.example")).status == 200
+        kept.close()
+
+
+async def _until(place: Place, context: ssl.SSLContext, sni: str, status: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                found = await fetch(place.gateway, PORT, context, sni=sni)
+            except OSError:
+                found = None
+            if found is not None and found.status == status:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_bad_certificate_harms_nobody_else(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    good, other = ca.issue_cert("good.example"), ca.issue_cert("bad.example")
+    listeners = (
+        https("good", "good.example", "good")
+        + https("mixed", "bad.example", "mixed")
+        + https("gone", "gone.example", "nowhere")
+    )
+    files = {
+        "gateway.yaml": gateway(place, listeners),
+        "good.yaml": secret("good", good),
+        "mixed.yaml": secret("mixed", other, key=good),
+        "a.yaml": route("a", "good", at),
+    }
+    context = trusting(ca)
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place) as served:
+        assert (await fetch(place.gateway, PORT, context, sni="good.example")).status == 200
+        with pytest.raises(OSError, match=REFUSED):
+            await fetch(place.gateway, PORT, context, sni="bad.example")
+        assert conditions(served, "good")["Programmed"] == ("True", "Programmed")
+        for listener in ("mixed", "gone"):
+            found = conditions(served, listener)
+            assert found["ResolvedRefs"] == ("False", "InvalidCertificateRef")
+            assert found["Programmed"] == ("False", "Invalid")
+            assert found["Accepted"] == ("True", "Accepted")
+
+
+VALIDATION = """
+tls:
+  frontend:
+    default:
+      validation:
+        mode: {mode}
+        caCertificateRefs: [{{group: "", kind: ConfigMap, name: clients}}]
+"""
+
+
+@pytest.mark.parametrize("mode", ["AllowValidOnly", "AllowInsecureFallback"])
+async def test_clients_are_checked_as_the_gateway_says(tmp_path: Path, mode: str) -> None:
+    ca, clients, strangers, place = trustme.CA(), trustme.CA(), trustme.CA(), Place()
+    at = place.address()
+    authority = textwrap.indent(clients.cert_pem.bytes().decode(), "    ")
+    files = {
+        "gateway.yaml": gateway(
+            place, https("only", "a.example", "cert"), VALIDATION.format(mode=mode)
+        ),
+        "cert.yaml": secret("cert", ca.issue_cert("a.example")),
+        "ca.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: clients, namespace: shop}\n"
+        f"data:\n  ca.crt: |\n{authority}",
+        "a.yaml": route("a", "only", at),
+    }
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place):
+
+        async def ask(certificate: trustme.LeafCert | None) -> int:
+            context = trusting(ca, certificate)
+            return (await fetch(place.gateway, PORT, context, sni="a.example")).status
+
+        assert await ask(clients.issue_cert("client.example")) == 200
+        for certificate in (None, strangers.issue_cert("client.example")):
+            if mode == "AllowInsecureFallback":
+                assert await ask(certificate) == 200
+            else:
+                with pytest.raises(OSError, match=REFUSED):
+                    await ask(certificate)

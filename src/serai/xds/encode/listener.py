@@ -11,6 +11,7 @@ from typing import Any
 from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
+from serai.ir.route import WeightedCluster
 from serai.proto.envoy import (
     Filter,
     FilterChain,
@@ -31,6 +32,9 @@ from serai.xds.encode.tcp import tcp_proxy
 from serai.xds.encode.tls import ended
 from serai.xds.encode.udp import udp_proxy
 from serai.xds.resource import Resource, ResourceType
+
+UNCHOSEN = "unchosen"
+CLOSED = TcpForward((WeightedCluster(None),))
 
 
 def encode_listener(listener: IrListener) -> Resource:
@@ -76,6 +80,7 @@ def _chains(listener: IrListener) -> dict[str, Any]:
         chains["filter_chain_matcher"] = sni_matcher(listener.sni)
     if listener.chains or listener.sni:
         chains["fcds_config"] = {"config_source": ADS}
+        chains["filter_chains"] = [_never_chosen()]
     if listener.server_names:
         chains["filter_chains"] = [
             FilterChain(
@@ -86,6 +91,15 @@ def _chains(listener: IrListener) -> dict[str, Any]:
             for each in listener.server_names
         ]
     return chains
+
+
+def _never_chosen() -> FilterChain:
+    """A chain that nothing leads to.
+
+    Envoy 1.40 updates the matcher of a listener in place only if there is a chain in the listener
+    itself; else all of its connections are drained.
+    """
+    return FilterChain(name=UNCHOSEN, filters=[tcp_proxy(UNCHOSEN, CLOSED)])
 
 
 def _addresses(listener: IrListener) -> dict[str, Any]:
