@@ -10,6 +10,8 @@ from serai.views.explain import Explanation, explain, text
 from serai.views.state import State
 from unit.views.worlds import SHOP, state_of, written
 
+CASES = Path(__file__).parents[2] / "cases"
+
 MESH = """\
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
@@ -191,3 +193,22 @@ def test_routes_of_a_consumer_and_what_else_its_clients_get(tmp_path: Path) -> N
     assert mine[1].endswith("whatever else clients of namespace shop ask for -> answer 404")
     assert mine[2].endswith("the default route -> istio-se_infra_e_a.example_80")
     assert theirs == ["b.example: the default route -> istio-se_infra_e_b.example_80"]
+
+
+def test_the_policies_on_a_service_and_on_its_waypoint_are_named(tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(
+        (CASES / "policies" / "shaping-of-requests" / "input.yaml").read_text()
+    )
+    (tmp_path / "more.yaml").write_text(
+        "apiVersion: gateway.kgateway.dev/v1alpha1\nkind: TrafficPolicy\n"
+        "metadata: {name: of-all, namespace: shop}\n"
+        "spec:\n  targetRefs:\n"
+        "  - {group: gateway.networking.k8s.io, kind: Gateway, name: waypoint}\n"
+        "  timeouts: {request: 9s}\n"
+    )
+    (found,) = explain(state_of(tmp_path), "vendor.example").found
+
+    (line,) = [each for each in found.lines if each.label == "policies"]
+    assert line.text.startswith("TrafficPolicy shop/of-the-entry (compression.responseCompression")
+    assert "headerModifiers" in line.text
+    assert line.more == ("TrafficPolicy shop/of-all (timeouts)",)

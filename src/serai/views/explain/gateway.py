@@ -12,6 +12,7 @@ from serai.translate import names
 from serai.translate.collections import Named
 from serai.views.explain import words
 from serai.views.explain.explanation import Explanation, Line
+from serai.views.explain.policies import policy_line
 from serai.views.explain.subject import Subject
 from serai.views.gateways import gateway_rows
 from serai.views.routes import parent_name
@@ -33,7 +34,8 @@ def explain_gateway(subject: Subject, proxy: Proxy) -> Explanation:
     else:
         lines += _ports(subject, proxy)
     lines += _refused(subject, proxy.key)
-    return subject.explanation(proxy.key, headline, [*lines, Line("policies", "none")])
+    lines.append(policy_line(subject.attached, proxy.key))
+    return subject.explanation(proxy.key, headline, lines)
 
 
 def _listeners(subject: Subject, proxy: Proxy) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from serai.api.routes import Route, hostnames_of
 from serai.attach.routes import AttachmentKey
 from serai.views.explain import words
 from serai.views.explain.explanation import Explanation, Line
+from serai.views.explain.policies import policy_line
 from serai.views.explain.subject import Subject
 from serai.views.routes import NOT_OURS, RouteRow, rows_of_route
 
@@ -19,9 +20,8 @@ def explain_route(subject: Subject, key: Key, route: Route) -> Explanation:
     hostnames = " ".join(hostnames_of(route))
     headline = [f"hostnames {hostnames}"] if hostnames else []
     lines = [Line("parent", row.parent, tuple(_verdict(row))) for row in rows]
-    return subject.explanation(
-        key, headline, [*lines, *_rules(subject, key, len(rows)), Line("policies", "none")]
-    )
+    lines += _rules(subject, key, len(rows))
+    return subject.explanation(key, headline, [*lines, policy_line(subject.attached, key)])
 
 
 def _verdict(row: RouteRow) -> Iterator[str]:

@@ -13,6 +13,7 @@ from serai.translate import names
 from serai.translate.collections import Named
 from serai.views.explain import words
 from serai.views.explain.explanation import Explanation, Line
+from serai.views.explain.policies import policy_line
 from serai.views.explain.subject import Subject
 from serai.views.health import count, silent
 from serai.views.problems import counted
@@ -34,7 +35,11 @@ def explain_service(subject: Subject, service: Service) -> Explanation:
     for host in service.hosts:
         for port in service.ports:
             lines += _backend(subject, BackendKey(service.key, host, port.number))
-    return subject.explanation(service.key, headline, [*lines, Line("policies", "none")])
+    waypoint = capture.bound_to if capture else None
+    places = (service.key, waypoint) if waypoint else (service.key,)
+    return subject.explanation(
+        service.key, headline, [*lines, policy_line(subject.attached, *places)]
+    )
 
 
 def _captured(capture: Capture | None) -> Line:

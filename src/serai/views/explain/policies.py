@@ -1,0 +1,27 @@
+"""Which policies apply to an object, and what each asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.meta import Key
+from serai.translate.collections import Attached
+from serai.views.explain.explanation import Line
+
+
+def policy_line(attached: Attached, *places: Key) -> Line:
+    """The policies on an object, and on what stands around it, each with its features."""
+    found = dict.fromkeys(each for place in places for each in _on(attached, place))
+    first, *others = found or dict.fromkeys(["none"])
+    return Line("policies", first, tuple(others))
+
+
+def _on(attached: Attached, place: Key) -> Iterator[str]:
+    policies = attached.policies
+    for key in policies.on.row(place) or ():
+        policy = policies.compiled.row(key)
+        if policy is not None:
+            features = ", ".join(leaf.feature for leaf in policy.leaves)
+            yield f"{key} ({features})" if features else f"{key} (nothing that can be done)"
+    for key in attached.cluster_policies.by_service.row(place) or ():
+        yield str(key)
