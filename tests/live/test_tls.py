@@ -259,6 +259,8 @@ async def test_a_bad_certificate_harms_nobody_else(tmp_path: Path) -> None:
             assert found["ResolvedRefs"] == ("False", "InvalidCertificateRef")
             assert found["Programmed"] == ("False", "Invalid")
             assert found["Accepted"] == ("True", "Accepted")
+        served.write("mixed.yaml", secret("mixed", other))
+        await _until(place, context, "bad.example", 404)
 
 
 VALIDATION = """

@@ -147,6 +147,8 @@ class Listener(Value, frozen=True):
     chains: tuple[ChainMatch, ...] = ()
     sni: tuple[SniMatch, ...] = ()
     """Of a gateway's port that speaks TLS; it has no `chains`."""
+    ended: tuple[Tls, ...] = ()
+    """What the chains that `sni` leads to do to TLS, each once."""
     proxy_protocol: bool = False
     tls: WorkloadTls | None = None
     """Of the listener that takes HBONE."""

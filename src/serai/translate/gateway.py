@@ -16,7 +16,7 @@ from serai.ir.origin import Origin
 from serai.ir.route import RouteConfiguration, WeightedCluster
 from serai.translate import names
 from serai.translate.collections import Attached, Named
-from serai.translate.gateway_tls import sni_chains, told_by_sni
+from serai.translate.gateway_tls import ended_by, sni_chains, told_by_sni
 from serai.translate.listener_routes import host_group, routes_on
 from serai.translate.redirects import at_port
 from serai.translate.streams import streams
@@ -75,7 +75,7 @@ def _listener(
             return Listener(name, addresses, port, forward, origin)
         case _:
             sni = sni_chains(reader, attached, states)
-            return Listener(name, addresses, port, None, origin, sni=sni)
+            return Listener(name, addresses, port, None, origin, sni=sni, ended=ended_by(states))
 
 
 def _ports(

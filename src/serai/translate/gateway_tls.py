@@ -49,6 +49,11 @@ def sni_chains(
     return tuple(sorted(found, key=lambda each: each.host))
 
 
+def ended_by(states: Iterable[ListenerState]) -> tuple[Tls, ...]:
+    """How the chains of some listeners end TLS, each way once."""
+    return tuple(dict.fromkeys(tls for state in states if (tls := _tls(state))))
+
+
 def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterChain]:
     """The filter chains of each listener that speaks TLS."""
 

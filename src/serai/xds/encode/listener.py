@@ -6,6 +6,7 @@ any field of it would drain all of its connections.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
@@ -80,7 +81,7 @@ def _chains(listener: IrListener) -> dict[str, Any]:
         chains["filter_chain_matcher"] = sni_matcher(listener.sni)
     if listener.chains or listener.sni:
         chains["fcds_config"] = {"config_source": ADS}
-        chains["filter_chains"] = [_never_chosen()]
+        chains["filter_chains"] = list(_never_chosen(listener))
     if listener.server_names:
         chains["filter_chains"] = [
             FilterChain(
@@ -93,13 +94,20 @@ def _chains(listener: IrListener) -> dict[str, Any]:
     return chains
 
 
-def _never_chosen() -> FilterChain:
-    """A chain that nothing leads to.
+def _never_chosen(listener: IrListener) -> Iterator[FilterChain]:
+    """Chains that nothing leads to.
 
     Envoy 1.40 updates the matcher of a listener in place only if there is a chain in the listener
-    itself; else all of its connections are drained.
+    itself; else all of its connections are drained.  And it asks for the secrets of a chain that
+    is discovered later only if something else has asked for them.
     """
-    return FilterChain(name=UNCHOSEN, filters=[tcp_proxy(UNCHOSEN, CLOSED)])
+    yield FilterChain(name=UNCHOSEN, filters=[tcp_proxy(UNCHOSEN, CLOSED)])
+    for number, tls in enumerate(listener.ended):
+        yield FilterChain(
+            name=f"{UNCHOSEN}~{number}",
+            filters=[tcp_proxy(UNCHOSEN, CLOSED)],
+            transport_socket=ended(tls),
+        )
 
 
 def _addresses(listener: IrListener) -> dict[str, Any]:
