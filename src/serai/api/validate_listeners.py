@@ -14,6 +14,8 @@ from serai.api.listener_set import ListenerSet
 from serai.api.problem import Problem
 from serai.api.syntax import is_subdomain, is_wildcard_hostname
 
+OPTIONS = "kgateway.dev/"
+"""What the options of a listener's TLS that mean something begin with."""
 _MOST_OPTIONS = 16
 _PLAIN = frozenset({"HTTP", "TCP", "UDP"})
 _WITHOUT_HOSTS = frozenset({"TCP", "UDP"})
@@ -28,6 +30,10 @@ def check_gateway(gateway: Gateway) -> Iterator[Problem]:
         yield clash(here, f"{here}.from is Selector without a selector", "Add selector.")
     asked = [f"{each.type} {each.value}" if each.value else "" for each in gateway.spec.addresses]
     yield from twice("spec.addresses", asked, ".value", "address")
+    if gateway.spec.default_scope == "All":
+        path = "spec.defaultScope"
+        message = f"{path} has no effect: routes attach to the parents that they name"
+        yield Problem("SER0007", "warning", message, "Name the Gateway in parentRefs.", path=path)
     frontend = gateway.spec.tls.frontend if gateway.spec.tls else None
     if frontend is not None:
         yield from _frontend(frontend)
@@ -74,6 +80,11 @@ def _tls(path: str, listener: Listener) -> Iterator[Problem]:
     if tls.mode == "Terminate" and not tls.certificate_refs and not tls.options:
         message = f"{here} ends TLS without a certificate"
         yield clash(f"{here}.certificateRefs", message, "Name a Secret of type kubernetes.io/tls.")
+    for name in sorted(tls.options):
+        if not name.startswith(OPTIONS):
+            message = f"{here}.options {name} means nothing here and changes nothing"
+            remedy = f"Use one of those that begin with {OPTIONS}."
+            yield Problem("SER0007", "warning", message, remedy, path=f"{here}.options")
     if len(tls.options) > _MOST_OPTIONS:
         message = f"{here}.options has {len(tls.options)} entries"
         yield clash(f"{here}.options", message, f"Keep at most {_MOST_OPTIONS}.")
