@@ -5,10 +5,5 @@ from __future__ import annotations
 CLUSTER_ONLY: dict[str, str] = {}
 """What cannot be replayed without a cluster."""
 
-REASONS = {
-    "TLS": "a TLSRoute behind two listeners",
-}
-NOT_YET: dict[str, str] = {
-    "TLSRouteHostnameIntersection": REASONS["TLS"],
-}
+NOT_YET: dict[str, str] = {}
 """What part of Serai is still to come."""
