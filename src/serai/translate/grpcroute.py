@@ -6,23 +6,23 @@ A call is an HTTP request for ``/service/method`` with a content-type of gRPC.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from serai.api.grpcroute import GRPCMethodMatch, GRPCRoute, GRPCRouteMatch
+from serai.api.grpcroute import GRPCMethodMatch, GRPCRoute, GRPCRouteMatch, GRPCRouteRule
 from serai.api.meta import Key
 from serai.api.regex import regex_problem
 from serai.api.validate_filters import GRPC_FILTERS
-from serai.backends import Invalid
 from serai.ir.match import PathKind, PathMatch, RequestMatch
 from serai.translate.httproute import regexes, value_matches
-from serai.translate.order import Age, RankedRoute, rank_of_call
+from serai.translate.order import Age, rank_of_call
 from serai.translate.rules import (
     CompiledRoute,
     CompiledRule,
-    Dropped,
     LeavesOf,
+    Placed,
     Resolve,
     RuleSettings,
-    resolved,
+    compile_rules,
 )
 
 _SETTINGS = RuleSettings(frozenset(GRPC_FILTERS), unavailable=503)
@@ -33,27 +33,22 @@ def compile_grpc(
     key: Key, route: GRPCRoute, resolve: Resolve, leaves: LeavesOf, clients: str = ""
 ) -> CompiledRoute:
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
-    age = Age(route.metadata.creation_timestamp or "", key.namespace, key.name)
-    routes: list[RankedRoute] = []
-    invalid: list[tuple[str, Invalid]] = []
-    dropped: list[Dropped] = []
-    for index, rule in enumerate(route.spec.rules):
-        compiled = CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS)
-        invalid += compiled.invalid
-        dropped += compiled.dropped
+
+    def placed(rule: GRPCRouteRule, age: Age, index: int) -> Iterator[Placed]:
         for position, match in enumerate(rule.matches or (GRPCRouteMatch(),)):
             problem = _match_problem(match)
             if problem:
-                path = f"{compiled.path}.matches[{position}]"
-                words = f"Dropped Rule {compiled.name}, match {position}: {problem}"
-                dropped.append(Dropped(path, words))
+                yield problem
                 continue
             wanted = _request_match(match, clients)
             place = rank_of_call(match.method, len(wanted.headers), age, index, position)
-            routes.append(RankedRoute(place, compiled.route(wanted, position)))
-    return CompiledRoute(
-        tuple(routes), resolved(invalid), tuple(invalid), tuple(dropped), created=age.created
+            yield wanted, place
+
+    compiled = (
+        (CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS), rule)
+        for index, rule in enumerate(route.spec.rules)
     )
+    return compile_rules(route.metadata, compiled, placed)
 
 
 def _request_match(match: GRPCRouteMatch, clients: str) -> RequestMatch:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from serai.api.httproute import HTTPRoute, HTTPRouteMatch, HTTPValueMatch
+from collections.abc import Iterator
+
+from serai.api.httproute import HTTPRoute, HTTPRouteMatch, HTTPRouteRule, HTTPValueMatch
 from serai.api.meta import Key
 from serai.api.regex import regex_problem
 from serai.api.validate_filters import HTTP_FILTERS
-from serai.backends import Invalid
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
-from serai.translate.order import Age, RankedRoute, rank
+from serai.translate.order import Age, rank
 from serai.translate.rules import (
     CompiledRoute,
     CompiledRule,
-    Dropped,
     LeavesOf,
+    Placed,
     Resolve,
     RuleSettings,
-    resolved,
+    compile_rules,
 )
 
 _SETTINGS = RuleSettings(frozenset(HTTP_FILTERS), unavailable=500)
@@ -35,27 +36,21 @@ def compile_http(
     clients: str = "",
 ) -> CompiledRoute:
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
-    age = Age(route.metadata.creation_timestamp or "", key.namespace, key.name)
-    routes: list[RankedRoute] = []
-    invalid: list[tuple[str, Invalid]] = []
-    dropped: list[Dropped] = []
-    for index, rule in enumerate(route.spec.rules):
-        compiled = CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS)
-        invalid += compiled.invalid
-        dropped += compiled.dropped
+
+    def placed(rule: HTTPRouteRule, age: Age, index: int) -> Iterator[Placed]:
         for position, match in enumerate(rule.matches or (HTTPRouteMatch(),)):
             problem = _match_problem(match)
             if problem:
-                path = f"{compiled.path}.matches[{position}]"
-                words = f"Dropped Rule {compiled.name}, match {position}: {problem}"
-                dropped.append(Dropped(path, words))
+                yield problem
                 continue
             wanted = _request_match(match, clients)
-            built = compiled.route(wanted, position)
-            routes.append(RankedRoute(rank(wanted, age, index, position), built))
-    return CompiledRoute(
-        tuple(routes), resolved(invalid), tuple(invalid), tuple(dropped), created=age.created
+            yield wanted, rank(wanted, age, index, position)
+
+    compiled = (
+        (CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS), rule)
+        for index, rule in enumerate(route.spec.rules)
     )
+    return compile_rules(route.metadata, compiled, placed)
 
 
 def _request_match(match: HTTPRouteMatch, clients: str) -> RequestMatch:

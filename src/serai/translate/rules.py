@@ -5,7 +5,8 @@ What a rule matches is its kind's own affair; filters, backends, retries and ses
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from serai.api.httproute import (
     HTTPRequestMirrorFilter,
     HTTPRouteRule,
 )
-from serai.api.meta import Key
+from serai.api.meta import Key, ObjectMeta
 from serai.api.streamroutes import BackendRef
 from serai.attach.verdict import Verdict, refused
 from serai.backends import Invalid
@@ -35,7 +36,7 @@ from serai.ir.route import (
     WeightedCluster,
 )
 from serai.translate.filters import Filters, gather
-from serai.translate.order import RankedRoute
+from serai.translate.order import Age, Rank, RankedRoute
 from serai.translate.session import session
 
 RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
@@ -46,6 +47,9 @@ AnyBackendRef = HTTPBackendRef | BackendReference | BackendRef
 Resolve = Callable[[AnyBackendRef], WeightedCluster | Invalid]
 Rule = HTTPRouteRule | GRPCRouteRule
 LeavesOf = Callable[[Rule], tuple[Leaf, ...]]
+AnyRule = TypeVar("AnyRule", HTTPRouteRule, GRPCRouteRule)
+Placed = tuple[RequestMatch, Rank] | str
+"""A match and its place among others; or why it cannot be had."""
 
 
 class Dropped(Value, frozen=True):
@@ -92,6 +96,32 @@ class RuleSettings(Value, frozen=True):
     """The types of filters that there are."""
     unavailable: int
     """What is answered for a backend that is not there.  Envoy makes gRPC's UNAVAILABLE of 503."""
+
+
+def compile_rules(
+    metadata: ObjectMeta,
+    rules: Iterable[tuple[CompiledRule, AnyRule]],
+    placed: Callable[[AnyRule, Age, int], Iterator[Placed]],
+) -> CompiledRoute:
+    """A route of these rules; `placed` reads the matches of one, by its place in the route."""
+    age = Age(metadata.creation_timestamp or "", metadata.namespace, metadata.name)
+    routes: list[RankedRoute] = []
+    invalid: list[tuple[str, Invalid]] = []
+    dropped: list[Dropped] = []
+    for index, (compiled, rule) in enumerate(rules):
+        invalid += compiled.invalid
+        dropped += compiled.dropped
+        for position, found in enumerate(placed(rule, age, index)):
+            if isinstance(found, str):
+                path = f"{compiled.path}.matches[{position}]"
+                words = f"Dropped Rule {compiled.name}, match {position}: {found}"
+                dropped.append(Dropped(path, words))
+                continue
+            wanted, rank = found
+            routes.append(RankedRoute(rank, compiled.route(wanted, position)))
+    return CompiledRoute(
+        tuple(routes), resolved(invalid), tuple(invalid), tuple(dropped), created=age.created
+    )
 
 
 class CompiledRule:
