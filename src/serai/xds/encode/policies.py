@@ -45,8 +45,8 @@ def route_filters(leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = ()) -> di
     """The `typed_per_filter_config` of a route whose virtual host has what is `around` it."""
     if leaves == around:
         return {}
-    configs = _configs(leaves)
-    empty = {name: _run(()) for name in SLOTS if name in _configs(around)}
+    configs, outer = _configs(leaves), _configs(around)
+    empty = {name: _run(()) for name in SLOTS if name in outer}
     return {**empty, **configs}
 
 
