@@ -21,6 +21,7 @@ from serai.policies.feature import (
     Feature,
     Judgement,
     Stage,
+    runtime_percent,
 )
 from serai.proto.envoy import CsrfPolicy
 
@@ -72,8 +73,8 @@ def _source(written: OriginMatch) -> Source | str:
 
 def _encode(same: SameSite) -> Encoded:
     policy = CsrfPolicy(
-        filter_enabled=_percent(same.enforced),
-        shadow_enabled=_percent(same.shadowed),
+        filter_enabled=runtime_percent(same.enforced),
+        shadow_enabled=runtime_percent(same.shadowed),
         additional_origins=[_matcher(each) for each in same.sources],
     )
     return Encoded(filters=((FILTER, policy),))
@@ -83,10 +84,6 @@ def _matcher(source: Source) -> dict[str, Any]:
     if source.form == "safe_regex":
         return {"safe_regex": {"regex": source.value}}
     return {source.form: source.value, "ignore_case": source.ignore_case}
-
-
-def _percent(percent: int) -> dict[str, Any]:
-    return {"default_value": {"numerator": percent, "denominator": "HUNDRED"}}
 
 
 def _judge(same: SameSite, asked: Asked) -> Judgement:

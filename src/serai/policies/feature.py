@@ -173,6 +173,11 @@ class Feature(Value, frozen=True):
     """Whether all policies that have it apply together, rather than the most specific one."""
 
 
+def runtime_percent(percent: int) -> dict[str, Any]:
+    """So many in a hundred requests, as Envoy's RuntimeFractionalPercent."""
+    return {"default_value": {"numerator": percent, "denominator": "HUNDRED"}}
+
+
 def first_of_each(leaves: list[Leaf], additive: frozenset[str]) -> tuple[Leaf, ...]:
     """The leaves in force among those that apply, the most specific first.
 

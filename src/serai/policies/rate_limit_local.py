@@ -7,7 +7,6 @@ and one for each rule that has policies of its own.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from serai.api.duration import seconds
 from serai.api.traffic_policy import LocalRateLimit as Spec
@@ -21,6 +20,7 @@ from serai.policies.feature import (
     Feature,
     Judgement,
     Stage,
+    runtime_percent,
 )
 from serai.proto.envoy import LocalRateLimit
 
@@ -69,14 +69,10 @@ def _encode(bucket: Bucket) -> Encoded:
             "tokens_per_fill": {"value": bucket.per_fill},
             "fill_interval": timedelta(seconds=bucket.fill_seconds),
         },
-        filter_enabled=_percent(bucket.percent_enabled),
-        filter_enforced=_percent(bucket.percent_enforced),
+        filter_enabled=runtime_percent(bucket.percent_enabled),
+        filter_enforced=runtime_percent(bucket.percent_enforced),
     )
     return Encoded(filters=((FILTER, limit),))
-
-
-def _percent(percent: int) -> dict[str, Any]:
-    return {"default_value": {"numerator": percent, "denominator": "HUNDRED"}}
 
 
 def _judge(bucket: Bucket, _: Asked) -> Judgement:
