@@ -9,7 +9,7 @@ from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
 from serai.model.hosts import is_owned, merges_with, ranked, siblings
-from serai.model.service import Service
+from serai.model.service import Inline, Service
 from serai.translate.collections import Attached
 
 _SHOWN = 3
@@ -31,7 +31,7 @@ def host_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Probl
 
 def _of_host(host: str, services: list[Service]) -> Iterator[Problem]:
     owner = ranked(services, "")[0]
-    entries = [each for each in services if each.rank != owner.rank]
+    entries = [each for each in services if each.rank != owner.rank and not _adds(each, owner)]
     if is_owned(services):
         yield from (_owned(host, each, owner) for each in entries)
         if entries:
@@ -44,6 +44,15 @@ def _of_host(host: str, services: list[Service]) -> Iterator[Problem]:
         others = [other for other in services if _rivals(each, other)]
         if others:
             yield _shared(host, each, others)
+
+
+def _adds(entry: Service, owner: Service) -> bool:
+    """Whether all that an entry is for is to say who the endpoints of a Service may be.
+
+    Istio: ServiceEntry, subjectAltNames of an entry with a Service's host.
+    """
+    only_names = bool(entry.subject_alt_names) and entry.members == Inline()
+    return only_names and entry.key.namespace == owner.key.namespace
 
 
 def _rivals(one: Service, other: Service) -> bool:
