@@ -11,11 +11,13 @@ from live.serving import Place, Served, answer, eventually, pod, serving
 from live.sick_server import sick
 from live.test_facts import until
 from live.test_standalone import mesh
+from live.worlds import edge, rule
 from serai.views.endpoints import endpoint_rows, opinions_in_words
 from serai.views.state import State
 
 pytestmark = pytest.mark.live
 
+HOST = "pay.example.com"
 HEALTH = "timeout: 1s, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1"
 
 
@@ -139,18 +141,11 @@ async def test_a_tcp_health_check_asks_for_a_connection_only(tmp_path: Path) -> 
 async def test_an_endpoint_that_fails_in_a_row_is_ejected(tmp_path: Path) -> None:
     place = Place()
     one, two = place.address(), place.address()
-    rule = """
-        apiVersion: networking.istio.io/v1
-        kind: DestinationRule
-        metadata: {name: pay, namespace: shop}
-        spec:
-          host: pay.example.com
-          trafficPolicy:
-            outlierDetection:
-              {consecutive5xxErrors: 3, interval: 100ms, baseEjectionTime: 1s,
-               maxEjectionPercent: 100}
-        """
-    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two]), "rule.yaml": rule}
+    outliers = """trafficPolicy: {outlierDetection:
+          {consecutive5xxErrors: 3, interval: 100ms, baseEjectionTime: 1s,
+           maxEjectionPercent: 100}}"""
+    written = rule(HOST, outliers)
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two]), "rule.yaml": written}
     async with (
         sick(one, 3000, "one") as first,
         sick(two, 3000, "two"),
@@ -216,21 +211,6 @@ async def test_priority_groups_fail_over_to_the_next_group(tmp_path: Path) -> No
     place = Place()
     one, two = place.address(), place.address()
     world = f"""
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {{name: edge, namespace: shop}}
-        spec:
-          gatewayClassName: serai
-          addresses: [{{value: {place.gateway}}}]
-          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
-        metadata: {{name: all, namespace: shop}}
-        spec:
-          parentRefs: [{{name: edge}}]
-          rules:
-          - backendRefs: [{{group: gateway.kgateway.dev, kind: Backend, name: both}}]
         ---
         apiVersion: gateway.kgateway.dev/v1alpha1
         kind: Backend
@@ -250,7 +230,8 @@ async def test_priority_groups_fail_over_to_the_next_group(tmp_path: Path) -> No
         """
     target = "{group: gateway.kgateway.dev, kind: Backend, name: both}"
     check = policy(f"healthCheck: {{{HEALTH}, http: {{path: /healthz}}}}", target)
-    files = {"world.yaml": world, "policy.yaml": check}
+    edges = edge(place, "{group: gateway.kgateway.dev, kind: Backend, name: both}")
+    files = {"world.yaml": edges + world.lstrip(), "policy.yaml": check}
     async with (
         sick(one, 3000, "one") as first,
         sick(two, 3000, "two"),
@@ -277,16 +258,9 @@ async def test_priority_groups_fail_over_to_the_next_group(tmp_path: Path) -> No
 async def test_a_limit_of_connections_refuses_what_is_above_it(tmp_path: Path) -> None:
     place = Place()
     one = place.address()
-    rule = """
-        apiVersion: networking.istio.io/v1
-        kind: DestinationRule
-        metadata: {name: pay, namespace: shop}
-        spec:
-          host: pay.example.com
-          trafficPolicy:
-            connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}
-        """
-    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one]), "rule.yaml": rule}
+    limits = "connectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}"
+    written = rule(HOST, f"trafficPolicy: {{{limits}}}")
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one]), "rule.yaml": written}
     async with sick(one, 3000, "one") as slow, serving(tmp_path, files, [], place) as served:
         slow.delay = 0.3
 

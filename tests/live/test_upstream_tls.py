@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import trustme
 
 from live.serving import Place, answer, echoed, eventually, serving
 from live.tls_echo import tls_echo
+from live.worlds import config_map, edge, rule, secret
 from serai.api.meta import Key
 from serai.app.client.http import HttpAnswer
 from serai.status.values import PolicyStatus
@@ -26,14 +25,8 @@ def world(
     place: Place, endpoint: str, *, sans: str = "", resolution: str = "STATIC", name: str = ""
 ) -> str:
     """A gateway that sends everything to port 80 of an entry, whose endpoint speaks TLS."""
-    return f"""
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {{name: edge, namespace: shop}}
-        spec:
-          gatewayClassName: serai
-          addresses: [{{value: {place.gateway}}}]
-          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+    backend = "{group: networking.istio.io, kind: ServiceEntry, name: partner, port: 80}"
+    partner = f"""
         ---
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
@@ -44,42 +37,8 @@ def world(
           resolution: {resolution}
           subjectAltNames: [{sans}]
           endpoints: [{{address: {endpoint}}}]
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
-        metadata: {{name: all, namespace: shop}}
-        spec:
-          parentRefs: [{{name: edge}}]
-          rules:
-          - backendRefs:
-            - {{group: networking.istio.io, kind: ServiceEntry, name: partner, port: 80}}
         """
-
-
-def config_map(ca: trustme.CA, name: str = "ca") -> str:
-    pem = json.dumps(ca.cert_pem.bytes().decode())
-    return f"""
-        apiVersion: v1
-        kind: ConfigMap
-        metadata: {{name: {name}, namespace: shop}}
-        data: {{ca.crt: {pem}}}
-        """
-
-
-def secret(name: str, ca: trustme.CA, leaf: trustme.LeafCert) -> str:
-    def encoded(text: bytes) -> str:
-        return b64encode(text).decode()
-
-    chain = b"".join(each.bytes() for each in leaf.cert_chain_pems)
-    return f"""
-        apiVersion: v1
-        kind: Secret
-        metadata: {{name: {name}, namespace: shop}}
-        data:
-          ca.crt: {encoded(ca.cert_pem.bytes())}
-          tls.crt: {encoded(chain)}
-          tls.key: {encoded(leaf.private_key_pem.bytes())}
-        """
+    return edge(place, backend) + partner.lstrip()
 
 
 def tls_policy(validation: str, target: str = ENTRY, name: str = "tls") -> str:
@@ -94,13 +53,8 @@ def tls_policy(validation: str, target: str = ENTRY, name: str = "tls") -> str:
 CA_REF = "caCertificateRefs: [{group: '', kind: ConfigMap, name: ca}]"
 
 
-def rule(tls: str, host: str = HOST) -> str:
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: DestinationRule
-        metadata: {{name: tls, namespace: shop}}
-        spec: {{host: {host}, trafficPolicy: {{tls: {tls}}}}}
-        """
+def tls_rule(tls: str) -> str:
+    return rule(HOST, f"trafficPolicy: {{tls: {tls}}}", "tls")
 
 
 def conditions(served: Any, name: str) -> dict[str, str]:
@@ -169,7 +123,7 @@ async def test_a_rule_checks_the_names_that_the_entry_gives(tmp_path: Path) -> N
     files = {
         "world.yaml": world(place, endpoint, sans="spiffe://partner/api"),
         "ca.yaml": secret("partner-ca", ca, ca.issue_cert("unused")),
-        "rule.yaml": rule("{mode: SIMPLE, credentialName: partner-ca}"),
+        "rule.yaml": tls_rule("{mode: SIMPLE, credentialName: partner-ca}"),
     }
     leaf = ca.issue_cert("some.other.name")
     async with tls_echo(endpoint, 4443, leaf), serving(tmp_path, files, [], place) as served:
@@ -184,7 +138,7 @@ async def test_a_rule_checks_the_names_that_the_entry_gives(tmp_path: Path) -> N
         assert echoed(found)["sni"] == HOST
 
         own = "{mode: SIMPLE, credentialName: partner-ca, subjectAltNames: [x.example]}"
-        served.write("rule.yaml", rule(own))
+        served.write("rule.yaml", tls_rule(own))
         await eventually(ask, lambda found: found.status == 503)
 
 
@@ -195,7 +149,7 @@ async def test_a_rule_shows_a_certificate_where_it_is_mutual(tmp_path: Path) -> 
     files = {
         "world.yaml": world(place, endpoint),
         "secret.yaml": secret("ours", ca, ours),
-        "rule.yaml": rule("{mode: SIMPLE, credentialName: ours}"),
+        "rule.yaml": tls_rule("{mode: SIMPLE, credentialName: ours}"),
     }
     leaf = ca.issue_cert(HOST)
     async with tls_echo(endpoint, 4443, leaf, ca), serving(tmp_path, files, [], place) as served:
@@ -205,10 +159,10 @@ async def test_a_rule_shows_a_certificate_where_it_is_mutual(tmp_path: Path) -> 
 
         await eventually(ask, lambda found: found.status == 503)
 
-        served.write("rule.yaml", rule("{mode: MUTUAL, credentialName: ours, sni: a.example}"))
+        served.write("rule.yaml", tls_rule("{mode: MUTUAL, credentialName: ours, sni: a.example}"))
         await eventually(ask, lambda found: found.status == 503)
 
-        served.write("rule.yaml", rule("{mode: MUTUAL, credentialName: ours}"))
+        served.write("rule.yaml", tls_rule("{mode: MUTUAL, credentialName: ours}"))
         found = await eventually(ask, lambda found: found.status == 200)
         assert echoed(found) == {"sni": HOST, "host": "x", "client": "shop.example"}
 

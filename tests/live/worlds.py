@@ -1,0 +1,69 @@
+"""Manifests that live tests share: a gateway in front of one backend, certificates, policies."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+
+import trustme
+
+from live.serving import Place
+
+
+def edge(place: Place, backend: str) -> str:
+    """A gateway that sends everything to one backendRef."""
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: all, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge}}]
+          rules: [{{backendRefs: [{backend}]}}]
+        """
+
+
+def rule(host: str, spec: str, name: str = "rule") -> str:
+    """A DestinationRule of namespace shop; `spec` is in flow style, without its braces."""
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: DestinationRule
+        metadata: {{name: {name}, namespace: shop}}
+        spec: {{host: {host}, {spec}}}
+        """
+
+
+def config_map(ca: trustme.CA, name: str = "ca") -> str:
+    """A ConfigMap with a CA certificate."""
+    pem = json.dumps(ca.cert_pem.bytes().decode())
+    return f"""
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {{name: {name}, namespace: shop}}
+        data: {{ca.crt: {pem}}}
+        """
+
+
+def secret(name: str, ca: trustme.CA, leaf: trustme.LeafCert) -> str:
+    """A Secret with a CA certificate, and a certificate with its key."""
+
+    def encoded(text: bytes) -> str:
+        return b64encode(text).decode()
+
+    chain = b"".join(each.bytes() for each in leaf.cert_chain_pems)
+    return f"""
+        apiVersion: v1
+        kind: Secret
+        metadata: {{name: {name}, namespace: shop}}
+        data:
+          ca.crt: {encoded(ca.cert_pem.bytes())}
+          tls.crt: {encoded(chain)}
+          tls.key: {encoded(leaf.private_key_pem.bytes())}
+        """
