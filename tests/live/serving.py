@@ -17,7 +17,7 @@ from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
 from serai.app.standalone import Options, Standalone, standalone
 from serai.echo.endpoint import EchoEndpoint, Identity
 from serai.echo.server import echo
-from serai.model.settings import Settings
+from serai.model.settings import LOOPBACK, Settings
 
 SECONDS = 10.0
 """For anything that is waited for; on a quiet machine all of it takes less than one."""
@@ -95,7 +95,8 @@ async def serving(
     options = msgspec.structs.replace(options or Options(), bind_life=True, drain_seconds=1)
     wanted = settings or Settings()
     vips = wanted.vip_range_v4 or served.place.vips
-    wanted = msgspec.structs.replace(wanted, proxy_bind=(served.place.gateway,), vip_range_v4=vips)
+    bound = wanted.proxy_bind if wanted.proxy_bind != LOOPBACK else (served.place.gateway,)
+    wanted = msgspec.structs.replace(wanted, proxy_bind=bound, vip_range_v4=vips)
     instance, problems = standalone([folder], wanted, options, tmp_path / "state")
     assert instance is not None, problems
     served.instance = instance

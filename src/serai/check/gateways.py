@@ -25,6 +25,9 @@ def gateway_problems(
             if attached.settings.standalone:
                 yield keyed(_not_ours(key, gateway))
             return
+        unusable = reader.get(attached.unusable, key) or ()
+        if unusable and not gateway.spec.addresses:
+            yield keyed(_without(key, unusable))
         for position, listener in enumerate(gateway.spec.listeners):
             state = reader.get(attached.listeners, ListenerKey(key, listener.name))
             if state is not None:
@@ -44,6 +47,18 @@ def _not_ours(key: Key, gateway: Gateway) -> Problem:
         remedy=f"Without a GatewayClass object these are ours: {known}.",
         key=key,
         path="spec.gatewayClassName",
+    )
+
+
+def _without(key: Key, unusable: tuple[str, ...]) -> Problem:
+    return Problem(
+        code="SER0310",
+        severity="warning",
+        message=f"this machine has no address {', '.join(unusable)}, so that it is not listened on;"
+        " the others are",
+        remedy="Nothing, where no client comes that way; else turn IPv6 on, or say where to listen"
+        " (--proxy-bind, --bind).",
+        key=key,
     )
 
 

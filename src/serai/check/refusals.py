@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
+from serai.translate.names import is_spare
 from serai.xds.refusals import BY_ENVOY, Refusal
 from serai.xds.snapshot import SnapshotKey
 
@@ -22,7 +23,7 @@ def refusal_problems(
             yield keyed(
                 Problem(
                     code=refusal.code,
-                    severity="error",
+                    severity="warning" if is_spare(refusal.resource.name) else "error",
                     message=_words(refusal, where),
                     remedy=refusal.remedy,
                     key=origin.key,

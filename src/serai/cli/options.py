@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from serai.cli.output import usage
-from serai.model.settings import NO_RANGE, Settings
+from serai.model.settings import LOOPBACK, NO_RANGE, Settings
 
 ADMIN = "127.0.0.1:9095"
 """Where a running instance has its console, its admin API and its metrics."""
@@ -272,7 +272,7 @@ def settings(
     given.pop("trust_domain_alias")
     lists = {
         "allow_resolved": tuple(allow_resolved or ()),
-        "proxy_bind": tuple(proxy_bind or ("127.0.0.1",)),
+        "proxy_bind": tuple(proxy_bind or LOOPBACK),
         "trust_domain_aliases": tuple(trust_domain_alias or ()),
     }
     return Settings(**{**given, **lists})

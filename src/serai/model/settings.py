@@ -16,6 +16,8 @@ LOOPBACK_V4 = "127.80.0.0/16"
 Far from 127.0.0.0/16, where resolvers and Gateways are, and from what examples name.
 """
 NO_RANGE = "none"
+LOOPBACK = ("127.0.0.1", "::1")
+"""A ztunnel beside a waypoint dials the one of the family that its client came by."""
 ADMIN_PORT = 15000
 """Of Envoy's admin interface in a Pod."""
 MOUNTED_IDENTITY = "/var/run/secrets/workload-spiffe-credentials"
@@ -45,11 +47,11 @@ class Settings(Value, frozen=True):
     """Where standalone gateways listen."""
     proxy_port: int = 15088
     """Where a waypoint without a listener of its own accepts the PROXY protocol."""
-    proxy_bind: tuple[str, ...] = ("127.0.0.1",)
+    proxy_bind: tuple[str, ...] = LOOPBACK
     """Whoever reaches a waypoint's PROXY port can claim any identity, so: loopback."""
     hbone_port: int = 15008
     """Where a waypoint without such a listener of its own accepts HBONE."""
-    hbone_bind: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104  # who comes there shows a certificate
+    hbone_bind: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104  # who comes shows a certificate
     """Where it listens, unless it was given an address."""
     identity_folder: str = ""
     """Where a proxy finds its certificate of the mesh: cert-chain.pem, key.pem, root-cert.pem.

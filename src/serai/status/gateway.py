@@ -19,6 +19,7 @@ from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.listener import PROGRAMMED, RESOLVED, listener_programmed, listener_status, words
 from serai.status.values import GatewayStatus, ListenerSetStatus, condition
 from serai.translate.collections import Attached
+from serai.translate.names import is_spare
 from serai.xds.refusals import Refusal, Refusals
 
 ADDRESS_TYPE = "IPAddress"
@@ -48,7 +49,9 @@ class Statuses(msgspec.Struct, frozen=True):
         unusable = reader.get(self.attached.unusable, key) or ()
         verdicts = {
             "Accepted": accepted,
-            "Programmed": _programmed(accepted, proxy, states, refusals, unusable),
+            "Programmed": _programmed(
+                accepted, proxy, states, refusals, unusable if row.spec.addresses else ()
+            ),
             **dict(self._tls(reader, key, row)),
         }
         found = reader.get(self.attached.addresses, key)
@@ -165,8 +168,9 @@ def _programmed(
     refusals: list[Refusal],
     unusable: tuple[str, ...],
 ) -> Verdict:
-    if refusals:
-        return refused("Invalid", words(refusals[0]))
+    serious = [each for each in refusals if not is_spare(each.resource.name)]
+    if serious:
+        return refused("Invalid", words(serious[0]))
     if not accepted.ok and accepted.reason != "ListenersNotValid":
         return refused("Invalid", accepted.message)
     if unusable:

@@ -48,12 +48,14 @@ def waypoint_listeners(
         placed = reader.get(attached.addresses, key)
         settings = attached.settings
         for transport in proxy.transports if placed != () else ():
-            if transport.protocol == PROXY:
-                addresses = settings.proxy_bind if placed is None else placed
-                yield _named(_proxied(key, addresses, transport.port, matches))
-            else:
-                addresses = settings.hbone_bind if placed is None else placed
-                yield _named(_ending(key, addresses, transport.port, workload_tls(settings)))
+            proxied = transport.protocol == PROXY
+            bound = settings.proxy_bind if proxied else settings.hbone_bind
+            for suffix, addresses in _by_family(bound) if placed is None else (("", placed),):
+                yield _named(
+                    _proxied(key, suffix, addresses, transport.port, matches)
+                    if proxied
+                    else _ending(key, suffix, addresses, transport.port, workload_tls(settings))
+                )
         if proxy.hears_names:
             yield _named(_tunnelled(key, found))
             yield _named(_originating(key))
@@ -61,15 +63,26 @@ def waypoint_listeners(
     return Derived(graph, "waypoint listeners", attached.proxies, rows)
 
 
+def _by_family(addresses: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Addresses that share a listener, with what its name ends on.
+
+    Envoy listens on all addresses of a listener or on none; whether a Pod has IPv6 is not known.
+    """
+    v6 = tuple(each for each in addresses if ":" in each)
+    v4 = tuple(each for each in addresses if ":" not in each)
+    found = (v4, v6) if v4 else (v6, ())
+    yield from zip(("", names.OF_OTHER_FAMILY), filter(None, found), strict=False)
+
+
 def _named(listener: Listener) -> tuple[Named, Listener]:
     return Named(listener.origin.key, listener.name), listener
 
 
 def _proxied(
-    key: Key, addresses: tuple[str, ...], port: int, chains: tuple[ChainMatch, ...]
+    key: Key, suffix: str, addresses: tuple[str, ...], port: int, chains: tuple[ChainMatch, ...]
 ) -> Listener:
     return Listener(
-        name=names.WAYPOINT_LISTENER,
+        name=names.WAYPOINT_LISTENER + suffix,
         addresses=addresses,
         port=port,
         default=ScopedRoutes(),
@@ -79,11 +92,13 @@ def _proxied(
     )
 
 
-def _ending(key: Key, addresses: tuple[str, ...], port: int, tls: WorkloadTls) -> Listener:
+def _ending(
+    key: Key, suffix: str, addresses: tuple[str, ...], port: int, tls: WorkloadTls
+) -> Listener:
     """Where tunnels end.  Nothing in it depends on what is inside them."""
     inside = WeightedCluster(names.TUNNELLED_LISTENER)
     return Listener(
-        name=names.HBONE_LISTENER,
+        name=names.HBONE_LISTENER + suffix,
         addresses=addresses,
         port=port,
         default=Connects(inside, of_mesh=True),

@@ -16,6 +16,8 @@ MAX_LENGTH = 253
 WAYPOINT_LISTENER = "proxy_protocol_inbound"
 HBONE_LISTENER, TUNNELLED_LISTENER = "connect_terminate", "main_internal"
 """As Istio calls them: where tunnels end, and what is inside them goes on."""
+OF_OTHER_FAMILY = "~ipv6"
+"""How a listener's name ends whose addresses a machine or Pod may lack, beside its other one."""
 ORIGINATE = "connect_originate"
 """The listener inside a proxy that opens tunnels to endpoints, and the cluster behind it."""
 WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
@@ -130,6 +132,11 @@ def client_authority(gateway: Key, port: int) -> str:
 def loopback_listener(address: str, port: int) -> str:
     """The listener of a captured service's VIP on loopback."""
     return f"vip~{address}~{port}"
+
+
+def is_spare(listener: str) -> bool:
+    """Whether a listener is only for clients by IPv6, beside one for the others."""
+    return listener.endswith(OF_OTHER_FAMILY)
 
 
 def scope(address: str, port: int) -> str:

@@ -25,7 +25,7 @@ GET http://a.example/v1/items/8
  1 captured    240.4.0.1:80 -> waypoint shop/waypoint (without an identity)
                ServiceEntry shop/a has istio.io/use-waypoint=waypoint
  2 listener    proxy_protocol_inbound
-               127.0.0.1:15088
+               127.0.0.1:15088, [::1]:15088
  3 scope       240.4.0.1:80
                routes http_serviceentry_80_a_shop
  4 host        *
