@@ -436,6 +436,15 @@ traffic_policies = st.fixed_dictionaries(
                     ]
                 ),
                 "cors": st.just({"allowOrigins": ["https://shop.example"]}),
+                "acl": st.just({"defaultAction": "allow"}),
+                "apiKeyAuth": st.sampled_from(
+                    [
+                        {"secretRef": {"name": "x"}},
+                        {"secretSelector": {"matchLabels": {"app": "a"}}},
+                    ]
+                ),
+                "basicAuth": st.just({"secretRef": {"name": "x"}}),
+                "rbac": st.just({"policy": {"matchExpressions": ["request.method == 'GET'"]}}),
                 "rateLimit": st.just(
                     {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}}
                 ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from serai.api.gateway_extension import WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
+from serai.api.traffic_auth import ACL, RBAC, APIKeyAuth, BasicAuth
 from serai.api.traffic_shaping import (
     CSRF,
     Buffer,
@@ -79,7 +80,10 @@ class TrafficPolicySpec(Struct, frozen=True):
 
     target_refs: tuple[PolicyTargetReference, ...] = ()
     target_selectors: tuple[PolicyTargetSelector, ...] = ()
+    acl: ACL | None = None
+    api_key_auth: APIKeyAuth | None = None
     auto_host_rewrite: bool | None = None
+    basic_auth: BasicAuth | None = None
     buffer: Buffer | None = None
     compression: Compression | None = None
     cors: HTTPCORSFilter | None = None
@@ -89,6 +93,7 @@ class TrafficPolicySpec(Struct, frozen=True):
     header_modifiers: HeaderModifiers | None = None
     internal_redirect: InternalRedirect | None = None
     rate_limit: RateLimit | None = None
+    rbac: RBAC | None = None
     retry: Retry | None = None
     timeouts: Timeouts | None = None
     url_rewrite: URLRewrite | None = None

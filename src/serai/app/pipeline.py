@@ -62,7 +62,7 @@ from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
-from serai.translate.policies import Looks, compiled_policies, on_kinds
+from serai.translate.policies import Looks, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
@@ -124,7 +124,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     joined = _joined(graph, inputs, parents)
     named = cluster_names(graph, known, settings)
     aimed = _targets(graph, inputs, known, settings)
-    looks = _looks(inputs, Lookup(known, grants), named, settings)
+    looks = _looks(graph, inputs, Lookup(known, grants), named, settings)
     policies = compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
@@ -181,7 +181,7 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -
 
 
 def _looks(
-    inputs: Inputs, lookup: Lookup, named: Node[BackendKey, str], settings: Settings
+    graph: Graph, inputs: Inputs, lookup: Lookup, named: Node[BackendKey, str], settings: Settings
 ) -> Looks:
     """Where policies look things up."""
     return Looks(
@@ -189,6 +189,7 @@ def _looks(
         clusters=named,
         grants=lookup.grants,
         secrets=inputs.secrets,
+        labelled=labelled(graph, inputs.secrets),
         config_maps=inputs.config_maps,
         extensions=inputs.table("GatewayExtension"),
         settings=settings,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from serai.policies.acl import ACL
+from serai.policies.api_key_auth import API_KEY_AUTH
 from serai.policies.authorization import AUTHORIZATION
 from serai.policies.auto_host_rewrite import AUTO_HOST_REWRITE
+from serai.policies.basic_auth import BASIC_AUTH
 from serai.policies.buffer import BUFFER
 from serai.policies.compression import REQUEST_DECOMPRESSION, RESPONSE_COMPRESSION
 from serai.policies.cors import CORS
@@ -16,6 +19,7 @@ from serai.policies.feature import Feature
 from serai.policies.header_modifiers import HEADER_MODIFIERS
 from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
+from serai.policies.rbac import RBAC
 from serai.policies.retry import RETRY
 from serai.policies.timeouts import TIMEOUTS
 from serai.policies.url_rewrite import URL_REWRITE
@@ -23,8 +27,12 @@ from serai.policies.url_rewrite import URL_REWRITE
 FEATURES: tuple[Feature, ...] = (
     CORS,
     FAULT_INJECTION,
+    ACL,
     EXT_AUTH,
+    BASIC_AUTH,
+    API_KEY_AUTH,
     AUTHORIZATION,
+    RBAC,
     RATE_LIMIT_LOCAL,
     REQUEST_DECOMPRESSION,
     HEADER_MODIFIERS,

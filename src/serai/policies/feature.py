@@ -76,6 +76,9 @@ class Context(Protocol):
     def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
         """A Secret of the policy's namespace, or of another that grants it."""
 
+    def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
+        """The Secrets of the policy's namespace that have all these labels, by name."""
+
     def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
         """A ConfigMap, likewise."""
 
@@ -153,6 +156,8 @@ class Judgement(Value, frozen=True):
     path: str = ""
     """What the endpoint is asked for in place of the path without its query, where the route says
     nothing of it."""
+    query: str | None = None
+    """What follows the path then; None leaves it as it is."""
 
 
 class Feature(Value, frozen=True):

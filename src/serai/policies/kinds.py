@@ -54,7 +54,11 @@ def _traffic(policy: TrafficPolicy) -> Written:
     fields: tuple[tuple[str, Any], ...] = (
         ("cors", spec.cors),
         ("faultInjection", spec.fault_injection),
+        ("acl", spec.acl),
         ("extAuth", spec.ext_auth),
+        ("basicAuth", spec.basic_auth),
+        ("apiKeyAuth", spec.api_key_auth),
+        ("rbac", spec.rbac),
         ("rateLimit.local", limit and limit.local),
         ("compression.requestDecompression", compression and compression.request_decompression),
         ("compression.responseCompression", compression and compression.response_compression),

@@ -75,7 +75,14 @@ _PACKAGES = {
     "envoy.config.bootstrap.v3": ["Admin", "Bootstrap"],
     # Matchers and their inputs
     "envoy.type.matcher.v3": ["RegexMatchAndSubstitute", "RegexMatcher", "StringMatcher"],
-    "xds.type.matcher.v3": ["IPMatcher", "Matcher", "ServerNameMatcher"],
+    "xds.type.matcher.v3": [
+        "CelMatcher",
+        "HttpAttributesCelMatchInput",
+        "IPMatcher",
+        "Matcher",
+        "ServerNameMatcher",
+    ],
+    "cel.expr": ["CheckedExpr"],
     "envoy.extensions.matching.common_inputs.network.v3": [
         "ApplicationProtocolInput",
         "DestinationIPInput",
@@ -110,12 +117,15 @@ _PACKAGES = {
     "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
     "envoy.extensions.filters.http.ext_authz.v3": ["ExtAuthz", "ExtAuthzPerRoute"],
     "envoy.extensions.path.match.uri_template.v3": ["UriTemplateMatchConfig"],
+    "envoy.extensions.filters.http.api_key_auth.v3": ["ApiKeyAuth"],
+    "envoy.extensions.filters.http.basic_auth.v3": ["BasicAuth"],
     "envoy.extensions.filters.http.buffer.v3": ["Buffer"],
     "envoy.extensions.filters.http.compressor.v3": ["Compressor"],
     "envoy.extensions.filters.http.csrf.v3": ["CsrfPolicy"],
     "envoy.extensions.filters.http.decompressor.v3": ["Decompressor"],
     "envoy.extensions.filters.http.fault.v3": ["HTTPFault"],
     "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
+    "envoy.extensions.filters.http.lua.v3": ["Lua"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
     "envoy.extensions.common.matching.v3": [
         "ExtensionWithMatcher",
@@ -172,6 +182,7 @@ _PACKAGES = {
 }
 
 MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() for name in names} | {
+    "RBACAction": "envoy.config.rbac.v3.Action",
     "GzipCompressor": "envoy.extensions.compression.gzip.compressor.v3.Gzip",
     "GzipDecompressor": "envoy.extensions.compression.gzip.decompressor.v3.Gzip",
     "BrotliCompressor": "envoy.extensions.compression.brotli.compressor.v3.Brotli",

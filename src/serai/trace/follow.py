@@ -110,7 +110,7 @@ def _routed(
         refused_by = judged(found.leaves, facts, found.name, steps)
         if refused_by is not None:
             return refused_by
-        found = changed(found, facts)
+        found, facts = changed(found, facts)
     return _act(view, found, facts, steps)
 
 

@@ -29,8 +29,8 @@ def judged(
     return _judged(leaves, _asked(facts), route, steps)
 
 
-def changed(found: Route, facts: Facts) -> Route:
-    """A route with what the policies in force on all of it change in requests and answers."""
+def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
+    """A route and a request, as the policies in force on all of the route change them."""
     request, response = found.request_headers, found.response_headers
     action, asked = found.action, _asked(facts)
     for leaf in sorted(found.leaves, key=lambda each: ORDER[each.feature], reverse=True):
@@ -40,7 +40,11 @@ def changed(found: Route, facts: Facts) -> Route:
         request, response = said.request.then(request), response.then(said.response)
         if said.path and isinstance(action, Forward) and action.rewrite_path is None:
             action = replace(action, rewrite_path=PathRewrite(said.path, prefix=False))
-    return replace(found, request_headers=request, response_headers=response, action=action)
+        if said.query is not None:
+            bare = facts.bare_path
+            facts = replace(facts, path=f"{bare}?{said.query}" if said.query else bare)
+    headers = {"request_headers": request, "response_headers": response}
+    return replace(found, action=action, **headers), facts
 
 
 def judged_bytes(

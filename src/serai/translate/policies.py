@@ -10,7 +10,7 @@ Gateway API: policy attachment (GEP-713).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -53,6 +53,23 @@ class CompiledPolicy(Value, frozen=True):
 Granted = TypeVar("Granted", Secret, ConfigMap)
 
 
+class LabelKey(NamedTuple):
+    """The Secrets of a namespace that have a label."""
+
+    namespace: str
+    label: str
+    value: str
+
+
+def labelled(graph: Graph, secrets: Node[Key, Secret]) -> Index[LabelKey, Key]:
+    """Secrets by their labels."""
+
+    def keys(key: Key, secret: Secret) -> Iterator[LabelKey]:
+        return (LabelKey(key.namespace, *each) for each in secret.metadata.labels.items())
+
+    return Index(graph, "secrets by label", secrets, keys)
+
+
 class Looks(msgspec.Struct, frozen=True):
     """Where features look things up."""
 
@@ -60,6 +77,7 @@ class Looks(msgspec.Struct, frozen=True):
     clusters: Node[BackendKey, str]
     grants: Grants
     secrets: Node[Key, Secret]
+    labelled: Index[LabelKey, Key]
     config_maps: Node[Key, ConfigMap]
     extensions: Node[Key, GatewayExtension]
     settings: Settings
@@ -99,6 +117,15 @@ class _Context:
 
     def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
         return self._granted(self._looks.secrets, "Secret", name, namespace)
+
+    def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
+        having = [
+            set(self._reader.members(self._looks.labelled, LabelKey(self.policy.namespace, *pair)))
+            for pair in labels.items()
+        ]
+        common = sorted(set.intersection(*having)) if having else []
+        found = (self._reader.get(self._looks.secrets, key) for key in common)
+        return tuple(each for each in found if each is not None)
 
     def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
         return self._granted(self._looks.config_maps, "ConfigMap", name, namespace)

@@ -94,17 +94,26 @@ def as_json(resource: Resource) -> Any:
 
 
 def _without_keys(value: Any) -> Any:
-    """The same without private keys, wherever they are: a cluster has those that it shows."""
+    """The same without private keys, which clusters have, and what policies took from Secrets."""
     match value:
         case dict():
-            return {
-                name: _WITHHELD if name == "private_key" else _without_keys(held)
-                for name, held in value.items()
-            }
+            kind = str(value.get("@type", "")).rpartition(".")[2]
+            return {name: _plain(kind, name, held) for name, held in value.items()}
         case list():
             return [_without_keys(each) for each in value]
         case _:
             return value
+
+
+def _plain(kind: str, name: str, held: Any) -> Any:
+    """A field of a message, if that is of no `kind` with secrets in it."""
+    match kind, name:
+        case (_, "private_key") | ("BasicAuth", "users"):
+            return _WITHHELD
+        case "ApiKeyAuth", "credentials":
+            return [{**each, "key": "[redacted]"} for each in held]
+        case _:
+            return _without_keys(held)
 
 
 def _redacted(secret: dict[str, Any]) -> dict[str, Any]:
