@@ -40,6 +40,6 @@ def read_batch(path: Path) -> Batch:
             removed.append(decoded.key)
             continue
         problems += decoded.problems
-        if decoded.object is not None:
-            changed.append(decoded.object)
+        if found := decoded.object or decoded.stands_in:
+            changed.append(found)
     return Batch(tuple(changed), tuple(removed), tuple(problems))

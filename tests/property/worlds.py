@@ -13,6 +13,9 @@ from serai.api.gateway import Gateway, GatewayAddress
 from serai.api.kinds import KINDS, by_kind
 from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntry, ServiceEntryAddress, ServiceEntryStatus
+from serai.api.security import AuthorizationPolicy
+from serai.api.traffic_policy import TrafficPolicy
+from serai.api.unread import Unread
 from serai.ir.cluster import Locality
 from serai.ir.distribution import REGION
 from serai.ir.viewpoint import Viewpoint
@@ -97,7 +100,7 @@ PLACES = tuple(
 )
 """Where clients of the ground's gateways may be."""
 
-EDITS = ("label", "unlabel", "age", "addresses", "near", "place")
+EDITS = ("label", "unlabel", "age", "addresses", "near", "place", "break")
 
 
 def edited(held: Object, edit: str) -> Object:
@@ -118,6 +121,8 @@ def edited(held: Object, edit: str) -> Object:
         case "age":
             aged = replace(metadata, creation_timestamp="2025-01-01T00:00:00Z")
             return replace(held, metadata=aged)
+        case "break" if isinstance(held, AuthorizationPolicy | TrafficPolicy):
+            return Unread(metadata, held.key.kind, None if metadata.labels else {"targetRefs": []})
         case _ if isinstance(held, Gateway):
             moved = () if held.spec.addresses else (GatewayAddress("127.0.0.8"),)
             return replace(held, spec=replace(held.spec, addresses=moved))

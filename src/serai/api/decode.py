@@ -13,6 +13,7 @@ from serai.api.fields_check import LONGEST_NAME, Findings, nearest_name, without
 from serai.api.kinds import Kind
 from serai.api.meta import Key, Object
 from serai.api.problem import MORE, Problem
+from serai.api.unread import Unread, unread
 from serai.api.validate_meta import metadata_problems
 
 DEFAULT_NAMESPACE = "default"
@@ -28,6 +29,8 @@ class Decoded(msgspec.Struct, frozen=True):
     force) is for the source to say, which alone knows."""
     key: Key | None = None
     """The identity, also of an object that can't be used, where the manifest tells it."""
+    stands_in: Unread | None = None
+    """What is to be in force where there is no object, if that must not let more through."""
 
 
 def decode(raw: object) -> Decoded:
@@ -46,7 +49,8 @@ def decode(raw: object) -> Decoded:
         return Decoded(None, (_unknown_kind(api_version, name),))
     if kinds.split_api_version(api_version)[1] not in kind.versions:
         key = _key(raw, kind)
-        return Decoded(None, _stamped([_unknown_version(api_version, kind)], key), key)
+        problems = _stamped([_unknown_version(api_version, kind)], key)
+        return Decoded(None, problems, key, stand_in(key, raw))
     return _decode_kind(raw, kind)
 
 
@@ -69,7 +73,15 @@ def _decode_kind(raw: dict[str, Any], kind: Kind) -> Decoded:
             problems += faults
             usable = not any(fault.severity == "error" for fault in faults)
             result = converted if usable else None
-    return Decoded(result, _stamped(problems, key), key)
+    return Decoded(
+        result, _stamped(problems, key), key, None if result else stand_in(key, {"spec": {}, **raw})
+    )
+
+
+def stand_in(key: Key | None, raw: dict[str, Any]) -> Unread | None:
+    """What is in force for an object that cannot be used, if it may restrict who gets in."""
+    kind = kinds.by_kind(key.kind) if key else None
+    return unread(key, raw) if key and kind and kind.restricts else None
 
 
 def _convert(plain: Mapping[str, Any], kind: Kind) -> Object | Problem:

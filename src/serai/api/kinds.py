@@ -68,6 +68,8 @@ class Kind(msgspec.Struct, frozen=True):
     namespaced: bool = True
     naming: Literal["subdomain", "label"] = "subdomain"
     """What metadata.name must be: an RFC 1123 subdomain or a label."""
+    restricts: bool = False
+    """Whether it may say who gets in, so that one that cannot be read must not let everybody in."""
 
     @property
     def name(self) -> str:
@@ -121,7 +123,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),
     Kind(networking.WorkloadEntry, ISTIO, "workloadentries", ("we",), check_workload_entry),
-    Kind(traffic_policy.TrafficPolicy, KGATEWAY, "trafficpolicies"),
+    Kind(traffic_policy.TrafficPolicy, KGATEWAY, "trafficpolicies", restricts=True),
     Kind(
         destination_rule.DestinationRule,
         ISTIO,
@@ -152,7 +154,13 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
     Kind(gateway_extension.GatewayExtension, KGATEWAY, "gatewayextensions"),
-    Kind(security.AuthorizationPolicy, SECURITY, "authorizationpolicies", ("ap",)),
+    Kind(
+        security.AuthorizationPolicy,
+        SECURITY,
+        "authorizationpolicies",
+        ("ap",),
+        restricts=True,
+    ),
 )
 
 UNREAD: dict[str, frozenset[str]] = {

@@ -125,7 +125,8 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     named = cluster_names(graph, known, settings)
     aimed = _targets(graph, inputs, known, settings)
     looks = _looks(graph, inputs, Lookup(known, grants), named, settings)
-    policies = compiled_policies(graph, on_kinds(POLICY_KINDS, inputs.by_kind), aimed, looks, ours)
+    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
+    policies = compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
         settings=settings,
@@ -267,7 +268,7 @@ def _statuses(
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
         backend_statuses(graph, inputs.backends),
-        authorization_statuses(graph, inputs.table("AuthorizationPolicy"), attached),
+        authorization_statuses(graph, attached),
     )
     return Union(graph, "statuses", parts)
 

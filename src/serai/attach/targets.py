@@ -66,6 +66,13 @@ class TargetSelector(Value, frozen=True):
         return f"{self.kind} with {shown or 'any labels'}"
 
 
+class Everything(Value, frozen=True):
+    """All that a policy can apply to, where it cannot be told what it is for."""
+
+    def __str__(self) -> str:
+        return "all that it can apply to"
+
+
 class TargetKey(NamedTuple):
     """What a policy applies to: an object, or a part of it."""
 
@@ -76,10 +83,15 @@ class TargetKey(NamedTuple):
     """Of a service: the one host that was meant."""
 
 
+def around(place: Key) -> Key:
+    """The key under which policies are that apply to everything that an object is among."""
+    return Key("", place.namespace, "")
+
+
 class Target(Value, frozen=True):
     """What one targetRef or targetSelector came to."""
 
-    asked: TargetReference | TargetSelector
+    asked: TargetReference | TargetSelector | Everything
     verdict: Verdict
     keys: tuple[TargetKey, ...] = ()
 
@@ -141,6 +153,16 @@ class Targets(msgspec.Struct, frozen=True):
         named = (self._refer(reader, policy, each) for each in references)
         selected = (self._select(reader, policy, each) for each in selectors)
         return (*named, *selected)
+
+    def everything(self, policy: Key) -> Target:
+        """All that a policy can apply to: its namespace, and from the root namespace classes too.
+
+        It has a key for the whole of it, which `around` finds.
+        """
+        root = policy.namespace == self.settings.root_namespace
+        scopes = (policy.namespace, "") if root else (policy.namespace,)
+        keys = tuple(TargetKey(Key("", namespace, "")) for namespace in scopes)
+        return Target(Everything(), ACCEPTED, keys)
 
     def _refer(self, reader: Reader, policy: Key, asked: TargetReference) -> Target:
         wrong = _wrong_kind(asked.group, asked.kind)

@@ -8,7 +8,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
-from serai.policies import BY_NAME
+from serai.ir.leaf import FailClosed
 from serai.translate.policies import CompiledPolicy
 
 
@@ -25,17 +25,21 @@ def policy_problems(
                 path = f"spec.targetRefs[{position}]"
                 problem = Problem("SER1001", "error", message, remedy, policy.key, path)
                 yield keyed(problem)
+        whole = {leaf.origin.path for leaf in policy.leaves if leaf.feature == policy.key.kind}
         for fault in policy.faults:
-            message = f"{fault.message}. {_consequence(policy, fault.path)}"
-            remedy = "Correct it; the policy's other fields are in force."
+            message = f"{fault.message}{_consequence(policy, fault.path)}"
+            rest = "" if fault.path in whole else "; the policy's other fields are in force"
+            remedy = f"Correct it{rest}."
             yield keyed(Problem("SER1002", "error", message, remedy, policy.key, fault.path))
 
     return Derived(graph, "problems of policies", policies, rows)
 
 
 def _consequence(policy: CompiledPolicy, path: str) -> str:
+    """What follows, where the fault does not say it itself because something makes up for it."""
     for leaf in policy.leaves:
-        status = BY_NAME[leaf.feature].fails_closed
-        if status and path.startswith(leaf.origin.path):
-            return f"What it applies to is answered {status} until then"
-    return "It is left out"
+        if path.startswith(leaf.origin.path):
+            if not isinstance(leaf.value, FailClosed):
+                return ""
+            return f". What it applies to is answered {leaf.value.status} until then"
+    return ". It is left out"

@@ -22,6 +22,7 @@ from serai.api.httproute import HTTPRoute
 from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.api.routes import Route
+from serai.api.unread import Unread
 from serai.api.xmesh import XMesh
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
@@ -88,6 +89,8 @@ class Inputs:
         )
         self.backends: Table[Key, kgateway_backend.Backend] = table(kgateway_backend.Backend)
         self._by_who_runs_proxies(graph)
+        self.unread: Table[Key, Unread] = Table(graph, "unread")
+        """What stands in for objects that cannot be read."""
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
         """What was allocated to each object that is to have VIPs, by who remembers it."""
         self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")
@@ -120,8 +123,14 @@ class Inputs:
 
     def put(self, obj: Object) -> None:
         """Add an object or replace it; visible with the next commit."""
+        if isinstance(obj, Unread):
+            self.table(obj.key.kind).drop(obj.key)
+            self.unread.put(obj.key, obj)
+            return
+        self.unread.drop(obj.key)
         self.table(obj.key.kind).put(obj.key, obj)
 
     def drop(self, key: Key) -> None:
         """Remove an object; visible with the next commit."""
+        self.unread.drop(key)
         self.table(key.kind).drop(key)

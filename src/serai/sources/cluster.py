@@ -42,7 +42,8 @@ class ClusterSource:
     """Turns what is told of objects into batches.
 
     An object that cannot be used is not in force, and told: what every replica reads from the same
-    cluster must be the same, so no version that only one of them has seen is kept.
+    cluster must be the same, so no version that only one of them has seen is kept.  If it may
+    restrict who gets in, one that says that it cannot be read is in force.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -188,7 +189,7 @@ def read_object(kind: Kind, raw: bytes) -> tuple[Key | None, Object | None, tupl
             return obj.key, obj if usable else None, found
     plain: Any = msgspec.json.decode(raw)
     decoded = decode({**plain, "apiVersion": kind.api_version, "kind": kind.name})
-    return decoded.key, decoded.object, decoded.problems
+    return decoded.key, decoded.object or decoded.stands_in, decoded.problems
 
 
 _OF_NO_REVISION = tuple(kind.struct for kind in KINDS if kind.group in _PLAIN)

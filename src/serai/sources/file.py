@@ -11,6 +11,7 @@ import msgspec
 
 from serai.api.meta import Key, Object
 from serai.api.problem import MORE, Place, Problem
+from serai.api.unread import Unread
 from serai.sources.documents import Document, decode_text, split
 from serai.sources.find import FoundFile, Signature
 from serai.sources.reading import MOST_LISTED, Reading, read_document
@@ -43,6 +44,8 @@ class File(msgspec.Struct, frozen=True):
     """Each object's versions in this file with their lines, usually one."""
     broken: dict[Key, int] = {}
     """Objects that are there but can't be used, with their lines."""
+    stand_ins: dict[Key, tuple[int, Unread]] = {}
+    """For objects that can't be used and must not let more through, with their lines."""
     suspects: dict[Key, frozenset[bytes]] = {}
     """Objects that were there and are gone from sight while documents (by digest) appeared that
     don't tell what they are."""
@@ -54,7 +57,7 @@ class File(msgspec.Struct, frozen=True):
     @property
     def keys(self) -> set[Key]:
         """Every object that this file has to do with."""
-        return self.objects.keys() | self.broken.keys() | self.suspects.keys()
+        return {*self.objects, *self.broken, *self.stand_ins, *self.suspects}
 
     def versions(self, key: Key) -> tuple[tuple[int, Object], ...]:
         """The versions of an object in this file that can be used."""
@@ -121,14 +124,19 @@ def _file(
     parts = tuple(_parts(documents, before))
     objects: dict[Key, tuple[tuple[int, Object], ...]] = {}
     broken: dict[Key, int] = {}
+    stand_ins: dict[Key, tuple[int, Unread]] = {}
     for part in parts:
         for line, item in part.reading.objects:
             objects[item.key] = (*objects.get(item.key, ()), (part.line + line - 1, item))
         for line, key in part.reading.broken:
             broken.setdefault(key, part.line + line - 1)
+        for line, stand_in in part.reading.stand_ins:
+            stand_ins.setdefault(stand_in.key, (part.line + line - 1, stand_in))
     missing = before.keys - objects.keys() - broken.keys()
     suspects = dict(_suspects(before, parts, missing))
-    return File(path, signature, digest, parts, objects, broken, suspects)
+    kept = {key: each for key, each in before.stand_ins.items() if key in suspects}
+    stand_ins = {**kept, **stand_ins}
+    return File(path, signature, digest, parts, objects, broken, stand_ins, suspects)
 
 
 def _parts(documents: tuple[Document, ...], before: File) -> Iterator[Part]:

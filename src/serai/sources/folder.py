@@ -39,7 +39,8 @@ class FolderSource:
     """Reads manifests from files, and from folders recursively.
 
     An object that can't be used harms no other, and its version read before stays in force; so
-    does everything of a file or folder that can't be read.
+    does everything of a file or folder that can't be read.  Where there is no such version of an
+    object that may restrict who gets in, one that says that it can't be read is in force.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -56,6 +57,8 @@ class FolderSource:
         self._files: dict[str, File] = {}
         self._holders: dict[Key, set[str]] = {}
         self._in_force: dict[Key, Version] = {}
+        self._stand_ins: dict[Key, Version] = {}
+        """What is in force where nothing can be used and nothing must be let through."""
         self._conflicts: dict[Key, tuple[Problem, ...]] = {}
 
     def scan(self) -> Batch:
@@ -66,8 +69,8 @@ class FolderSource:
         changed: dict[Key, Object] = {}
         removed = []
         for key in touched:
-            before = self._in_force.get(key)
-            after = self._choose(key)
+            before = self._in_force.get(key) or self._stand_ins.get(key)
+            after = self._choose(key) or self._stand_in(key)
             if after is None and before is not None:
                 removed.append(key)
             elif after is not None and (before is None or before.object != after.object):
@@ -76,7 +79,11 @@ class FolderSource:
             changed,
             frozenset(removed),
             tuple(sorted(self._problems(found), key=_order)),
-            {key: version.place for key, version in self._in_force.items()},
+            {
+                key: version.place
+                for versions in (self._stand_ins, self._in_force)
+                for key, version in versions.items()
+            },
             len(found.files),
             len(self._in_force),
         )
@@ -127,6 +134,7 @@ class FolderSource:
         claimed = frozenset(file.path for file in files if file.claims(key))
         chosen = choose(versions, self._in_force.get(key), claimed)
         self._conflicts.pop(key, None)
+        self._stand_ins.pop(key, None)
         if chosen is None:
             self._in_force.pop(key, None)
             if not files:
@@ -136,6 +144,17 @@ class FolderSource:
         if len(versions) > 1 or (versions and versions[0].place != chosen.place):
             self._conflicts[key] = tuple(conflicts(key, versions, chosen))
         return chosen
+
+    def _stand_in(self, key: Key) -> Version | None:
+        """What is in force of an object of which nothing can be used."""
+        found = [
+            Version(Place(path, stand_in[0]), stand_in[1])
+            for path in self._holders.get(key, ())
+            if (stand_in := self._files[path].stand_ins.get(key))
+        ]
+        if found:
+            self._stand_ins[key] = min(found, key=lambda version: version.place)
+        return self._stand_ins.get(key)
 
     def _problems(self, found: Found) -> Iterator[Problem]:
         yield from found.problems
@@ -160,6 +179,8 @@ class FolderSource:
             more = ", ..." if len(kept) > MOST_NAMED else ""
             names = ", ".join(map(str, kept[:MOST_NAMED])) + more
             follows = f"what may have been here stays in force: {names}"
+        elif problem.key in self._stand_ins:
+            follows = "until it can be read, what it is for is refused as far as it may restrict it"
         else:
             follows = "not used"
         return msgspec.structs.replace(problem, message=f"{problem.message}; {follows}")

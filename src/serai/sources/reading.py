@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from serai.api.decode import Decoded, decode
+from serai.api.decode import Decoded, decode, stand_in
 from serai.api.meta import Key, Object
 from serai.api.problem import Problem
+from serai.api.unread import Unread
 from serai.sources.documents import Content, parse
 from serai.sources.lines import lines_of
 from serai.sources.yaml import Fault
@@ -25,6 +26,8 @@ class Reading(msgspec.Struct, frozen=True):
     """Each with the line where it begins."""
     broken: tuple[tuple[int, Key], ...] = ()
     """Objects that are there and can't be used."""
+    stand_ins: tuple[tuple[int, Unread], ...] = ()
+    """For those of them that must not let more through."""
     unidentified: bool = False
     """Whether something is there that can't be used and doesn't say which object it is."""
     problems: tuple[tuple[int, Problem], ...] = ()
@@ -46,6 +49,7 @@ def read_document(text: str) -> Reading:
     return Reading(
         tuple((item.line, one.object) for item, one in decoded if one.object is not None),
         tuple((item.line, one.key) for item, one in unused if one.key is not None),
+        tuple((item.line, one.stands_in) for item, one in unused if one.stands_in is not None),
         any(one.key is None for _, one in unused),
         tuple(
             (max(line, item.line), problem)
@@ -60,10 +64,15 @@ def _faulty(text: str, content: Content) -> Reading:
     keys = [(item, decode(item.value).key) for item in content.items]
     broken = tuple((item.line, key) for item, key in keys if key is not None)
     only = broken[0][1] if len(broken) == 1 else None
-    if not content.items and (guess := decode(_skeleton(text)).key):
+    skeleton = _skeleton(text)
+    told = [(item.line, key, item.value if _once(text) else skeleton) for item, key in keys]
+    if not content.items and (guess := decode(skeleton).key):
         only = guess
+        told = [(1, guess, skeleton)]
+    found = [(line, stand_in(key, raw)) for line, key, raw in told]
     return Reading(
         broken=broken,
+        stand_ins=tuple((line, each) for line, each in found if each is not None),
         unidentified=not content.items or len(broken) < len(keys),
         problems=tuple((fault.line, _as_problem(fault, only)) for fault in content.faults),
     )
@@ -93,4 +102,14 @@ def _skeleton(text: str) -> dict[str, Any]:
     names = _NAME.findall(block.group(1)) if block else []
     indent = min((spaces for spaces, _, _ in names), default="")
     found["metadata"] = {name: value for spaces, name, value in names if spaces == indent}
+    found["spec"] = None
     return found
+
+
+_TARGETS = re.compile(r"""\b(metadata|spec|targetRefs?|targetSelectors)["']?[ ]*:""")
+
+
+def _once(text: str) -> bool:
+    """Whether what an object is for is said once, so that a key that is there twice is not that."""
+    found = _TARGETS.findall(text)
+    return len(found) == len(set(found))

@@ -6,7 +6,7 @@ from serai.api.meta import Key
 from serai.api.security import AuthorizationPolicy
 from serai.attach.targets import Target
 from serai.attach.verdict import ACCEPTED, Verdict, refused
-from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Reader, mapped
 from serai.status.values import ConditionsStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.policies import CompiledPolicy
@@ -15,19 +15,17 @@ WAYPOINT_ACCEPTED = "WaypointAccepted"
 _PARENTS = frozenset({"Gateway", "GatewayClass"})
 
 
-def authorization_statuses(
-    graph: Graph, written: Node[Key, AuthorizationPolicy], attached: Attached
-) -> Derived[Key, ConditionsStatus]:
+def authorization_statuses(graph: Graph, attached: Attached) -> Derived[Key, ConditionsStatus]:
     """The status of each policy that names something; of others ztunnel's index has a word."""
 
-    def status(reader: Reader, key: Key, _: AuthorizationPolicy) -> ConditionsStatus | None:
-        policy = reader.get(attached.policies.compiled, key)
-        if policy is None or not policy.targets:
+    def status(reader: Reader, key: Key, policy: CompiledPolicy) -> ConditionsStatus | None:
+        if key.kind != AuthorizationPolicy.__name__ or not policy.targets:
             return None
         verdict = _verdict(reader, attached, policy)
         return ConditionsStatus((condition(WAYPOINT_ACCEPTED, verdict, policy.generation),))
 
-    return mapped(graph, "statuses of authorization policies", written, status)
+    compiled = attached.policies.compiled
+    return mapped(graph, "statuses of authorization policies", compiled, status)
 
 
 def _verdict(reader: Reader, attached: Attached, policy: CompiledPolicy) -> Verdict:

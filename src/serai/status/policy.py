@@ -13,7 +13,7 @@ from serai.api.kinds import by_kind
 from serai.api.meta import Condition, Key
 from serai.api.security import AuthorizationPolicy
 from serai.attach.gateways import CONTROLLER
-from serai.attach.targets import Target, TargetKey, TargetReference
+from serai.attach.targets import Everything, Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
@@ -46,7 +46,7 @@ def policy_statuses(
 
 
 def _ancestors(reader: Reader, attached: Attached, target: Target) -> Iterator[ParentReference]:
-    for key in target.keys:
+    for key in target.keys if not isinstance(target.asked, Everything) else ():
         yield _ancestor(reader, attached, key)
     if not target.keys and isinstance(target.asked, TargetReference):
         asked = target.asked

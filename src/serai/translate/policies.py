@@ -18,9 +18,10 @@ from msgspec.structs import replace
 from serai.api.core import ConfigMap, Secret
 from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key, Object
+from serai.api.unread import Unread
 from serai.attach.gateways import Proxy
 from serai.attach.grants import Grants
-from serai.attach.targets import Target, TargetKey, Targets
+from serai.attach.targets import Target, TargetKey, Targets, around
 from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import FailClosed, Leaf
@@ -31,6 +32,7 @@ from serai.model.settings import Settings
 from serai.policies import ADDITIVE, BY_NAME
 from serai.policies.feature import BackendReference, Fault, first_of_each
 from serai.policies.kinds import PolicyKind
+from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
 
 class CompiledPolicy(Value, frozen=True):
@@ -143,13 +145,15 @@ class _Context:
 def compiled_policies(
     graph: Graph,
     kinds: Iterable[tuple[PolicyKind, Node[Key, Any]]],
+    unread: Node[Key, Unread],
     targets: Targets,
     looks: Looks,
     proxies: Node[Key, Proxy],
 ) -> Policies:
     """Every policy, compiled once, and found by what it applies to."""
-    parts = tuple(_of_kind(graph, kind, node, targets, looks) for kind, node in kinds)
-    compiled = Union(graph, "compiled policies", parts)
+    parts = [_of_kind(graph, kind, node, targets, looks) for kind, node in kinds]
+    parts.append(_unread(graph, unread, targets))
+    compiled = Union(graph, "compiled policies", tuple(parts))
     on: Index[Key, Key] = Index(
         graph,
         "policies on object",
@@ -184,6 +188,36 @@ def _of_kind(
         )
 
     return mapped(graph, f"compiled {kind.struct.__name__}", node, compiled)
+
+
+def _unread(
+    graph: Graph, node: Node[Key, Unread], targets: Targets
+) -> Derived[Key, CompiledPolicy]:
+    """Policies that cannot be read: as far as they may restrict, they let nobody in."""
+
+    def closed(reader: Reader, key: Key, row: Unread) -> CompiledPolicy | None:
+        asked = tuple(restrictions(row))
+        if not asked:
+            return None
+        named = references(row)
+        return CompiledPolicy(
+            key=key,
+            created=row.metadata.creation_timestamp or "",
+            generation=row.metadata.generation,
+            targets=(
+                (targets.everything(key),)
+                if named is None
+                else targets.find(reader, key, named, selectors(row))
+            ),
+            leaves=tuple(
+                leaf
+                for path, name in asked
+                for leaf in _in_its_place(name, UNREADABLE, Origin(key, path))
+            ),
+            faults=tuple(replace(UNREADABLE, path=path) for path, _ in asked),
+        )
+
+    return mapped(graph, "compiled unread policies", node, closed)
 
 
 def _leaf(
@@ -222,7 +256,11 @@ class Policies(msgspec.Struct, frozen=True):
         The most specific come first.
         """
         found: list[tuple[tuple[int, int], tuple[str, str, str, str], CompiledPolicy]] = []
-        for _, policy in reader.rows(self.on, place, self.compiled):
+        rows = [
+            *reader.rows(self.on, place, self.compiled),
+            *reader.rows(self.on, around(place), self.compiled),
+        ]
+        for _, policy in rows:
             fits = [rank for key in _keys(policy, place) if (rank := _rank(key, sections, host))]
             if fits:
                 found.append((min(fits), policy.order, policy))
@@ -270,7 +308,8 @@ class Policies(msgspec.Struct, frozen=True):
 
 
 def _keys(policy: CompiledPolicy, place: Key) -> Iterator[TargetKey]:
-    return (key for target in policy.targets for key in target.keys if key.object == place)
+    meant = (place, around(place))
+    return (key for target in policy.targets for key in target.keys if key.object in meant)
 
 
 def _rank(key: TargetKey, sections: Iterable[str], host: str) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from serai.api.kinds import KINDS, Kind
+from serai.api.meta import Key
 from serai.views.row import Row
 from serai.views.state import State
 
@@ -35,7 +36,17 @@ def policy_rows(state: State) -> list[PolicyRow]:
         for kind in policy_kinds()
         for key, obj in state.pipeline.inputs.table(kind.name).items()
     ]
+    found += [
+        PolicyRow(key.namespace, key.name, key.kind, _unread(state, key))
+        for key, _ in state.pipeline.inputs.unread.items()
+    ]
     return sorted(found, key=lambda row: (row.namespace, row.name, row.kind))
+
+
+def _unread(state: State, key: Key) -> tuple[str, ...]:
+    """What a policy that cannot be read closes."""
+    compiled = state.pipeline.attached.policies.compiled.row(key)
+    return tuple(f"{each.asked} (unreadable)" for each in compiled.targets) if compiled else ()
 
 
 def _target_field(kind: Kind) -> str:

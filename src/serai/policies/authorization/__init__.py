@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from serai.api.security import DRY_RUN, AuthorizationPolicy
 from serai.ir.origin import Value
 from serai.policies.authorization.encode import encode_rule
@@ -54,11 +56,21 @@ class Authorization(Value, frozen=True):
 
 
 def _compile(context: Context, policy: AuthorizationPolicy) -> Compiled | Fault:
-    spec = policy.spec
+    found = _understood(context, policy)
+    if isinstance(found, Fault) and (_is_tried(policy) or policy.spec.action == "AUDIT"):
+        fault = replace(found, message=f"{found.message}; it decides nothing, and is left out")
+        return Compiled(Authorization(context.policy.name, "", (), ()), faults=(fault,))
+    return found
+
+
+def _is_tried(policy: AuthorizationPolicy) -> bool:
+    return policy.metadata.annotations.get(DRY_RUN, "").lower() == "true"
+
+
+def _understood(context: Context, policy: AuthorizationPolicy) -> Compiled | Fault:
+    spec, key, settings = policy.spec, context.policy, context.settings
     if spec.action not in ACTIONS:
         return Fault("action", f'"{spec.action}" is not one of {", ".join(ACTIONS)}')
-    settings = context.settings
-    key = context.policy
     scope = Scope(key.namespace, settings.trust_domain, settings.trust_domain_aliases)
     rules = http_rules(spec.rules, scope)
     if isinstance(rules, Fault):
@@ -68,7 +80,7 @@ def _compile(context: Context, policy: AuthorizationPolicy) -> Compiled | Fault:
         action=spec.action,
         rules=rules,
         tcp_rules=tcp_rules(spec.rules, scope, allowing=spec.action == "ALLOW"),
-        dry_run=policy.metadata.annotations.get(DRY_RUN, "").lower() == "true",
+        dry_run=_is_tried(policy),
     )
     return _custom(context, policy, value) if spec.action == "CUSTOM" else Compiled(value)
 
