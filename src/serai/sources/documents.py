@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from serai.sources.json import parse_json, split_json
+from serai.sources.plain_yaml import parse_plain_yaml
 from serai.sources.yaml import TOO_MUCH, Fault, Parsed, parse_yaml
 
 LARGEST_DOCUMENT = 1 << 20
@@ -85,7 +86,7 @@ def parse(text: str) -> Content:
     if fault := _unfit(text):
         return Content(faults=(fault,))
     parsed = parse_json(text) if text.lstrip().startswith("{") else None
-    parsed = parsed or parse_yaml(text)
+    parsed = parsed or parse_plain_yaml(text) or parse_yaml(text)
     if parsed.value is None:
         return Content(faults=parsed.faults)
     return Content(tuple(_items(parsed)), parsed.faults)
