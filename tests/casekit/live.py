@@ -185,6 +185,9 @@ def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Ob
     if not told and request.tcp:
         # What speaks HTTP here is Envoy, to whom another protocol would be no request.
         return Observed(closed=True)
+    if not told and answer.header("x-envoy-upstream-service-time") and _is_call(answer):
+        # Whoever answers a call of gRPC that he does not know says no more than that.
+        return Observed(status=answer.status, response_headers=headers)
     if not told:
         return Observed(
             status=answer.status,
@@ -206,6 +209,10 @@ def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Ob
         response_headers=headers,
         location="",
     )
+
+
+def _is_call(answer: HttpAnswer) -> bool:
+    return answer.header("content-type") == "application/grpc"
 
 
 def _told(answer: HttpAnswer) -> dict[str, object]:

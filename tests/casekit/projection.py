@@ -15,7 +15,15 @@ from serai.ir.origin import Value
 from serai.ir.route import Action, DirectResponse, Forward, Route, WeightedCluster
 from serai.ir.tls import Material
 from serai.model.addresses import with_port
-from serai.status.values import GatewayStatus, PolicyStatus, RouteStatus, ServiceEntryStatus, Status
+from serai.status.values import (
+    GatewayStatus,
+    ListenerSetStatus,
+    ListenerStatus,
+    PolicyStatus,
+    RouteStatus,
+    ServiceEntryStatus,
+    Status,
+)
 from serai.trace.match import shown
 from serai.translate.clusters import ClusterKey
 
@@ -169,18 +177,17 @@ def _statuses(stage: Stage) -> dict[str, Any]:
 
 def _status(status: Status) -> dict[str, Any]:
     match status:
-        case GatewayStatus(conditions, addresses, listeners):
+        case GatewayStatus(conditions, addresses, listeners, sets):
             return {
                 "conditions": _conditions(conditions),
                 "addresses": [each.value for each in addresses],
-                "listeners": {
-                    each.name: {
-                        "conditions": _conditions(each.conditions),
-                        "attachedRoutes": each.attached_routes,
-                        "supportedKinds": [kind.kind for kind in each.supported_kinds],
-                    }
-                    for each in listeners
-                },
+                "attachedListenerSets": sets,
+                "listeners": _listener_statuses(listeners),
+            }
+        case ListenerSetStatus(conditions, listeners):
+            return {
+                "conditions": _conditions(conditions),
+                "listeners": _listener_statuses(listeners),
             }
         case ServiceEntryStatus(conditions, given):
             return {
@@ -193,6 +200,17 @@ def _status(status: Status) -> dict[str, Any]:
             return {_parent(each.parent_ref): _conditions(each.conditions) for each in parents}
         case other:
             return {"conditions": _conditions(other.conditions)}
+
+
+def _listener_statuses(listeners: tuple[ListenerStatus, ...]) -> dict[str, Any]:
+    return {
+        each.name: {
+            "conditions": _conditions(each.conditions),
+            "attachedRoutes": each.attached_routes,
+            "supportedKinds": [kind.kind for kind in each.supported_kinds],
+        }
+        for each in listeners
+    }
 
 
 def _parent(parent: ParentReference) -> str:

@@ -86,8 +86,31 @@ def _judge(value: Cors, asked: Asked) -> Judgement:
     allowed = _allows(value, origin)
     if asked.method == "OPTIONS" and asked.header("access-control-request-method"):
         headers = (("access-control-allow-origin", origin),) if allowed else ()
-        return Judgement(f"a preflight from {origin}", status=200, headers=headers)
+        said = (*headers, *_preflight(value, asked))
+        return Judgement(f"a preflight from {origin}", status=200, headers=said)
     return Judgement(f"{origin} may{'' if allowed else ' not'} read the answer")
+
+
+def _preflight(value: Cors, asked: Asked) -> tuple[tuple[str, str], ...]:
+    """What a preflight is told whoever asks; without an origin beside it, it permits nothing.
+
+    Where a page may send credentials, browsers take ``*`` for a name, and what is asked is said.
+    """
+
+    def told(names: tuple[str, ...], wanted: str) -> str:
+        mirrored = value.credentials and names == (ANY,)
+        return (asked.header(wanted) or "") if mirrored else ",".join(names)
+
+    said = (
+        ("access-control-allow-credentials", "true" if value.credentials else ""),
+        ("access-control-allow-methods", told(value.methods, "access-control-request-method")),
+        (
+            "access-control-allow-headers",
+            told(value.headers, "access-control-request-headers"),
+        ),
+        ("access-control-max-age", str(value.max_age_seconds)),
+    )
+    return tuple((name, text) for name, text in said if text)
 
 
 CORS = Feature(name="cors", stage=Stage.CORS, compile=_compile, encode=_encode, judge=_judge)

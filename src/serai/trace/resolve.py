@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
-from serai.attach.hostnames import ANY, covers, specificity
+from serai.attach.hostnames import covers, specificity
 from serai.ir.origin import Value
 from serai.model.addresses import canonical, is_loopback, is_range
 from serai.model.hosts import patterns, ranked
@@ -247,11 +247,11 @@ def _through_waypoint(view: View, url: _Url, key: Key) -> Way | Unresolved:
 def _any_gateway(view: View, url: _Url) -> GatewayPort | None:
     """A gateway with a listener of the port; the one whose host name fits best comes first."""
     found = [
-        (specificity(listener.hostname or ANY), key)
-        for key, proxy in _proxies(view, Role.GATEWAY)
-        for listener in proxy.listeners
-        if listener.port == url.port
-        and covers((listener.hostname or ANY).lower(), url.host)
+        (specificity(state.hostname), key)
+        for key, _ in _proxies(view, Role.GATEWAY)
+        for state in view.listeners(key)
+        if state.listener.port == url.port
+        and covers(state.hostname, url.host)
         and _hears(view, key, url.port)
     ]
     best = max((rank for rank, _ in found), default=None)

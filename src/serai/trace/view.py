@@ -7,6 +7,7 @@ import msgspec
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey
 from serai.attach.gateways import Proxy
+from serai.attach.listeners import ListenerState
 from serai.ir.cluster import Cluster, ClusterEndpoints
 from serai.ir.listener import FilterChain, Listener
 from serai.ir.route import RouteConfiguration, Scope
@@ -25,6 +26,11 @@ class View(msgspec.Struct, frozen=True):
     def proxy(self, key: Key) -> ProxyView:
         """What one proxy does, by the key of its Gateway."""
         return ProxyView(key, self.attached, self.translated)
+
+    def listeners(self, key: Key) -> list[ListenerState]:
+        """The listeners of a Gateway and of its ListenerSets."""
+        names = self.attached.of_proxy.row(key) or ()
+        return [state for name in names if (state := self.attached.listeners.row(name))]
 
 
 class ProxyView(msgspec.Struct, frozen=True):
