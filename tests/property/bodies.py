@@ -13,6 +13,7 @@ NAMES = ("x", "y")
 HOSTS = ("one.example", "two.example", "*.wild.example", "x.blue.svc.cluster.local")
 ALLOCATED = ("127.80.0.1", "127.80.0.2", "240.240.0.9", "2001:2::1")
 VIPS = ("240.0.0.1", "240.0.0.2", "127.66.0.1", "fd00::1", "240.0.0.0/24")
+SUBSET = f"outbound_.80_.v1_.{HOSTS[0]}"
 SOCKET = "unix://@socket"
 ADDRESSES = ("127.1.0.1", "127.1.0.2", "fd01::1")
 APPS = ("a", "b")
@@ -315,7 +316,7 @@ references = st.one_of(
     _maybe(name=_choice(*NAMES), namespace=_choice(*NAMESPACES), port=_choice(*PORTS)).map(
         lambda raw: {**raw, "group": ISTIO, "kind": "ServiceEntry"}
     ),
-    _maybe(name=_choice(*HOSTS, "api.wild.example"), port=_choice(*PORTS)).map(
+    _maybe(name=_choice(*HOSTS, "api.wild.example", SUBSET), port=_choice(*PORTS)).map(
         lambda raw: {"name": HOSTS[0], **raw, "group": ISTIO, "kind": "Hostname"}
     ),
 ).map(lambda raw: {"name": "x", **raw})

@@ -12,7 +12,7 @@ from serai.api.destination_rule import DestinationRule, TrafficPolicy
 from serai.api.faults import clash, twice, wrong
 from serai.api.kgateway_backend import Backend, BackendConfigPolicy, LoadBalancer, Tls
 from serai.api.problem import Problem
-from serai.api.syntax import is_hostname, is_ip, is_wildcard_hostname
+from serai.api.syntax import is_dns_label, is_hostname, is_ip, is_wildcard_hostname
 
 SYSTEM = "System"
 HOST_REMEDY = "Use a host name, in small letters and without a port."
@@ -107,6 +107,10 @@ def check_destination_rule(rule: DestinationRule) -> Iterator[Problem]:
         yield wrong("spec.host", spec.host, "a host", "Use a host name; * only as first label.")
     yield from out_of_bounds(spec, "spec")
     yield from twice("spec.subsets", [each.name for each in spec.subsets], ".name", "name")
+    for index, each in enumerate(spec.subsets):
+        if not is_dns_label(each.name):
+            path = f"spec.subsets[{index}].name"
+            yield wrong(path, each.name, "a DNS label", "Use small letters, digits and dashes.")
     policies = [("spec.trafficPolicy", spec.traffic_policy)]
     policies += [
         (f"spec.subsets[{index}].trafficPolicy", each.traffic_policy)

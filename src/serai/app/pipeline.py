@@ -36,7 +36,6 @@ from serai.ir.route import RouteConfiguration
 from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
 from serai.model.key_pairs import key_pairs
-from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
 from serai.status.authorization import authorization_statuses
@@ -66,6 +65,7 @@ from serai.translate.policies import Looks, compiled_policies, labelled, on_kind
 from serai.translate.secrets import secrets
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
+from serai.translate.subsets import subset_backends
 from serai.translate.udp import udp_listeners
 from serai.translate.waypoint import (
     frontend_routes,
@@ -122,11 +122,11 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     heard, certificates = _listening(graph, inputs, ours, grants)
     parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
     joined = _joined(graph, inputs, parents)
-    named = cluster_names(graph, known, settings)
+    rules = destination_rules(graph, inputs, settings)
+    subsets = subset_backends(graph, known, rules, settings.cluster_domain)
     aimed = _targets(graph, inputs, known, settings)
-    looks = _looks(graph, inputs, Lookup(known, grants), named, settings)
-    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
-    policies = compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
+    looks = _looks(graph, inputs, Lookup(known, grants, subsets), settings)
+    policies = _policies(graph, inputs, aimed, looks, ours)
     indexes = AttachmentIndexes(graph, joined)
     return Attached(
         settings=settings,
@@ -146,11 +146,11 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
-        cluster_names=named,
+        cluster_names=looks.clusters,
         targets=aimed,
         policies=policies,
         cluster_policies=cluster_policies(graph, aimed, inputs.by_kind),
-        rules=destination_rules(graph, inputs, settings),
+        rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
 
@@ -181,13 +181,19 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -
     return targets(graph, known, tables, inputs.gateway_classes, settings)
 
 
-def _looks(
-    graph: Graph, inputs: Inputs, lookup: Lookup, named: Node[BackendKey, str], settings: Settings
-) -> Looks:
+def _policies(
+    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
+) -> Policies:
+    """What is asked of requests."""
+    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
+    return compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
+
+
+def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> Looks:
     """Where policies look things up."""
     return Looks(
         lookup=lookup,
-        clusters=named,
+        clusters=cluster_names(graph, lookup.catalog, lookup.subsets, settings),
         grants=lookup.grants,
         secrets=inputs.secrets,
         labelled=labelled(graph, inputs.secrets),

@@ -2,9 +2,15 @@
 
 Istio: ``group: networking.istio.io, kind: Hostname``.  Exporting an entry is its owner's consent;
 a Kubernetes Service of another namespace needs a ReferenceGrant, as it does under its own kind.
+
+A subset is named as Istio names it in SNI: ``outbound_.<port>_.<subset>_.<host>``.
 """
 
 from __future__ import annotations
+
+import re
+
+from msgspec.structs import replace
 
 from serai.api.networking import GROUP as ISTIO
 from serai.backends.kind import (
@@ -19,8 +25,30 @@ from serai.backends.kind import (
 from serai.incremental import Reader
 from serai.model.service import BackendKey, Service
 
+_SUBSET = re.compile(r"outbound_\.(?P<port>\d+)_\.(?P<subset>[^_.]+)_\.(?P<host>.+)")
+
 
 def _resolve(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | Invalid:
+    named = _SUBSET.fullmatch(reference.name)
+    if named is None:
+        return _host(reader, lookup, reference)
+    if int(named["port"]) != reference.port:
+        return Invalid(
+            "InvalidDestination",
+            f"{reference.name} is a subset of port {named['port']}, and port is {reference.port}",
+        )
+    found = _host(reader, lookup, replace(reference, name=named["host"]))
+    if isinstance(found, Invalid):
+        return found
+    part = found.part(named["subset"])
+    if reader.get(lookup.subsets, part) is None:
+        return Invalid(
+            "BackendNotFound", f"no DestinationRule for {found.host} has a subset {part.subset}"
+        )
+    return part
+
+
+def _host(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | Invalid:
     if reference.namespace is not None:
         return Invalid(
             "InvalidDestination",

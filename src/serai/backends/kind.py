@@ -8,10 +8,10 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.attach.grants import Grants
-from serai.incremental import Reader
+from serai.incremental import Node, Reader
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog
-from serai.model.service import BackendKey, Service
+from serai.model.service import Backend, BackendKey, Service
 
 
 class Reference(Value, frozen=True):
@@ -42,6 +42,8 @@ class Lookup(msgspec.Struct, frozen=True):
 
     catalog: Catalog
     grants: Grants
+    subsets: Node[BackendKey, Backend]
+    """Those that DestinationRules have."""
 
 
 class BackendKind(Value, frozen=True):

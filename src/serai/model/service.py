@@ -153,6 +153,17 @@ class BackendKey(NamedTuple):
     service: Key
     host: str
     port: int
+    subset: str = ""
+    """Only some of its endpoints; which, each proxy's DestinationRules say.  Istio: subsets."""
+
+    @property
+    def whole(self) -> BackendKey:
+        """What a subset is a part of; itself, if it is none."""
+        return self._replace(subset="") if self.subset else self
+
+    def part(self, subset: str) -> BackendKey:
+        """A subset of it."""
+        return self._replace(subset=subset)
 
 
 class Backend(Value, frozen=True):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from serai.api.destination_rule import Subset
 from serai.api.meta import Key
 from serai.attach.routes import AttachmentKey
 from serai.backends.feature import Asked, SpeaksTls, Subject
 from serai.backends.features import in_force
 from serai.backends.preference import preferred
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
-from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery
+from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery, Endpoint
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import Forward, RouteConfiguration, VirtualHost
@@ -21,6 +24,7 @@ from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import owns_host
+from serai.translate.localities import labels_of
 from serai.translate.rules import CompiledRoute
 
 Sender = RouteConfiguration | FilterChain | Listener
@@ -173,7 +177,8 @@ class Clusters:
 
     def _backend(self, reader: Reader, name: str) -> Backend | None:
         keys = reader.get(self._by_name, name)
-        return reader.get(self._catalog.backends, keys[0]) if keys else None
+        found = reader.get(self._catalog.backends, keys[0].whole) if keys else None
+        return replace(found, key=keys[0]) if keys and found else None
 
     def _is_called(self, reader: Reader, name: str, backend: Backend) -> bool:
         """Whether GRPCRoutes send to a port that does not say that it speaks HTTP/2."""
@@ -219,9 +224,10 @@ class Clusters:
         found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
         asking = tuple(dict.fromkeys(each.policy for each in self._asked(reader, key, backend)))
         distribution = preferred(found.leaves) or backend.distribution
+        unknown = bool(backend.key.subset) and self._subset(reader, key, backend) is None
         return Cluster(
             name=key.name,
-            discovery=Discovery.NOWHERE if found.refusals else discovery,
+            discovery=Discovery.NOWHERE if found.refusals or unknown else discovery,
             origin=Origin(backend.key.service),
             alt_stat_name=names.alt_stat_name(backend.key, owner=owner),
             http=backend.port.protocol.is_http,
@@ -230,9 +236,7 @@ class Clusters:
             negotiates=backend.port.protocol is Protocol.UNDECLARED
             and any(isinstance(each, UpstreamTls) for each in found.leaves),
             dns_endpoints=(
-                reader.get(self._catalog.endpoints, backend.key) or ()
-                if resolved and not found.refusals
-                else ()
+                self._members(reader, key, backend) if resolved and not found.refusals else ()
             ),
             port=backend.port.target_number if ported else 0,
             host=backend.key.host,
@@ -279,10 +283,22 @@ class Clusters:
         backend = self._backend(reader, key.name) if cluster.discovery is Discovery.EDS else None
         if backend is None:
             return None
-        endpoints = reader.get(self._catalog.endpoints, backend.key) or ()
+        endpoints = self._members(reader, key, backend)
         return ClusterEndpoints(
             key.name, endpoints, cluster.origin, cluster.distribution, cluster.tunnels
         )
+
+    def _subset(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subset | None:
+        return self._attached.rules.subset(reader, key.rules, backend.key.subset)
+
+    def _members(self, reader: Reader, key: ClusterKey, backend: Backend) -> tuple[Endpoint, ...]:
+        """Its endpoints; of a subset those that have its labels, as a proxy's rules say."""
+        found = reader.get(self._catalog.endpoints, backend.key.whole) or ()
+        if not backend.key.subset:
+            return found
+        subset = self._subset(reader, key, backend)
+        wanted = subset.labels.items() if subset else dict[str, str]().items()
+        return tuple(each for each in found if wanted <= labels_of(each).items())
 
     def _trust_domain(self, key: ClusterKey) -> str:
         return self._attached.settings.trust_domain if key.tunnels else ""

@@ -20,7 +20,7 @@ from serai.attach.routes import (
     WaypointTarget,
 )
 from serai.backends import Invalid, Lookup, Reference, resolve
-from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import Leaf
 from serai.ir.route import Destination, LookUp, WeightedCluster
 from serai.model.catalog import Catalog
@@ -38,7 +38,7 @@ def all_to(
     reader: Reader, catalog: Catalog, clusters: Node[BackendKey, str], key: BackendKey
 ) -> WeightedCluster | None:
     """All requests to a backend's cluster; None if it cannot be sent to."""
-    backend, name = reader.get(catalog.backends, key), reader.get(clusters, key)
+    backend, name = reader.get(catalog.backends, key.whole), reader.get(clusters, key)
     if backend is None or name is None:
         return None
     dynamic = backend.resolution is Resolution.DYNAMIC_DNS
@@ -61,15 +61,18 @@ def bytes_to(
     return WeightedCluster(names.hello(found.cluster))
 
 
-def cluster_names(graph: Graph, catalog: Catalog, settings: Settings) -> Derived[BackendKey, str]:
-    """The name of each backend's cluster."""
+def cluster_names(
+    graph: Graph, catalog: Catalog, subsets: Node[BackendKey, Backend], settings: Settings
+) -> Derived[BackendKey, str]:
+    """The name of each backend's cluster, and of each of its subsets'."""
+    every: Union[BackendKey, Backend] = Union(graph, "all backends", (catalog.backends, subsets))
 
     def name(reader: Reader, key: BackendKey, _: Backend) -> str:
         if settings.cluster_names == "serai":
             return names.cluster(key)
         return names.istio_cluster(key, owner=owns_host(reader, catalog, key))
 
-    return mapped(graph, "cluster names", catalog.backends, name)
+    return mapped(graph, "cluster names", every, name)
 
 
 def owns_host(reader: Reader, catalog: Catalog, key: BackendKey) -> bool:
@@ -105,8 +108,8 @@ def compiled_routes(
             name = to(reader, lookup.catalog, clusters, found)
             if name is None:
                 return Invalid("BackendNotFound", f"{found.service} is not there any more")
-            if edge and reader.get(detours, found) is not None:
-                return _around(name, reader.get(clusters, found))
+            if edge and reader.get(detours, found.whole) is not None:
+                return _around(name, reader.get(clusters, found.whole))
             return _misled(reader, lookup, found, attachment) or name
 
         def own(rule: Rule) -> tuple[Leaf, ...]:
@@ -155,7 +158,7 @@ def _misled(
     Its requests go to the address that the caller was connecting to, which is the service's own
     only where the route's parent is that service.
     """
-    backend = reader.get(lookup.catalog.backends, found)
+    backend = reader.get(lookup.catalog.backends, found.whole)
     if backend is None or backend.resolution is not Resolution.NONE:
         return None
     parents = [

@@ -8,7 +8,7 @@ client's by name, as in kgateway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -50,7 +50,7 @@ class DestinationRules(msgspec.Struct, frozen=True):
         """The rules for a host of a service at a proxy, the first first."""
         own = (proxy.namespace, service.key.namespace, self.root_namespace)
         for namespace in dict.fromkeys(own):
-            for name in _names(host, service):
+            for name in hosts_for(host, service):
                 found = reader.rows(self.by_host, RuleKey(namespace, name), self.rules)
                 chosen = self._chosen(reader, [rule for _, rule in found], proxy)
                 if chosen:
@@ -59,7 +59,7 @@ class DestinationRules(msgspec.Struct, frozen=True):
 
     def _given(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
         """Rules of any other namespace that name the client's in exportTo.  kgateway."""
-        for name in _names(host, service):
+        for name in hosts_for(host, service):
             found = reader.rows(self.by_host, RuleKey(EXPORTED, name), self.rules)
             given = [rule for _, rule in found if proxy.namespace in rule.spec.export_to]
             chosen = self._chosen(reader, given, proxy)
@@ -89,19 +89,18 @@ class DestinationRules(msgspec.Struct, frozen=True):
         return {**written, GATEWAY_NAME: proxy.name}
 
     def asked(self, reader: Reader, keys: Sequence[Key], backend: BackendKey) -> Iterator[Asked]:
-        """What rules ask of one port of a host, as one TrafficPolicy."""
+        """What rules ask of one port of a host, or of a subset of it, as one TrafficPolicy."""
         found = [rule for key in keys if (rule := reader.get(self.rules, key))]
-        rule = next((each for each in found if each.spec.traffic_policy is not None), None)
-        if rule is not None and rule.spec.traffic_policy is not None:
-            policy, path = of_port(rule.spec.traffic_policy, backend.port)
-            yield Asked(rule.key, f"spec.trafficPolicy{path}", policy)
+        whole = _asked_of_all(found, backend.port)
+        for asked in _asked_of_subset(found, backend):
+            yield _merged(whole, asked)
+        if whole is not None:
+            yield replace(whole, spec=TrafficPolicy()) if backend.subset else whole
 
     def subset(self, reader: Reader, keys: Sequence[Key], name: str) -> Subset | None:
         """A subset by its name, of the first rule that has one of that name."""
         found = (rule for key in keys if (rule := reader.get(self.rules, key)))
-        return next(
-            (each for rule in found for each in rule.spec.subsets if each.name == name), None
-        )
+        return next((each for rule in found for each in _named(rule, name)), None)
 
 
 def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> DestinationRules:
@@ -146,11 +145,54 @@ def of_port(policy: TrafficPolicy, number: int) -> tuple[TrafficPolicy, str]:
     return policy, ""
 
 
+def _named(rule: DestinationRule, name: str) -> Iterator[Subset]:
+    return (each for each in rule.spec.subsets if each.name == name)
+
+
+def _asked_of_all(rules: Sequence[DestinationRule], port: int) -> Asked | None:
+    """What the first rule with a trafficPolicy says.  Istio: several rules for a host are one."""
+    for rule in rules:
+        if rule.spec.traffic_policy is not None:
+            policy, path = of_port(rule.spec.traffic_policy, port)
+            return Asked(rule.key, f"spec.trafficPolicy{path}", policy)
+    return None
+
+
+def _asked_of_subset(rules: Sequence[DestinationRule], backend: BackendKey) -> Iterator[Asked]:
+    """What the first rule that has the subset says of it."""
+    for rule in rules:
+        for subset in _named(rule, backend.subset) if backend.subset else ():
+            policy, path = of_port(subset.traffic_policy or TrafficPolicy(), backend.port)
+            where = f"spec.subsets[{rule.spec.subsets.index(subset)}].trafficPolicy{path}"
+            yield Asked(rule.key, where, policy)
+            return
+
+
+def _merged(whole: Asked | None, part: Asked) -> Asked:
+    """What a subset says, and of top-level fields that it leaves out what is said of the host.
+
+    Istio: MergeSubsetTrafficPolicy.  Settings for the port stand in place of both.
+    """
+    said: TrafficPolicy = part.spec
+    if whole is None or "portLevelSettings" in part.path:
+        kept = TrafficPolicy() if whole is None else whole.spec
+        return replace(part, spec=_filled(said, kept, ("proxy_protocol", "retry_budget")))
+    filled = _filled(said, whole.spec, said.__struct_fields__)
+    # Only TLS can be refused, and is then told where it stands.
+    return replace(part, spec=filled, path=part.path if said.tls else whole.path)
+
+
+def _filled(said: TrafficPolicy, other: TrafficPolicy, names: Iterable[str]) -> TrafficPolicy:
+    open_ = {name: getattr(other, name) for name in names if getattr(said, name) is None}
+    return replace(said, **open_)
+
+
 def _names_somebody(rule: DestinationRule) -> bool:
     return any(each not in {"*", ".", "~"} for each in rule.spec.export_to)
 
 
-def _names(host: str, service: Service) -> Iterator[str]:
+def hosts_for(host: str, service: Service) -> Iterator[str]:
+    """The hosts by which rules can mean a host of a service, the most specific first."""
     yield host
     yield from service.aliases
     yield from (each for each in patterns(host) if each != host)

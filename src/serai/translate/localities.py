@@ -118,9 +118,14 @@ def _distance(endpoint: Endpoint, failover: Failover, viewpoint: Viewpoint | Non
     return by_label, _steps(viewpoint.locality, endpoint.locality, failover.regions)
 
 
+def labels_of(endpoint: Endpoint) -> Mapping[str, str]:
+    """An endpoint's labels, and the place where it is in the labels for that."""
+    return _labels(endpoint.locality, endpoint.network, endpoint.node, endpoint.labels)
+
+
 def _mismatch(endpoint: Endpoint, labels: tuple[str, ...], viewpoint: Viewpoint | None) -> int:
     """How many labels remain from the first on in which they differ; 0 if they agree in all."""
-    there = _labels(endpoint.locality, endpoint.network, endpoint.node, endpoint.labels)
+    there = labels_of(endpoint)
     here = (
         _labels(viewpoint.locality, viewpoint.network, viewpoint.node, viewpoint.labels)
         if viewpoint

@@ -30,22 +30,30 @@ _ONE_HOST = frozenset({"Service", "Backend"})
 
 
 def cluster(backend: BackendKey) -> str:
-    """``kube_<ns>_<name>_<port>`` or ``istio-se_<ns>_<name>_<host>_<port>``."""
+    """``kube_<ns>_<name>_<port>`` or ``istio-se_<ns>_<name>_<host>_<port>``.
+
+    A subset's has its name behind that.
+    """
     service = backend.service
     prefix = _CLUSTER_PREFIXES.get(service.kind, service.kind.lower())
     host = () if service.kind in _ONE_HOST else (backend.host,)
-    parts = (prefix, service.namespace, service.name, *host, str(backend.port))
+    subset = (backend.subset,) if backend.subset else ()
+    parts = (prefix, service.namespace, service.name, *host, str(backend.port), *subset)
     return shortened("_".join(parts))
 
 
 def istio_cluster(backend: BackendKey, *, owner: bool) -> str:
-    """``outbound|<port>||<host>``; of a host that two services claim, only the owner's is plain."""
+    """``outbound|<port>|<subset>|<host>``.
+
+    Of a host that two services claim, only the owner's is plain.
+    """
     return shortened(_outbound(backend, owner=owner))
 
 
 def _outbound(backend: BackendKey, *, owner: bool) -> str:
     service = backend.service
-    subset = "" if owner else f"{service.namespace}.{service.name}.{service.kind.lower()}"
+    claimed = () if owner else (service.namespace, service.name, service.kind.lower())
+    subset = ".".join(each for each in (backend.subset, *claimed) if each)
     return f"outbound|{backend.port}|{subset}|{backend.host}"
 
 

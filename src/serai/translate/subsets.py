@@ -1,0 +1,48 @@
+"""Subsets of services: endpoints that have some labels, as a cluster of their own.
+
+Which labels those are, a DestinationRule says; and which rule counts differs by proxy.  So here
+there are only names: what routes can refer to.  Istio: DestinationRule.subsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from serai.api.destination_rule import DestinationRule
+from serai.api.meta import Key
+from serai.incremental import Derived, Graph, Index, Reader
+from serai.model.catalog import Catalog
+from serai.model.service import Backend, BackendKey
+from serai.translate.destination_rules import DestinationRules, host_of, hosts_for
+
+
+def subset_backends(
+    graph: Graph, catalog: Catalog, rules: DestinationRules, cluster_domain: str
+) -> Derived[BackendKey, Backend]:
+    """Each subset that any rule has of a backend."""
+
+    def hosts(_: Key, rule: DestinationRule) -> Iterator[str]:
+        if rule.spec.subsets:
+            yield host_of(rule, cluster_domain)
+
+    by_host: Index[str, Key] = Index(graph, "rules with subsets by host", rules.rules, hosts)
+
+    def rows(
+        reader: Reader, key: BackendKey, backend: Backend
+    ) -> Iterator[tuple[BackendKey, Backend]]:
+        service = reader.get(catalog.services, key.service)
+        if service is None or not service.in_mesh:
+            return
+        found = (
+            subset.name
+            for host in hosts_for(key.host, service)
+            for _, rule in reader.rows(by_host, host, rules.rules)
+            for subset in rule.spec.subsets
+        )
+        for name in dict.fromkeys(found):
+            part = key.part(name)
+            yield part, replace(backend, key=part)
+
+    return Derived(graph, "subsets of backends", catalog.backends, rows)
