@@ -42,6 +42,7 @@ from serai.status.authorization import authorization_statuses
 from serai.status.backend import backend_statuses
 from serai.status.classes import class_statuses, mesh_statuses
 from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
+from serai.status.extension import extension_statuses
 from serai.status.gateway import Statuses, gateway_statuses, listener_set_statuses
 from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
@@ -147,6 +148,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
         cluster_names=looks.clusters,
+        looks=looks,
         targets=aimed,
         policies=policies,
         cluster_policies=cluster_policies(graph, aimed, inputs.by_kind),
@@ -274,6 +276,7 @@ def _statuses(
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
         backend_statuses(graph, inputs.backends),
+        extension_statuses(graph, inputs.table("GatewayExtension"), attached.looks),
         authorization_statuses(graph, attached),
     )
     return Union(graph, "statuses", parts)

@@ -22,7 +22,7 @@ from serai.model.settings import Settings
 from serai.translate.cluster_policies import ClusterPolicies
 from serai.translate.destination_rules import DestinationRules
 from serai.translate.material import CertificateSources
-from serai.translate.policies import Policies
+from serai.translate.policies import Looks, Policies
 from serai.translate.rules import CompiledRoute
 
 
@@ -56,6 +56,8 @@ class Attached(msgspec.Struct, frozen=True):
     on_waypoint: Index[Key, AttachmentKey]
     on_listener: Index[ListenerKey, AttachmentKey]
     cluster_names: Node[BackendKey, str]
+    looks: Looks
+    """Where what policies and extensions refer to is looked up."""
     targets: Targets
     """What targetRefs mean."""
     policies: Policies
