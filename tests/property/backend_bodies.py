@@ -70,7 +70,9 @@ backend_tls_policies = _spec(
 )
 
 backend_traffic_policies = _spec(
-    {"targetRefs": _targets}, retryConstraint=[{}, {"budget": {"percent": 50}}]
+    {"targetRefs": _targets},
+    retryConstraint=[{}, {"budget": {"percent": 50}}],
+    sessionPersistence=[{"cookie": {"name": "kept"}}, {"type": "Header", "header": {"name": "x"}}],
 )
 
 _traffic: list[Raw] = [

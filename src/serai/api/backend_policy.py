@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from serai.api.bounds import Percent, Positive, Whole
+from serai.api.httproute import SessionPersistence
 from serai.api.meta import Object, Struct
 
 EXPERIMENTAL_GROUP = "gateway.networking.x-k8s.io"
@@ -93,6 +94,7 @@ class XBackendTrafficPolicySpec(Struct, frozen=True):
 
     target_refs: tuple[TargetReference, ...]
     retry_constraint: RetryConstraint | None = None
+    session_persistence: SessionPersistence | None = None
 
 
 class XBackendTrafficPolicy(Object, frozen=True):

@@ -13,6 +13,7 @@ from serai.api.faults import clash, twice, wrong
 from serai.api.kgateway_backend import Backend, BackendConfigPolicy, LoadBalancer, Tls
 from serai.api.problem import Problem
 from serai.api.syntax import is_dns_label, is_hostname, is_ip, is_wildcard_hostname
+from serai.api.validate_routes import check_session
 
 SYSTEM = "System"
 HOST_REMEDY = "Use a host name, in small letters and without a port."
@@ -45,6 +46,7 @@ def check_backend_tls(policy: BackendTLSPolicy) -> Iterator[Problem]:
 def check_backend_traffic(policy: XBackendTrafficPolicy) -> Iterator[Problem]:
     """The bounds of XBackendTrafficPolicy's values."""
     yield from out_of_bounds(policy.spec, "spec")
+    yield from check_session("spec.sessionPersistence", policy.spec.session_persistence)
 
 
 def check_backend_config(policy: BackendConfigPolicy) -> Iterator[Problem]:

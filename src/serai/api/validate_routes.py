@@ -63,7 +63,7 @@ def check_grpc_route(route: GRPCRoute) -> Iterator[Problem]:
         for position, backend in enumerate(rule.backend_refs):
             here = f"{path}.backendRefs[{position}].filters"
             yield from check_filters(here, backend.filters, GRPC_FILTERS)
-        yield from _session(f"{path}.sessionPersistence", rule.session_persistence)
+        yield from check_session(f"{path}.sessionPersistence", rule.session_persistence)
     yield from twice("spec.rules", [rule.name for rule in spec.rules], ".name", "name")
 
 
@@ -107,7 +107,7 @@ def _http_rule(path: str, rule: HTTPRouteRule) -> Iterator[Problem]:
         yield from _duration(f"{path}.timeouts.backendRequest", rule.timeouts.backend_request)
     if rule.retry:
         yield from _retry(f"{path}.retry", rule.retry)
-    yield from _session(f"{path}.sessionPersistence", rule.session_persistence)
+    yield from check_session(f"{path}.sessionPersistence", rule.session_persistence)
 
 
 def _prefixes(path: str, rule: HTTPRouteRule) -> Iterator[Problem]:
@@ -197,7 +197,8 @@ def _retry(path: str, retry: HTTPRouteRetry) -> Iterator[Problem]:
             yield wrong(f"{path}.codes[{index}]", code, "a status to retry", "Use 400 to 599.")
 
 
-def _session(path: str, session: SessionPersistence | None) -> Iterator[Problem]:
+def check_session(path: str, session: SessionPersistence | None) -> Iterator[Problem]:
+    """What the definition of sessionPersistence refuses, wherever it stands."""
     if session is None:
         return
     yield from _duration(f"{path}.absoluteTimeout", session.absolute_timeout)

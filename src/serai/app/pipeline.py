@@ -64,6 +64,7 @@ from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
+from serai.translate.sessions import backend_sessions
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.subsets import subset_backends
@@ -143,15 +144,14 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         attachments=joined,
-        compiled=compiled_routes(graph, joined, inputs.routes, looks, policies, around),
+        cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
+        sessions=(kept := backend_sessions(graph, known, sent)),
+        compiled=compiled_routes(graph, joined, inputs.routes, looks, policies, around, kept),
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
-        cluster_names=looks.clusters,
         looks=looks,
-        targets=aimed,
         policies=policies,
-        cluster_policies=cluster_policies(graph, aimed, inputs.by_kind),
         rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.backend_policy import BackendTLSPolicy
+from serai.api.backend_policy import BackendTLSPolicy, XBackendTrafficPolicy
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.backends.upstream_tls import trust_of
@@ -13,6 +13,7 @@ from serai.incremental import Derived, Graph, Reader
 from serai.translate.applied import Applied
 from serai.translate.cluster_policies import TARGETED, Aim, Section
 from serai.translate.collections import Attached
+from serai.translate.session import session
 
 
 def cluster_policy_problems(
@@ -39,6 +40,7 @@ def cluster_policy_problems(
                     break
         yield from _refusals(reader, done, key)
         yield from _untrusted(reader, attached, key)
+        yield from _endless(reader, attached, key)
 
     return Derived(graph, "problems of cluster policies", attached.cluster_policies.aims, rows)
 
@@ -68,6 +70,18 @@ def _untrusted(
         path = f"spec.validation.{each.path}"
         message = f"{path}: {each.message}; only the others are trusted"
         yield keyed(Problem("SER1104", "warning", message, "Correct or remove it.", key, path))
+
+
+def _endless(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
+    """Sessions that end otherwise than is asked for."""
+    policy = reader.get(attached.cluster_policies.written[key.kind], key)
+    if not isinstance(policy, XBackendTrafficPolicy) or policy.spec.session_persistence is None:
+        return
+    path = "spec.sessionPersistence"
+    _, untrue = session(key, "", policy.spec.session_persistence)
+    for words in untrue:
+        remedy = "Remove it, or use a cookie with lifetimeType Permanent and an absoluteTimeout."
+        yield keyed(Problem("SER1107", "warning", f"{path}: {words}", remedy, key, path))
 
 
 def _refusals(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:

@@ -69,6 +69,19 @@ class Mirror(Value, frozen=True):
     denominator: int = 100
 
 
+class Session(Value, frozen=True):
+    """Keep each client at one endpoint.
+
+    A cookie, or (when `header`) a header, carries the endpoint.
+    """
+
+    name: str
+    header: bool = False
+    path: str = "/"
+    lifetime_seconds: float | None = None
+    """Of a cookie; None: until the client's session ends."""
+
+
 class WeightedCluster(Value, frozen=True):
     """A share of a route's requests.  No cluster: the share is answered with `status`."""
 
@@ -89,6 +102,8 @@ class WeightedCluster(Value, frozen=True):
     """Told to its share, which is sent nowhere."""
     mirrors: tuple[Mirror, ...] = ()
     """Beside the route's."""
+    session: Session | None = None
+    """Of the service behind it; the route's own comes first."""
 
     @property
     def needs_a_route(self) -> bool:
@@ -104,19 +119,6 @@ class Retry(Value, frozen=True):
     attempts: int | None = None
     """At most this often, after the first; None leaves it to Envoy: once."""
     backoff_seconds: float | None = None
-
-
-class Session(Value, frozen=True):
-    """Keep each client at one endpoint.
-
-    A cookie, or (when `header`) a header, carries the endpoint.
-    """
-
-    name: str
-    header: bool = False
-    path: str = "/"
-    lifetime_seconds: float | None = None
-    """Of a cookie; None: until the client's session ends."""
 
 
 class Forward(Value, frozen=True):

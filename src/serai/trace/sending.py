@@ -60,9 +60,12 @@ def _beside(view: ProxyView, forward: Forward) -> Iterator[Step]:
         times = 1 if retry.attempts is None else retry.attempts
         codes = f", or one of {', '.join(map(str, retry.codes))}" if retry.codes else ""
         yield Step("retry", f"up to {times} more", f"where there is no answer{codes}")
-    if forward.session is not None:
-        what = "header" if forward.session.header else "cookie"
-        yield Step("session", f"{what} {forward.session.name}", "its endpoint, if it is there")
+    of_services = (each.session for each in forward.clusters)
+    kept = (forward.session,) if forward.session else tuple(dict.fromkeys(of_services))
+    for session in kept:
+        if session is not None:
+            what = "header" if session.header else "cookie"
+            yield Step("session", f"{what} {session.name}", "its endpoint, if it is there")
 
 
 def _permitted(weighted: WeightedCluster, share: Share, facts: Facts, steps: list[Step]) -> Share:

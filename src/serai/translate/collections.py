@@ -14,8 +14,8 @@ from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, W
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.routes import Attachment, AttachmentKey
-from serai.attach.targets import Targets
 from serai.incremental import Index, Node
+from serai.ir.route import Session
 from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
@@ -55,16 +55,20 @@ class Attached(msgspec.Struct, frozen=True):
     on_service: Index[Key, AttachmentKey]
     on_waypoint: Index[Key, AttachmentKey]
     on_listener: Index[ListenerKey, AttachmentKey]
-    cluster_names: Node[BackendKey, str]
     looks: Looks
     """Where what policies and extensions refer to is looked up."""
-    targets: Targets
-    """What targetRefs mean."""
     policies: Policies
     """What is asked of requests, and where."""
     cluster_policies: ClusterPolicies
+    sessions: Node[BackendKey, Session]
+    """Kept for services, whoever routes to them."""
     rules: DestinationRules
     material: CertificateSources
+
+    @property
+    def cluster_names(self) -> Node[BackendKey, str]:
+        """The name of each backend's cluster, and of its subsets'."""
+        return self.looks.clusters
 
     @property
     def listeners(self) -> Node[ListenerKey, ListenerState]:

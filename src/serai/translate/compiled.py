@@ -22,7 +22,7 @@ from serai.attach.routes import (
 from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import Leaf
-from serai.ir.route import Destination, LookUp, WeightedCluster
+from serai.ir.route import Destination, LookUp, Session, WeightedCluster
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
@@ -89,6 +89,7 @@ def compiled_routes(
     looks: Looks,
     policies: Policies,
     detours: Node[BackendKey, Detour],
+    sessions: Node[BackendKey, Session],
 ) -> Derived[AttachmentKey, CompiledRoute]:
     """The rules of each attached route, with its references resolved as its parent permits.
 
@@ -110,18 +111,24 @@ def compiled_routes(
                 return Invalid("BackendNotFound", f"{found.service} is not there any more")
             if edge and reader.get(detours, found.whole) is not None:
                 return _around(name, reader.get(clusters, found.whole))
-            return _misled(reader, lookup, found, attachment) or name
+            kept = reader.get(sessions, found.whole)
+            return _misled(reader, lookup, found, attachment) or replace(name, session=kept)
 
         def own(rule: Rule) -> tuple[Leaf, ...]:
             return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))
 
-        route = reader.get(routes, key.route)
-        if route is None:
-            msg = f"{key.route} is attached and does not exist"
-            raise LookupError(msg)
+        route = _written(reader, routes, key.route)
         return _compile(key.route, route, to_cluster, own, _clients(attachment))
 
     return mapped(graph, "compiled routes", attachments, compiled)
+
+
+def _written(reader: Reader, routes: Node[Key, Route], key: Key) -> Route:
+    route = reader.get(routes, key)
+    if route is None:
+        msg = f"{key} is attached and does not exist"
+        raise LookupError(msg)
+    return route
 
 
 def _clients(attachment: Attachment) -> str:
@@ -131,7 +138,8 @@ def _clients(attachment: Attachment) -> str:
 
 def _around(to: WeightedCluster, cluster: str | None) -> WeightedCluster:
     """Through the backend's waypoint, in place of straight to its cluster."""
-    return replace(to, cluster=names.detour(cluster) if cluster else None, look_up=None)
+    inside = names.detour(cluster) if cluster else None
+    return replace(to, cluster=inside, look_up=None)
 
 
 def _compile(

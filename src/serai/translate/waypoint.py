@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from serai.api.meta import Key
 from serai.api.routes import REQUESTS
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey
@@ -137,12 +139,12 @@ def _group(
     entries = [_entry(pattern, each) for each in for_all]
     key = frontend.key
     backend = BackendKey(key.service, host, key.port)
+    to = all_to(reader, attached.catalog, attached.cluster_names, backend)
+    kept = reader.get(attached.sessions, backend)
     return HostGroup(
         hostname=pattern,
         entries=tuple(entry for entry in entries if entry.hostnames),
-        otherwise=default_route(
-            key.service, all_to(reader, attached.catalog, attached.cluster_names, backend)
-        ),
+        otherwise=default_route(key.service, replace(to, session=kept) if to else None),
         first=_for_consumers(for_clients, Origin(key.service)),
         leaves=tuple(around_port(reader, attached, key, frontend.port, host)),
     )

@@ -82,8 +82,7 @@ def _route(
     written: Route, host: VirtualHost, trust_domain: str, below: int | None
 ) -> dict[str, Any]:
     route = _changing_headers_last(written)
-    kept = session_config(route.action.session) if isinstance(route.action, Forward) else {}
-    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route), **kept}
+    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route), **_kept(route)}
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domain, below),
@@ -124,6 +123,15 @@ def _look_up(route: Route) -> dict[str, Any]:
     if not isinstance(forward, Forward) or _is_shared(forward.clusters):
         return {}
     return filter_config(forward.clusters[0], forward.rewrite_host)
+
+
+def _kept(route: Route) -> dict[str, Any]:
+    """The session of the route, else of the only service that it sends to."""
+    forward = route.action
+    if not isinstance(forward, Forward):
+        return {}
+    only = None if _is_shared(forward.clusters) else forward.clusters[0].session
+    return session_config(forward.session or only)
 
 
 def _is_shared(clusters: tuple[WeightedCluster, ...]) -> bool:
@@ -185,6 +193,7 @@ def _clusters(forward: Forward) -> dict[str, Any]:
                     "typed_per_filter_config": {
                         **route_filters(each.leaves),
                         **filter_config(each, forward.rewrite_host),
+                        **session_config(None if forward.session else each.session),
                     },
                 }
                 for each in forward.clusters

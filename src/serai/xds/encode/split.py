@@ -44,7 +44,10 @@ def _of_share(route: Route, forward: Forward, cluster: WeightedCluster) -> Route
     if cluster.cluster is None:
         return replace(whole, action=DirectResponse(cluster.status))
     plain = WeightedCluster(
-        cluster.cluster, look_up=cluster.look_up, destination=cluster.destination
+        cluster.cluster,
+        look_up=cluster.look_up,
+        destination=cluster.destination,
+        session=cluster.session,
     )
     action = replace(
         forward,
