@@ -62,7 +62,7 @@ from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
-from serai.translate.policies import Looks, compiled_policies, labelled, on_kinds
+from serai.translate.policies import Looks, Policies, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
 from serai.translate.sessions import backend_sessions
 from serai.translate.sights import sights, viewpoints_of
