@@ -169,6 +169,37 @@ async def test_an_endpoint_that_fails_in_a_row_is_ejected(tmp_path: Path) -> Non
         )
 
 
+async def test_a_rule_says_which_answers_are_failures(tmp_path: Path) -> None:
+    """Istio: outlierDetectionHttpErrorCodes, in place of those from 500 on."""
+    place = Place()
+    one, two = place.address(), place.address()
+
+    def counting(codes: str) -> str:
+        outliers = "consecutive5xxErrors: 3, interval: 100ms, maxEjectionPercent: 100"
+        more = f"outlierDetectionHttpErrorCodes: [{codes}]"
+        return rule(HOST, f"trafficPolicy: {{outlierDetection: {{{outliers}, {more}}}}}")
+
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two]), "rule.yaml": counting("418")}
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+
+        async def statuses() -> list[int]:
+            asked = [await served.to_vip("240.0.0.7", 8000, host="x") for _ in range(24)]
+            return [answer(each).status for each in asked]
+
+        first.status = 429
+        assert (await statuses()).count(429) > 6
+        served.write("rule.yaml", counting("418, 429"))
+        ejected = "failed_outlier_check"
+        async with asyncio.timeout(10):
+            while ejected not in (await served.instance.read(shown, health=True))[one][1]:
+                await statuses()
+        assert set(await statuses()) == {200}
+
+
 @pytest.mark.parametrize(("percent", "sent"), [(0, False), (50, True)])
 async def test_below_the_panic_threshold_health_is_not_looked_at(
     tmp_path: Path, percent: int, *, sent: bool

@@ -81,6 +81,7 @@ _traffic: list[Raw] = [
     {"outlierDetection": {"consecutive5xxErrors": 2}, "connectionPool": {"tcp": {}}},
     {"portLevelSettings": [{"port": {"number": number}} for number in PORTS]},
     {"loadBalancer": {"consistentHash": {"httpHeaderName": "x-user"}}},
+    {"tunnel": {"targetHost": "far.example", "targetPort": 443}},
 ]
 
 destination_rules = _spec(

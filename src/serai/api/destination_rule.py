@@ -75,6 +75,14 @@ class OutlierDetection(Struct, frozen=True):
     base_ejection_time: Positive | None = None
     max_ejection_percent: Percent | None = None
     min_health_percent: Percent | None = None
+    outlier_detection_http_error_codes: tuple[int, ...] = ()
+
+
+class CookieAttribute(Struct, frozen=True):
+    """consistentHash.httpCookie.attributes[]."""
+
+    name: str
+    value: str = ""
 
 
 class HttpCookie(Struct, frozen=True):
@@ -83,6 +91,7 @@ class HttpCookie(Struct, frozen=True):
     name: str
     path: str | None = None
     ttl: Duration | None = None
+    attributes: tuple[CookieAttribute, ...] = ()
 
 
 class RingHash(Struct, frozen=True):
@@ -195,6 +204,14 @@ class PortTrafficPolicy(Struct, frozen=True):
     tls: ClientTls | None = None
 
 
+class TunnelSettings(Struct, frozen=True):
+    """trafficPolicy.tunnel: bytes for the host go inside a request for the target."""
+
+    target_host: str
+    target_port: Annotated[int, Meta(extra={"least": 1, "most": 65535})]
+    protocol: Literal["CONNECT", "POST"] = "CONNECT"
+
+
 class TrafficPolicy(Struct, frozen=True):
     """DestinationRule.spec.trafficPolicy and subsets[].trafficPolicy."""
 
@@ -205,6 +222,7 @@ class TrafficPolicy(Struct, frozen=True):
     port_level_settings: tuple[PortTrafficPolicy, ...] = ()
     proxy_protocol: ProxyProtocol | None = None
     retry_budget: RetryBudget | None = None
+    tunnel: TunnelSettings | None = None
 
 
 class Subset(Struct, frozen=True):

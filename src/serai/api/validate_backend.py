@@ -136,5 +136,17 @@ def _traffic_policy(path: str, policy: TrafficPolicy) -> Iterator[Problem]:
             here = f"{path}.loadBalancer.consistentHash"
             message = f"{here} hashes by {given} things; it must be one"
             yield clash(here, message, "Keep one of them.")
+    for index, code in enumerate(
+        policy.outlier_detection.outlier_detection_http_error_codes
+        if policy.outlier_detection
+        else ()
+    ):
+        if code not in range(100, 600):
+            here = f"{path}.outlierDetection.outlierDetectionHttpErrorCodes[{index}]"
+            yield wrong(here, code, "a status of HTTP", "Use 100 to 599.")
+    if policy.tunnel and not is_ip(policy.tunnel.target_host):
+        host = policy.tunnel.target_host
+        if not is_hostname(host.lower()):
+            yield wrong(f"{path}.tunnel.targetHost", host, "a host or an address", HOST_REMEDY)
     numbers = [each.port.number for each in policy.port_level_settings]
     yield from twice(f"{path}.portLevelSettings", numbers, ".port.number", "port")

@@ -147,7 +147,13 @@ def _consistent(found: ConsistentHash) -> LoadBalancer:
         by = HashBy("header", found.http_header_name)
     elif found.http_cookie:
         cookie = found.http_cookie
-        by = HashBy("cookie", cookie.name, path=cookie.path or "", ttl=seconds(cookie.ttl))
+        by = HashBy(
+            "cookie",
+            cookie.name,
+            path=cookie.path or "",
+            ttl=seconds(cookie.ttl),
+            attributes=tuple((each.name, each.value) for each in cookie.attributes),
+        )
     elif found.http_query_parameter_name:
         by = HashBy("query", found.http_query_parameter_name)
     else:

@@ -14,6 +14,7 @@ from serai.api.destination_rule import TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.backends.feature import Draft, Feature, Subject
 from serai.ir.origin import Value
+from serai.proto.envoy import HttpProtocolOptions
 from serai.proto.envoy import OutlierDetection as EnvoyOutlierDetection
 
 _ALWAYS = 100
@@ -36,6 +37,8 @@ class OutlierDetection(Value, frozen=True):
     base_ejection_time: float | None = None
     """The first time; it grows with each further one."""
     max_ejection_percent: int | None = None
+    error_codes: tuple[int, ...] | None = None
+    """Statuses that are failures, in place of those from 500 on."""
 
 
 def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> OutlierDetection | None:
@@ -63,6 +66,7 @@ def _of_rule(policy: TrafficPolicy, _: Subject) -> OutlierDetection | None:
         interval=seconds(found.interval),
         base_ejection_time=seconds(found.base_ejection_time),
         max_ejection_percent=found.max_ejection_percent or None,
+        error_codes=found.outlier_detection_http_error_codes or None,
     )
 
 
@@ -82,7 +86,22 @@ def _write(found: OutlierDetection, draft: Draft) -> None:
         written["base_ejection_time"] = timedelta(seconds=found.base_ejection_time)
     if found.max_ejection_percent is not None:
         written["max_ejection_percent"] = {"value": found.max_ejection_percent}
+    if found.error_codes:
+        matcher = {"error_matcher": _any_of(found.error_codes)}
+        draft.http.MergeFrom(HttpProtocolOptions(outlier_detection=matcher))
     draft.message.outlier_detection.MergeFrom(EnvoyOutlierDetection(**written))
+
+
+def _any_of(codes: tuple[int, ...]) -> dict[str, Any]:
+    matches: list[dict[str, Any]] = [
+        {
+            "http_response_headers_match": {
+                "headers": [{"name": ":status", "string_match": {"exact": str(code)}}]
+            }
+        }
+        for code in codes
+    ]
+    return matches[0] if len(matches) == 1 else {"or_match": {"rules": matches}}
 
 
 def _counted(name: str, failures: int | None) -> dict[str, Any]:

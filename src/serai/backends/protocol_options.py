@@ -87,7 +87,7 @@ def _of_rule(policy: TrafficPolicy, subject: Subject) -> HttpOptions | None:
         idle_timeout=seconds(http.idle_timeout),
         max_connection_duration=seconds(tcp.max_connection_duration) if tcp else None,
         max_requests_per_connection=http.max_requests_per_connection or None,
-        http2=True if upgrade and subject.port.protocol.is_http else None,
+        http2=True if upgrade and (subject.port.protocol.is_http or policy.tunnel) else None,
         follow_client=http.use_client_protocol or None,
     )
     return None if found == HttpOptions() else found

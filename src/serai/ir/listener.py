@@ -34,6 +34,10 @@ class Tunnel(StrEnum):
     """What TcpForward.authority says."""
     DESTINATION = "destination"
     """Where the connection was going."""
+    CONNECT = "connect"
+    """What TcpForward.authority says, to a proxy that is a service.  Istio: tunnel."""
+    POST = "post"
+    """The same in a POST request."""
 
 
 class TcpForward(Value, frozen=True):
@@ -42,7 +46,10 @@ class TcpForward(Value, frozen=True):
     clusters: tuple[WeightedCluster, ...]
     tunnel: Tunnel = Tunnel.NONE
     authority: str = ""
-    """Of a FIXED tunnel: what it asks for, such as ``address:port``."""
+    """Of a FIXED, CONNECT or POST tunnel: what it asks for, such as ``address:port``."""
+    idle_timeout_seconds: float | None = None
+    """0: none; None: Envoy's own, an hour."""
+    max_duration_seconds: float | None = None
     leaves: tuple[Leaf, ...] = ()
     """What policies ask of the connection."""
 

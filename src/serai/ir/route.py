@@ -42,6 +42,8 @@ class Destination(Value, frozen=True):
     host: str
     sections: tuple[str, ...]
     """The names that the port goes by."""
+    port: int = 0
+    subset: str = ""
 
 
 class PathRewrite(Value, frozen=True):

@@ -176,7 +176,7 @@ def _merged(whole: Asked | None, part: Asked) -> Asked:
     said: TrafficPolicy = part.spec
     if whole is None or "portLevelSettings" in part.path:
         kept = TrafficPolicy() if whole is None else whole.spec
-        return replace(part, spec=_filled(said, kept, ("proxy_protocol", "retry_budget")))
+        return replace(part, spec=_filled(said, kept, ("proxy_protocol", "retry_budget", "tunnel")))
     filled = _filled(said, whole.spec, said.__struct_fields__)
     # Only TLS can be refused, and is then told where it stands.
     return replace(part, spec=filled, path=part.path if said.tls else whole.path)

@@ -19,6 +19,7 @@ from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import bytes_to
+from serai.translate.stream_rules import as_ruled
 from serai.translate.streams import Stream, on_frontend
 
 
@@ -38,7 +39,8 @@ def to_host(reader: Reader, attached: Attached, frontend: Frontend, host: str) -
     """Everything to the backend of one host."""
     backend = BackendKey(frontend.key.service, host, frontend.key.port)
     found = bytes_to(reader, attached.catalog, attached.cluster_names, backend)
-    return TcpForward((found or WeightedCluster(None),))
+    forward = TcpForward((found or WeightedCluster(None),))
+    return as_ruled(reader, attached, frontend.key.waypoint, forward)
 
 
 def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:

@@ -19,6 +19,7 @@ from serai.ir.listener import TcpForward
 from serai.ir.origin import Origin, Value
 from serai.translate.collections import Attached
 from serai.translate.rules import CompiledRoute
+from serai.translate.stream_rules import as_ruled
 
 
 class Stream(Value, frozen=True):
@@ -46,7 +47,7 @@ def streams(reader: Reader, attached: Attached, state: ListenerState) -> tuple[S
                 compiled = reader.get(attached.compiled, key)
                 names = target.hostnames if key.route.kind == "TLSRoute" else (ANY,)
                 found += [(name, key.route, compiled) for name in names if compiled]
-    return tuple(_oldest(found))
+    return tuple(_oldest(reader, attached, state.gateway, found))
 
 
 def on_frontend(reader: Reader, attached: Attached, frontend: Frontend) -> tuple[Stream, ...]:
@@ -64,7 +65,7 @@ def on_frontend(reader: Reader, attached: Attached, frontend: Frontend) -> tuple
                 host = target.host if key.route.kind == "TLSRoute" else ""
                 shared = (intersection(host or ANY, each) for each in wanted)
                 found += [(name, key.route, compiled) for name in shared if compiled and name]
-    return tuple(_oldest(found))
+    return tuple(_oldest(reader, attached, frontend.key.waypoint, found))
 
 
 def _is_for(key: AttachmentKey, target: ServiceTarget, frontend: Frontend) -> bool:
@@ -78,7 +79,9 @@ def _is_for(key: AttachmentKey, target: ServiceTarget, frontend: Frontend) -> bo
     )
 
 
-def _oldest(found: Iterable[_Found]) -> Iterator[Stream]:
+def _oldest(
+    reader: Reader, attached: Attached, proxy: Key, found: Iterable[_Found]
+) -> Iterator[Stream]:
     def age(each: _Found) -> tuple[str, str, str, str]:
         hostname, route, compiled = each
         return (compiled.created or "9999", route.namespace, route.name, hostname)
@@ -87,4 +90,5 @@ def _oldest(found: Iterable[_Found]) -> Iterator[Stream]:
     for hostname, route, compiled in sorted(found, key=age):
         if hostname not in seen:
             seen.add(hostname)
-            yield Stream(hostname, TcpForward(compiled.clusters), Origin(route))
+            forward = as_ruled(reader, attached, proxy, TcpForward(compiled.clusters))
+            yield Stream(hostname, forward, Origin(route))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from serai.ir.listener import TcpForward, Tunnel
@@ -22,6 +23,7 @@ def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
         access_log=[failures_log() if handling.tunnel in _OUTWARD else access_log()],
         **_tcp(handling.clusters),
         **_tunnel(handling),
+        **_times(handling),
     )
     return extension("envoy.filters.network.tcp_proxy", proxy)
 
@@ -42,5 +44,15 @@ def _tunnel(forward: TcpForward) -> dict[str, Any]:
             return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}
         case Tunnel.DESTINATION:
             return {"tunneling_config": {"hostname": "%DOWNSTREAM_LOCAL_ADDRESS%"}}
-        case Tunnel.FIXED:
+        case Tunnel.FIXED | Tunnel.CONNECT:
             return {"tunneling_config": {"hostname": forward.authority}}
+        case Tunnel.POST:
+            return {"tunneling_config": {"hostname": forward.authority, "use_post": True}}
+
+
+def _times(forward: TcpForward) -> dict[str, Any]:
+    times = {
+        "idle_timeout": forward.idle_timeout_seconds,
+        "max_downstream_connection_duration": forward.max_duration_seconds,
+    }
+    return {name: timedelta(seconds=each) for name, each in times.items() if each is not None}
