@@ -9,6 +9,9 @@ from serai.api.meta import LabelSelector, Object, Struct
 
 GROUP = "gateway.networking.k8s.io"
 
+DefaultScope = Literal["All", "None"]
+"""Of Gateway.spec.defaultScope and useDefaultGateways of routes.  Gateway API: GEP-3793."""
+
 
 class ParametersReference(Struct, frozen=True):
     """GatewayClass.spec.parametersRef and Gateway.spec.infrastructure.parametersRef.
@@ -105,7 +108,7 @@ class GatewaySpec(Struct, frozen=True):
     infrastructure: GatewayInfrastructure | None = None
     allowed_listeners: AllowedListeners = AllowedListeners()
     tls: GatewayTLSConfig | None = None
-    default_scope: Literal["All", "None"] | None = None
+    default_scope: DefaultScope | None = None
 
 
 class Gateway(Object, frozen=True):

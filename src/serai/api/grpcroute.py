@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from serai.api.gateway import ParentReference
+from serai.api.gateway import DefaultScope, ParentReference
 from serai.api.httproute import HTTPBackendRef, HTTPRouteFilter, HTTPValueMatch, SessionPersistence
 from serai.api.meta import Object, Struct
 
@@ -38,6 +38,7 @@ class GRPCRouteSpec(Struct, frozen=True):
     """GRPCRoute.spec."""
 
     parent_refs: tuple[ParentReference, ...] = ()
+    use_default_gateways: DefaultScope | None = None
     hostnames: tuple[str, ...] = ()
     rules: tuple[GRPCRouteRule, ...] = ()
 

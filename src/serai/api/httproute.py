@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from serai.api.gateway import ParentReference
+from serai.api.gateway import DefaultScope, ParentReference
 from serai.api.meta import Object, Struct
 from serai.api.traffic_policy import HTTPCORSFilter
 
@@ -182,6 +182,7 @@ class HTTPRouteSpec(Struct, frozen=True):
     """HTTPRoute.spec."""
 
     parent_refs: tuple[ParentReference, ...] = ()
+    use_default_gateways: DefaultScope | None = None
     hostnames: tuple[str, ...] = ()
     rules: tuple[HTTPRouteRule, ...] = (HTTPRouteRule(),)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.gateway import ParentReference
+from serai.api.gateway import DefaultScope, ParentReference
 from serai.api.meta import Object, Struct
 
 
@@ -29,6 +29,7 @@ class StreamRouteSpec(Struct, frozen=True):
 
     rules: tuple[StreamRule, ...]
     parent_refs: tuple[ParentReference, ...] = ()
+    use_default_gateways: DefaultScope | None = None
 
 
 class TLSRouteSpec(Struct, frozen=True):
@@ -37,6 +38,7 @@ class TLSRouteSpec(Struct, frozen=True):
     rules: tuple[StreamRule, ...]
     hostnames: tuple[str, ...] = ()
     parent_refs: tuple[ParentReference, ...] = ()
+    use_default_gateways: DefaultScope | None = None
 
 
 class TCPRoute(Object, frozen=True):

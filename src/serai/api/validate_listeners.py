@@ -30,10 +30,6 @@ def check_gateway(gateway: Gateway) -> Iterator[Problem]:
         yield clash(here, f"{here}.from is Selector without a selector", "Add selector.")
     asked = [f"{each.type} {each.value}" if each.value else "" for each in gateway.spec.addresses]
     yield from twice("spec.addresses", asked, ".value", "address")
-    if gateway.spec.default_scope == "All":
-        path = "spec.defaultScope"
-        message = f"{path} has no effect: routes attach to the parents that they name"
-        yield Problem("SER0007", "warning", message, "Name the Gateway in parentRefs.", path=path)
     frontend = gateway.spec.tls.frontend if gateway.spec.tls else None
     if frontend is not None:
         yield from _frontend(frontend)

@@ -150,6 +150,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         on_service=indexes.on_service,
         on_waypoint=indexes.on_waypoint,
         on_listener=indexes.on_listener,
+        of_route=indexes.of_route,
         looks=looks,
         policies=policies,
         rules=rules,

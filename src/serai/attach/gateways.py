@@ -45,6 +45,8 @@ class Proxy(Value, frozen=True):
     tls: GatewayTLSConfig | None = None
     transports: tuple[Transport, ...] = ()
     """Of a waypoint: how its clients come to it."""
+    is_default: bool = False
+    """Whether routes that ask for the default gateways attach to it."""
     viewpoint: Viewpoint | None = None
     """Where its Envoys run that do not say it themselves, if that is known."""
 
@@ -89,6 +91,7 @@ def proxies(
             transports=transports(gateway, gateway_class, settings)
             if role is Role.WAYPOINT
             else (),
+            is_default=role is Role.GATEWAY and gateway.spec.default_scope == "All",
             viewpoint=_viewpoint(gateway, settings),
         )
 

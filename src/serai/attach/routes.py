@@ -21,7 +21,7 @@ from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.selectors import admits
 from serai.attach.verdict import ACCEPTED, Verdict, refused
-from serai.incremental import Derived, Graph, Node, Reader
+from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog, HostOwners
 from serai.model.protocol import Protocol
@@ -89,15 +89,47 @@ class Parents(msgspec.Struct, frozen=True):
 def attachments(
     graph: Graph, routes: Node[Key, Route], parents: Parents
 ) -> Derived[AttachmentKey, Attachment]:
-    """What every parentRef comes to by itself; of other controllers' Gateways there is no row."""
+    """What every parentRef comes to by itself; of other controllers' Gateways there is no row.
+
+    A route that asks for the default gateways has a parentRef for each, behind those it wrote.
+    """
+    defaults: Index[str, Key] = Index(
+        graph,
+        "default gateways",
+        parents.proxies,
+        lambda _, proxy: (_DEFAULT,) if proxy.is_default else (),
+    )
 
     def rows(reader: Reader, key: Key, route: Route) -> Iterator[tuple[AttachmentKey, Attachment]]:
-        for index, parent in enumerate(route.spec.parent_refs):
+        implied = _implied(reader, defaults, key, route)
+        for index, parent in enumerate((*route.spec.parent_refs, *implied)):
             attachment = _attach(reader, parents, key, route, parent)
             if attachment is not None:
                 yield AttachmentKey(key, index), attachment
 
     return Derived(graph, "wanted attachments", routes, rows)
+
+
+_DEFAULT = "All"
+
+
+def _implied(
+    reader: Reader, defaults: Index[str, Key], key: Key, route: Route
+) -> Iterator[ParentReference]:
+    """The default gateways that a route asks for and does not name as a whole itself.
+
+    Gateway API: useDefaultGateways (GEP-3793).
+    """
+    if route.spec.use_default_gateways != _DEFAULT:
+        return
+    named = {
+        Key(each.kind, each.namespace or key.namespace, each.name)
+        for each in route.spec.parent_refs
+        if each.group == GROUP and each.section_name is None and each.port is None
+    }
+    for gateway in sorted(reader.members(defaults, _DEFAULT)):
+        if gateway not in named:
+            yield ParentReference(gateway.name, namespace=gateway.namespace)
 
 
 def _attach(

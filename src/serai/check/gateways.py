@@ -21,10 +21,13 @@ def gateway_problems(
     """Gateways of a class that nobody knows, and listeners that cannot be used."""
 
     def rows(reader: Reader, key: Key, gateway: Gateway) -> Iterator[tuple[ProblemKey, Problem]]:
-        if reader.get(attached.proxies, key) is None:
+        proxy = reader.get(attached.proxies, key)
+        if proxy is None:
             if attached.settings.standalone:
                 yield keyed(_not_ours(key, gateway))
             return
+        if gateway.spec.default_scope == "All" and not proxy.is_default:
+            yield keyed(_no_default(key))
         unusable = reader.get(attached.unusable, key) or ()
         if unusable and not gateway.spec.addresses:
             yield keyed(_without(key, unusable))
@@ -59,6 +62,17 @@ def _without(key: Key, unusable: tuple[str, ...]) -> Problem:
         remedy="Nothing, where no client comes that way; else turn IPv6 on, or say where to listen"
         " (--proxy-bind, --bind).",
         key=key,
+    )
+
+
+def _no_default(key: Key) -> Problem:
+    return Problem(
+        code="SER0007",
+        severity="warning",
+        message="spec.defaultScope has no effect: a waypoint is no default gateway",
+        remedy="Write it to a Gateway that is no waypoint.",
+        key=key,
+        path="spec.defaultScope",
     )
 
 

@@ -35,6 +35,7 @@ _FATES = {
     "HTTPRoute": "Its share of the requests is answered 500",
     "GRPCRoute": "Its share of the calls is answered UNAVAILABLE",
 }
+_DEFAULTS = "spec.useDefaultGateways"
 _CLOSED = "Its share of the connections is closed"
 
 
@@ -45,19 +46,21 @@ def route_problems(
 
     def rows(reader: Reader, key: Key, route: Route) -> Iterator[tuple[ProblemKey, Problem]]:
         found: dict[ProblemKey, Problem] = {}
-        attaches = False
-        for position in range(len(route.spec.parent_refs)):
-            problems = list(_of_parent(reader, attached, AttachmentKey(key, position)))
-            found.update(keyed(problem) for problem in problems)
-            attaches |= reader.get(attached.attachments, AttachmentKey(key, position)) is not None
-        if not attaches:
-            found.update([keyed(_nowhere(key))])
+        mine = sorted(reader.members(attached.of_route, key))
+        for each in mine:
+            path = f"spec.parentRefs[{each.position}]"
+            path = path if each.position < len(route.spec.parent_refs) else _DEFAULTS
+            found.update(keyed(problem) for problem in _of_parent(reader, attached, each, path))
+        if not mine:
+            found.update([keyed(_nowhere(key, route))])
         yield from found.items()
 
     return Derived(graph, "problems of routes", routes, rows)
 
 
-def _of_parent(reader: Reader, attached: Attached, key: AttachmentKey) -> Iterator[Problem]:
+def _of_parent(
+    reader: Reader, attached: Attached, key: AttachmentKey, where: str
+) -> Iterator[Problem]:
     attachment = reader.get(attached.attachments, key)
     compiled = reader.get(attached.compiled, key)
     if attachment is None or compiled is None:
@@ -70,7 +73,7 @@ def _of_parent(reader: Reader, attached: Attached, key: AttachmentKey) -> Iterat
             message=f"not attached: {verdict.message}",
             remedy=_REMEDIES.get(verdict.reason, ""),
             key=key.route,
-            path=f"spec.parentRefs[{key.position}]",
+            path=where,
         )
     for path, invalid in compiled.invalid:
         yield Problem(
@@ -92,7 +95,17 @@ def _of_parent(reader: Reader, attached: Attached, key: AttachmentKey) -> Iterat
         )
 
 
-def _nowhere(key: Key) -> Problem:
+def _nowhere(key: Key, route: Route) -> Problem:
+    if route.spec.use_default_gateways == "All" and not route.spec.parent_refs:
+        return Problem(
+            code="SER0307",
+            severity="warning",
+            message="attaches to nothing of ours: it asks for the default gateways, and there are"
+            " none",
+            remedy="Write defaultScope: All in the spec of a Gateway, or name one in parentRefs.",
+            key=key,
+            path=_DEFAULTS,
+        )
     return Problem(
         code="SER0307",
         severity="warning",

@@ -28,6 +28,8 @@ _INSECURE = Verdict(
     reason="ConfigurationChanged",
     message="clients without a valid certificate are let in: a mode is AllowInsecureFallback",
 )
+_DEFAULT = Verdict(ok=True, reason="DefaultScope", message="Gateway has default scope All")
+"""Gateway API: GEP-3793."""
 
 
 class Statuses(msgspec.Struct, frozen=True):
@@ -53,6 +55,7 @@ class Statuses(msgspec.Struct, frozen=True):
                 accepted, proxy, states, refusals, unusable if row.spec.addresses else ()
             ),
             **dict(self._tls(reader, key, row)),
+            **({"DefaultGateway": _DEFAULT} if proxy.is_default else {}),
         }
         found = reader.get(self.attached.addresses, key)
         addresses = (self.attached.settings.bind,) if found is None else found

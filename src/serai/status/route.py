@@ -5,7 +5,7 @@ from __future__ import annotations
 from serai.api.meta import Condition, Key
 from serai.api.routes import Route
 from serai.attach.gateways import CONTROLLER
-from serai.attach.routes import Attachment, AttachmentKey
+from serai.attach.routes import Attachment
 from serai.attach.verdict import Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import RouteParentStatus, RouteStatus, condition
@@ -29,8 +29,7 @@ def route_statuses(
             if refusal
             else None
         )
-        for position in range(len(route.spec.parent_refs)):
-            attachment_key = AttachmentKey(key, position)
+        for attachment_key in sorted(reader.members(attached.of_route, key)):
             attachment = reader.get(attached.attachments, attachment_key)
             compiled = reader.get(attached.compiled, attachment_key)
             if attachment is not None and compiled is not None:

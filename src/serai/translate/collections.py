@@ -55,6 +55,7 @@ class Attached(msgspec.Struct, frozen=True):
     on_service: Index[Key, AttachmentKey]
     on_waypoint: Index[Key, AttachmentKey]
     on_listener: Index[ListenerKey, AttachmentKey]
+    of_route: Index[Key, AttachmentKey]
     looks: Looks
     """Where what policies and extensions refer to is looked up."""
     policies: Policies

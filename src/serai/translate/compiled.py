@@ -207,6 +207,9 @@ class AttachmentIndexes:
         self.on_listener: Index[ListenerKey, AttachmentKey] = Index(
             graph, "routes on listener", attachments, _listeners
         )
+        self.of_route: Index[Key, AttachmentKey] = Index(
+            graph, "attachments of route", attachments, lambda key, _: (key.route,)
+        )
 
 
 def _services(_: AttachmentKey, attachment: Attachment) -> Iterator[Key]:

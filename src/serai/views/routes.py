@@ -55,10 +55,15 @@ def rows_of_route(state: State, key: Key, route: Route) -> Iterator[RouteRow]:
         parent.parent_ref: {each.type: each for each in parent.conditions}
         for parent in (status.parents if isinstance(status, RouteStatus) else ())
     }
-    if not route.spec.parent_refs:
+    attachments = state.pipeline.attached.attachments
+    written = route.spec.parent_refs
+    found = sorted(state.pipeline.attached.of_route.row(key) or ())
+    implied = [each for each in found if each.position >= len(written)]
+    parents = [*written, *(row.parent for each in implied if (row := attachments.row(each)))]
+    if not parents:
         yield _row(key, route, "none", None, {})
-    for position, parent in enumerate(route.spec.parent_refs):
-        attachment = state.pipeline.attached.attachments.row(AttachmentKey(key, position))
+    for position, parent in enumerate(parents):
+        attachment = attachments.row(AttachmentKey(key, position))
         shown = parent_name(parent, key.namespace)
         yield _row(key, route, shown, attachment, conditions.get(parent, {}))
 

@@ -28,7 +28,6 @@ def listener(protocol: str, **more: Any) -> list[dict[str, Any]]:
 def test_what_changes_nothing_is_told() -> None:
     options = {"certificateRefs": [{"name": "c"}], "options": {"example.com/x": "y"}}
 
-    assert codes(defaultScope="All") == [("SER0007", "spec.defaultScope")]
     assert codes(listeners=listener("HTTPS", tls=options)) == [
         ("SER0007", "spec.listeners[0].tls.options")
     ]
