@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime
 import ssl
 import textwrap
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa as rsa_key
 
 from live.serving import Place, Served, serving, workload
 from live.tls_client import TlsAnswer, connection, fetch, trusting
@@ -261,6 +264,51 @@ async def test_a_bad_certificate_harms_nobody_else(tmp_path: Path) -> None:
             assert found["Accepted"] == ("True", "Accepted")
         served.write("mixed.yaml", secret("mixed", other))
         await _until(place, context, "bad.example", 404)
+
+
+async def test_an_expired_certificate_is_told_and_shown(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    now = datetime.datetime.now(datetime.UTC)
+    begun, over = now - datetime.timedelta(days=2), now - datetime.timedelta(days=1)
+    late = ca.issue_cert("late.example", not_before=begun, not_after=over)
+    files = {
+        "gateway.yaml": gateway(place, https("late", "late.example", "late")),
+        "late.yaml": secret("late", late),
+        "a.yaml": route("a", "late", at),
+    }
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place) as served:
+        careless = trusting(ca)
+        careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+        assert (await fetch(place.gateway, PORT, careless, sni="late.example")).status == 200
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            await fetch(place.gateway, PORT, trusting(ca), sni="late.example")
+        assert conditions(served, "late")["ResolvedRefs"] == ("False", "InvalidCertificateRef")
+        assert conditions(served, "late")["Programmed"] == ("True", "Programmed")
+        served.write("late.yaml", secret("late", ca.issue_cert("late.example")))
+        await _until(place, trusting(ca), "late.example", 200)
+        assert conditions(served, "late")["ResolvedRefs"] == ("True", "ResolvedRefs")
+
+
+async def test_a_listener_shows_each_client_a_certificate_that_it_takes(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    rsa = ca.issue_cert("a.example", key_type=trustme.KeyType.RSA)
+    files = {
+        "gateway.yaml": gateway(place, https("both", "a.example", "rsa", "ecdsa")),
+        "rsa.yaml": secret("rsa", rsa),
+        "ecdsa.yaml": secret("ecdsa", ca.issue_cert("a.example")),
+        "a.yaml": route("a", "both", at),
+    }
+    async with serving(tmp_path, files, [workload(at, 3000, "a")], place):
+        for algorithm, kind in (("RSA", rsa_key.RSAPublicKey), ("ECDSA", ec.EllipticCurvePublicKey)):
+            context = trusting(ca)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(f"ECDHE-{algorithm}-AES128-GCM-SHA256")
+            found = await fetch(place.gateway, PORT, context, sni="a.example")
+            assert found.status == 200
+            shown = x509.load_der_x509_certificate(found.certificate).public_key()
+            assert isinstance(shown, kind)
 
 
 VALIDATION = """

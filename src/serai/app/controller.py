@@ -6,6 +6,7 @@ Every replica reads, translates and serves; the one that leads also writes statu
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ import structlog
 from serai.api.kinds import KINDS, Kind, by_kind
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.refused import Refused
@@ -82,7 +84,7 @@ class Controller:
     """Reads, translates, serves, and says what became of it; everything in one event loop."""
 
     def __init__(self, access: Access, settings: Settings, options: Options) -> None:
-        self.core = Core(settings)
+        self.core = Core(settings, now=time.time)
         self.core.allocate_from(())
         self.server = AdsServer()
         self.options = options
@@ -130,6 +132,7 @@ class Controller:
                 self._serving = True
                 self.changes.tell()
                 tasks.create_task(self._follow())
+                tasks.create_task(follow_clock(self.core, self._look_at_clock))
                 tasks.create_task(self.writer.run())
                 if self.options.deployment is not None:
                     tasks.create_task(self._deploy(self.options.deployment))
@@ -196,6 +199,10 @@ class Controller:
     async def _follow(self) -> None:
         async for batch in self.source.changes():
             await self._apply(batch)
+
+    async def _look_at_clock(self) -> None:
+        async with self._lock:
+            self._publish(self.core.commit())
 
     async def _apply(self, batch: Batch) -> None:
         seen, self._seen = self._seen, {}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from serai.api.meta import Key, Object
+from serai.app.expiry import Expiry
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.catalog import CLAIMING, claim_of
 from serai.model.inputs import ViewpointKey
+from serai.model.key_pairs import READ, Window
 from serai.model.settings import Settings
 from serai.model.vips import Allocator, Claim, History, Vips
 from serai.xds.resource import Resource, ResourceKey
@@ -41,13 +44,20 @@ class Core:
     """Applies batches, each as one commit, and says what changed."""
 
     def __init__(
-        self, settings: Settings, is_usable: Callable[[str], bool] = lambda _: True
+        self,
+        settings: Settings,
+        is_usable: Callable[[str], bool] = lambda _: True,
+        now: Callable[[], float] | None = None,
     ) -> None:
-        """`is_usable`: whether an address that a Gateway asks for can be listened on here."""
+        """`is_usable`: whether an address that a Gateway asks for can be listened on here.
+
+        `now` gives the seconds since 1970; without it every certificate is taken for valid.
+        """
         self.pipeline: Pipeline = pipeline(settings)
         self.addresses: dict[Key, tuple[str, ...]] = {}
         self.vips = Allocator(settings.vip_ranges)
         self._is_usable = is_usable
+        self._expiry = Expiry(now) if now else None
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
@@ -90,7 +100,27 @@ class Core:
         if moved and self.pipeline.settings.standalone:
             self._place(keep=keep)
             found.add(graph.commit())
+        found.add(self._look_at_clock(changes.get(READ, ())))
         return self._committed(found)
+
+    def is_due(self) -> bool:
+        """Whether the time of a certificate has come or is over, and `commit` should be called."""
+        return self._expiry is not None and self._expiry.is_due()
+
+    def _look_at_clock(self, changed: Iterable[Any]) -> Mapping[str, Iterable[object]]:
+        if self._expiry is None:
+            return {}
+        untimely = self.pipeline.inputs.untimely
+        for key, fault in self._expiry.look(changed, self._window).items():
+            if fault:
+                untimely.put(key, fault)
+            elif untimely.row(key) is not None:
+                untimely.drop(key)
+        return self.pipeline.graph.commit()
+
+    def _window(self, key: Key) -> Window | None:
+        found = self.pipeline.attached.certificates.pairs.row(key)
+        return found.window if found else None
 
     def locate(self, node: Node) -> Viewpoint | None:
         """Where a client is, if that is a place of its own.

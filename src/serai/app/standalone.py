@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ import structlog
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.addresses import AddressFile
+from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.health import EnvoyHealth, Heard
@@ -90,7 +92,7 @@ def standalone(
     fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
     source, server = FolderSource(paths), AdsServer()
     identities, settings = own_identities(instance.folder / "identity", settings)
-    core = Core(_guarded(settings, instance, options), is_bindable)
+    core = Core(_guarded(settings, instance, options), is_bindable, time.time)
     return Standalone(source, core, server, fleet, instance, options, identities), problems
 
 
@@ -171,6 +173,7 @@ class Standalone:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_files())
             tasks.create_task(self._follow_ports())
+            tasks.create_task(follow_clock(self.core, self._look_at_clock))
             tasks.create_task(self._follow_identities())
 
     async def stop(self, *, drain: bool = True) -> None:
@@ -251,6 +254,11 @@ class Standalone:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._keep_identities()
+
+    async def _look_at_clock(self) -> None:
+        async with self._lock:
+            await self._publish(self.core.commit())
+        self.changes.tell()
 
     async def _follow_ports(self) -> None:
         while True:

@@ -61,10 +61,10 @@ class Certificates(msgspec.Struct, frozen=True):
         first: Verdict | None = None
         for each in references:
             key = Key(each.kind, each.namespace or source.namespace, each.name)
-            verdict = self._shown(reader, source, each, key)
-            if verdict.ok:
+            verdict, usable = self._shown(reader, source, each, key)
+            if usable:
                 keys.append(key)
-            else:
+            if not verdict.ok:
                 first = first or verdict
         if not keys and first is None:
             first = refused("InvalidCertificateRef", "no certificate is named; add certificateRefs")
@@ -72,16 +72,18 @@ class Certificates(msgspec.Struct, frozen=True):
 
     def _shown(
         self, reader: Reader, source: Key, reference: SecretObjectReference, key: Key
-    ) -> Verdict:
+    ) -> tuple[Verdict, bool]:
+        """What is said of a reference, and whether it is used: also where only its time is over."""
         if reference.group not in _CORE or reference.kind != "Secret":
             message = f"{reference.group}/{key} is no Secret, and only Secrets hold certificates"
-            return refused("InvalidCertificateRef", message)
+            return refused("InvalidCertificateRef", message), False
         if not self.grants.permits(reader, source, key):
-            return _not_permitted(source, key)
+            return _not_permitted(source, key), False
         found = reader.get(self.pairs, key)
         if found is None:
-            return refused("InvalidCertificateRef", f"{key} does not exist")
-        return ACCEPTED if found.pair else refused("InvalidCertificateRef", found.fault)
+            return refused("InvalidCertificateRef", f"{key} does not exist"), False
+        said = refused("InvalidCertificateRef", found.fault) if found.fault else ACCEPTED
+        return said, found.pair is not None
 
     def trusted(self, reader: Reader, gateway: Key, validation: FrontendTLSValidation) -> Found:
         """The objects whose CAs vouch for the clients of a Gateway."""

@@ -82,11 +82,15 @@ def _of_listener(key: Key, state: ListenerState, path: str) -> Iterator[Problem]
             yield Problem(
                 code="SER0305" if state.conflict else "SER0309",
                 severity="error",
-                message=f"listener {state.listener.name} is not served: {verdict.message}",
+                message=f"listener {state.listener.name} {_fate(state)}: {verdict.message}",
                 remedy=_remedy(verdict),
                 key=key,
                 path=path,
             )
+
+
+def _fate(state: ListenerState) -> str:
+    return "is served, but not as written" if state.served else "is not served"
 
 
 def _remedy(verdict: Verdict) -> str:

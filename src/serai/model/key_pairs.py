@@ -5,8 +5,11 @@ What Envoy would refuse is found here, as it would refuse the whole listener.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from msgspec.structs import replace
 
 from serai.api.core import Secret
 from serai.api.meta import Key
@@ -19,6 +22,25 @@ _LEAST_BITS = 2048
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
+READ = "certificates of secrets"
+"""The collection of all Secrets as certificates, whatever the time."""
+
+
+class Window(Value, frozen=True):
+    """From when to when a certificate is valid, in seconds since 1970."""
+
+    start: float
+    end: float
+
+    def fault(self, now: float) -> str:
+        """What is wrong with it at a moment; empty if nothing is."""
+        if now < self.start:
+            return f"is not valid before {_shown(self.start)}; see the clock of who issued it"
+        if now >= self.end:
+            return f"expired at {_shown(self.end)}; renew it"
+        return ""
+
+
 class CheckedPair(Value, frozen=True):
     """A Secret as the certificate of a server."""
 
@@ -27,23 +49,45 @@ class CheckedPair(Value, frozen=True):
     names: tuple[str, ...] = ()
     """The hosts that it is for, in small letters."""
     fault: str = ""
-    """What is wrong with it, and what to do."""
+    """What is wrong with it, and what to do.
+
+    What is wrong with the time alone is told, and the pair is used all the same: whether a
+    certificate is good enough is for the clients to say, and to show none helps nobody.
+    """
+    window: Window | None = None
 
 
 def key_pairs(
     graph: Graph, secrets: Node[Key, Secret], untimely: Node[Key, str]
 ) -> Derived[Key, CheckedPair]:
-    """Every Secret, as a certificate."""
+    """Every Secret, as a certificate; `untimely` is what is wrong with the time of each."""
 
-    def checked(reader: Reader, key: Key, secret: Secret) -> CheckedPair:
+    def timely(reader: Reader, key: Key, found: CheckedPair) -> CheckedPair:
+        late = reader.get(untimely, key) if found.pair else None
+        return replace(found, fault=f"{key} {late}") if late else found
+
+    return mapped(graph, "key pairs", _read(graph, secrets), timely)
+
+
+def _read(graph: Graph, secrets: Node[Key, Secret]) -> Derived[Key, CheckedPair]:
+    def checked(_: Reader, key: Key, secret: Secret) -> CheckedPair:
         fault = _type_fault(secret)
         pair = KeyPair(value_of(secret, CHAIN), value_of(secret, KEY))
-        fault = fault or _fault(pair) or reader.get(untimely, key) or ""
+        fault = fault or _fault(pair)
         if fault:
             return CheckedPair(None, fault=f"{key} {fault}")
-        return CheckedPair(pair, _names(pair))
+        return CheckedPair(pair, _names(pair), window=_window(pair))
 
-    return mapped(graph, "key pairs", secrets, checked)
+    return mapped(graph, READ, secrets, checked)
+
+
+def _window(pair: KeyPair) -> Window:
+    leaf = _leaf(pair)
+    return Window(leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp())
+
+
+def _shown(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _type_fault(secret: Secret) -> str:
