@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
+import datetime as dt
 import ssl
 import textwrap
 from pathlib import Path
@@ -269,8 +269,8 @@ async def test_a_bad_certificate_harms_nobody_else(tmp_path: Path) -> None:
 async def test_an_expired_certificate_is_told_and_shown(tmp_path: Path) -> None:
     ca, place = trustme.CA(), Place()
     at = place.address()
-    now = datetime.datetime.now(datetime.UTC)
-    begun, over = now - datetime.timedelta(days=2), now - datetime.timedelta(days=1)
+    now = dt.datetime.now(dt.UTC)
+    begun, over = now - dt.timedelta(days=2), now - dt.timedelta(days=1)
     late = ca.issue_cert("late.example", not_before=begun, not_after=over)
     files = {
         "gateway.yaml": gateway(place, https("late", "late.example", "late")),
@@ -301,7 +301,8 @@ async def test_a_listener_shows_each_client_a_certificate_that_it_takes(tmp_path
         "a.yaml": route("a", "both", at),
     }
     async with serving(tmp_path, files, [workload(at, 3000, "a")], place):
-        for algorithm, kind in (("RSA", rsa_key.RSAPublicKey), ("ECDSA", ec.EllipticCurvePublicKey)):
+        kinds = (("RSA", rsa_key.RSAPublicKey), ("ECDSA", ec.EllipticCurvePublicKey))
+        for algorithm, kind in kinds:
             context = trusting(ca)
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.set_ciphers(f"ECDHE-{algorithm}-AES128-GCM-SHA256")

@@ -199,7 +199,8 @@ def test_a_gateway_says_where_its_envoys_run_by_the_labels_of_its_pods() -> None
 
     said, silent = proxies.row(Key("Gateway", "shop", "other")), proxies.row(GATEWAY)
     assert said is not None and silent is not None
-    assert said.viewpoint == Viewpoint(Locality("eu", "b"), "n2", "m1")
+    asked = tuple(sorted({**labels, "topology.istio.io/network": "n2"}.items()))
+    assert said.viewpoint == Viewpoint(Locality("eu", "b"), "n2", "m1", asked)
     assert silent.viewpoint == Viewpoint(Locality("eu", "a"), "n1", "m1")
     nowhere = world().pipeline.attached.proxies.row(GATEWAY)
     assert nowhere is not None and nowhere.viewpoint is None

@@ -387,6 +387,7 @@ class Standalone:
             node_id=f"{proxy.key.name}.{proxy.key.namespace}",
             xds=UnixSocket(str(self.instance.xds_socket)),
             viewpoint=proxy.viewpoint,
+            annotations=proxy.annotations,
         )
         return GatewaySpec(
             bootstrap=render(bootstrap(settings)), drain_seconds=self.options.drain_seconds

@@ -47,6 +47,8 @@ class Proxy(Value, frozen=True):
     """Of a waypoint: how its clients come to it."""
     is_default: bool = False
     """Whether routes that ask for the default gateways attach to it."""
+    annotations: tuple[tuple[str, str], ...] = ()
+    """What its Envoys are to be annotated with."""
     viewpoint: Viewpoint | None = None
     """Where its Envoys run that do not say it themselves, if that is known."""
 
@@ -92,10 +94,17 @@ def proxies(
             if role is Role.WAYPOINT
             else (),
             is_default=role is Role.GATEWAY and gateway.spec.default_scope == "All",
+            annotations=_annotations(gateway),
             viewpoint=_viewpoint(gateway, settings),
         )
 
     return mapped(graph, "proxies", gateways, proxy)
+
+
+def _annotations(gateway: Gateway) -> tuple[tuple[str, str], ...]:
+    """Gateway API: spec.infrastructure.annotations."""
+    infrastructure = gateway.spec.infrastructure
+    return tuple(sorted(infrastructure.annotations.items())) if infrastructure else ()
 
 
 def _viewpoint(gateway: Gateway, settings: Settings) -> Viewpoint | None:
@@ -109,6 +118,7 @@ def _viewpoint(gateway: Gateway, settings: Settings) -> Viewpoint | None:
         locality.of_labels(labels) or shared.locality,
         labels.get(NETWORK) or shared.network,
         labels.get(HOSTNAME) or shared.node,
+        tuple(sorted(labels.items())),
     )
     return None if found == Viewpoint() else found
 

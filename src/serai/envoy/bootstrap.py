@@ -107,6 +107,8 @@ class BootstrapSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = MAX_CONNECTIONS
     viewpoint: Viewpoint | None = None
     """Where it runs, if that is known."""
+    annotations: tuple[tuple[str, str], ...] = ()
+    """What its Gateway wants it to be annotated with."""
     extra_stats: tuple[str, ...] = ()
     """More prefixes of stats to count, such as ``istio.``."""
 
@@ -240,12 +242,13 @@ def _socket_address(host: str, port: int) -> Json:
 def _node(settings: BootstrapSettings) -> Json:
     """Who it is, and where: in the fields and metadata that Istio's proxies have."""
     node: Json = {"id": settings.node_id, "cluster": settings.gateway}
-    where = settings.viewpoint
-    if where is None:
+    if settings.viewpoint is None and not settings.annotations:
         return node
+    where = settings.viewpoint or Viewpoint()
     place = where.locality
     locality = {"region": place.region, "zone": place.zone, "sub_zone": place.subzone}
-    said = {"NETWORK": where.network, "NODE_NAME": where.node, "LABELS": dict(where.labels)}
+    said: Json = {"NETWORK": where.network, "NODE_NAME": where.node, "LABELS": dict(where.labels)}
+    said["ANNOTATIONS"] = dict(settings.annotations)
     return node | {
         "locality": {name: value for name, value in locality.items() if value},
         "metadata": {name: value for name, value in said.items() if value},
