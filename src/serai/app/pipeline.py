@@ -129,7 +129,6 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     aimed = _targets(graph, inputs, known, settings)
     looks = _looks(graph, inputs, Lookup(known, grants, subsets), settings)
     policies = _policies(graph, inputs, aimed, looks, ours)
-    indexes = AttachmentIndexes(graph, joined)
     return Attached(
         settings=settings,
         catalog=known,
@@ -147,10 +146,10 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
         sessions=(kept := backend_sessions(graph, known, sent)),
         compiled=compiled_routes(graph, joined, inputs.routes, looks, policies, around, kept),
-        on_service=indexes.on_service,
-        on_waypoint=indexes.on_waypoint,
-        on_listener=indexes.on_listener,
-        of_route=indexes.of_route,
+        on_service=(on := AttachmentIndexes(graph, joined)).on_service,
+        on_waypoint=on.on_waypoint,
+        on_listener=on.on_listener,
+        of_route=on.of_route,
         looks=looks,
         policies=policies,
         rules=rules,
