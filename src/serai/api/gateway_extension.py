@@ -17,12 +17,27 @@ class ServiceReference(Struct, frozen=True):
     port: int | None = None
 
 
+class ExtensionBackoff(Struct, frozen=True):
+    """retry.backoff of a service that is asked."""
+
+    base_interval: str
+    max_interval: str | None = None
+
+
+class ExtensionRetry(Struct, frozen=True):
+    """How often a service is asked again; 0 for never."""
+
+    attempts: int = 1
+    backoff: ExtensionBackoff | None = None
+
+
 class GrpcService(Struct, frozen=True):
     """A service that is asked by gRPC."""
 
     backend_ref: ServiceReference
     authority: str | None = None
     request_timeout: str | None = None
+    retry: ExtensionRetry | None = None
 
 
 class AuthorizationRequest(Struct, frozen=True):
@@ -45,6 +60,7 @@ class HttpService(Struct, frozen=True):
     backend_ref: ServiceReference
     path_prefix: str | None = None
     request_timeout: str | None = None
+    retry: ExtensionRetry | None = None
     authorization_request: AuthorizationRequest | None = None
     authorization_response: AuthorizationResponse | None = None
 

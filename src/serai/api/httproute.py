@@ -98,6 +98,36 @@ class HTTPRequestMirrorFilter(Struct, frozen=True):
     fraction: Fraction | None = None
 
 
+class GRPCAuth(Struct, frozen=True):
+    """externalAuth.grpc."""
+
+    allowed_headers: tuple[str, ...] = ()
+
+
+class HTTPAuth(Struct, frozen=True):
+    """externalAuth.http."""
+
+    path: str | None = None
+    allowed_headers: tuple[str, ...] = ()
+    allowed_response_headers: tuple[str, ...] = ()
+
+
+class ForwardBody(Struct, frozen=True):
+    """externalAuth.forwardBody."""
+
+    max_size: int = 0
+
+
+class HTTPExternalAuthFilter(Struct, frozen=True):
+    """externalAuth: whom to ask whether a request may pass."""
+
+    protocol: Literal["HTTP", "GRPC"]
+    backend_ref: BackendReference
+    grpc: GRPCAuth | None = None
+    http: HTTPAuth | None = None
+    forward_body: ForwardBody | None = None
+
+
 class HTTPRouteFilter(Struct, frozen=True):
     """rules[].filters[] and backendRefs[].filters[]; types not known here answer 500."""
 
@@ -108,6 +138,7 @@ class HTTPRouteFilter(Struct, frozen=True):
     url_rewrite: HTTPURLRewriteFilter | None = None
     request_mirror: HTTPRequestMirrorFilter | None = None
     cors: HTTPCORSFilter | None = None
+    external_auth: HTTPExternalAuthFilter | None = None
 
 
 class HTTPBackendRef(Struct, frozen=True):

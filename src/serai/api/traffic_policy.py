@@ -72,6 +72,7 @@ class ExtAuthPolicy(Struct, frozen=True):
 
     extension_ref: ExtensionReference | None = None
     with_request_body: WithRequestBody | None = None
+    context_extensions: dict[str, str] = {}
     disable: Nothing | None = None
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import re2
+
 from serai.api.faults import clash, port_faults, twice, wrong
 from serai.api.httproute import (
+    BackendReference,
+    HTTPExternalAuthFilter,
     HTTPHeaderFilter,
     HTTPPathModifier,
     HTTPRequestMirrorFilter,
@@ -17,6 +21,7 @@ from serai.api.traffic_policy import HTTPCORSFilter
 
 LONGEST_VALUE = 4096
 WHOLE = 100
+_PATH = re2.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
 
 GRPC_FILTERS = {
     "RequestHeaderModifier": "request_header_modifier",
@@ -30,10 +35,14 @@ HTTP_FILTERS = {
     "RequestRedirect": "request_redirect",
     "URLRewrite": "url_rewrite",
     "CORS": "cors",
+    "ExternalAuth": "external_auth",
 }
 """The filters that an HTTPRoute holds, by type, and their fields."""
 
 _FIELDS = {"URLRewrite": "urlRewrite", "CORS": "cors"}
+OF_RULES = frozenset({"CORS", "ExternalAuth"})
+"""Those that a rule can have and one of its backends cannot: they answer before one is chosen."""
+
 _REPEATABLE = frozenset({"RequestMirror"})
 
 
@@ -58,6 +67,8 @@ def check_filters(
             name = _FIELDS.get(one.type, one.type[0].lower() + one.type[1:])
             yield clash(here, f"{here} is a {one.type} without {name}", f"Add {name}.")
         yield from _check(here, one)
+        if one.external_auth:
+            yield from _external_auth(f"{here}.externalAuth", one.external_auth)
     once = [
         one.type if one.type in known and one.type not in _REPEATABLE else "" for one in filters
     ]
@@ -115,12 +126,29 @@ def _cors(path: str, cors: HTTPCORSFilter) -> Iterator[Problem]:
         yield wrong(f"{path}.maxAge", cors.max_age, "a number of seconds", "Use 1 or more.")
 
 
-def _mirror(path: str, mirror: HTTPRequestMirrorFilter) -> Iterator[Problem]:
-    backend = mirror.backend_ref
-    yield from port_faults(f"{path}.backendRef.port", backend.port)
+def _external_auth(path: str, auth: HTTPExternalAuthFilter) -> Iterator[Problem]:
+    yield from _backend(f"{path}.backendRef", auth.backend_ref)
+    own, other = ("grpc", "http") if auth.protocol == "GRPC" else ("http", "grpc")
+    if getattr(auth, own) is None or getattr(auth, other) is not None:
+        message = f"{path}.protocol is {auth.protocol}, which takes {own} and not {other}"
+        yield clash(path, message, f"Set {own} only; {{}} is enough.")
+    if auth.http and auth.http.path and not _PATH.fullmatch(auth.http.path):
+        yield wrong(
+            f"{path}.http.path", auth.http.path, "a path", "Use / and what paths are made of."
+        )
+    if auth.forward_body and auth.forward_body.max_size < 0:
+        here = f"{path}.forwardBody.maxSize"
+        yield wrong(here, auth.forward_body.max_size, "a number of bytes", "Use 0 or more.")
+
+
+def _backend(path: str, backend: BackendReference) -> Iterator[Problem]:
+    yield from port_faults(f"{path}.port", backend.port)
     if (backend.group, backend.kind) == ("", "Service") and backend.port is None:
-        here = f"{path}.backendRef"
-        yield clash(f"{here}.port", f"{here} names a Service without a port", "Add port.")
+        yield clash(f"{path}.port", f"{path} names a Service without a port", "Add port.")
+
+
+def _mirror(path: str, mirror: HTTPRequestMirrorFilter) -> Iterator[Problem]:
+    yield from _backend(f"{path}.backendRef", mirror.backend_ref)
     if mirror.percent is not None and mirror.fraction is not None:
         yield clash(path, f"{path} has both percent and fraction", "Keep one of the two.")
     if mirror.percent is not None and not 0 <= mirror.percent <= WHOLE:

@@ -24,6 +24,7 @@ from serai.api.validate_filters import (
     GRPC_FILTERS,
     HTTP_FILTERS,
     LONGEST_VALUE,
+    OF_RULES,
     check_filters,
     header_name_faults,
     path_modifiers,
@@ -100,7 +101,8 @@ def _http_rule(path: str, rule: HTTPRouteRule) -> Iterator[Problem]:
     yield from _backends(path, rule.backend_refs)
     for index, backend in enumerate(rule.backend_refs):
         here = f"{path}.backendRefs[{index}].filters"
-        yield from check_filters(here, backend.filters, HTTP_FILTERS)
+        below = {name: field for name, field in HTTP_FILTERS.items() if name not in OF_RULES}
+        yield from check_filters(here, backend.filters, below)
     yield from _prefixes(path, rule)
     if rule.timeouts:
         yield from _duration(f"{path}.timeouts.request", rule.timeouts.request)

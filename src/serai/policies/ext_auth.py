@@ -30,6 +30,10 @@ def _compile(context: Context, spec: ExtAuthPolicy) -> Compiled | Fault:
         return Compiled(Asking())
     if spec.extension_ref is None:
         return Fault("", "one of extensionRef and disable is needed")
+    if spec.context_extensions:
+        # Per route, and Envoy asks for those of the slot that runs the filter.
+        words = "questions cannot carry them; whom is asked may decide otherwise without"
+        return Fault("contextExtensions", words)
     found = ext_auth(context, spec.extension_ref.name, spec.extension_ref.namespace)
     if isinstance(found, Fault):
         return replace(found, path="extensionRef")

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from serai.api.duration import seconds
-from serai.api.gateway_extension import ExtAuthProvider, ServiceReference
+from serai.api.gateway_extension import ExtAuthProvider, ExtensionRetry, ServiceReference
 from serai.api.meta import Key
 from serai.ir.origin import Value
 from serai.policies.feature import BackendReference, Context, Fault
@@ -17,6 +18,8 @@ from serai.proto.envoy import ExtAuthz, NetworkExtAuthz
 HTTP, NETWORK = "envoy.filters.http.ext_authz", "envoy.filters.network.ext_authz"
 USUAL_TIMEOUT_SECONDS = 0.2
 """Envoy's own."""
+HTTP_TIMEOUT_SECONDS = 2.0
+"""As the definition of httpService says."""
 
 
 class Body(Value, frozen=True):
@@ -27,6 +30,14 @@ class Body(Value, frozen=True):
     as_bytes: bool = False
 
 
+class Retry(Value, frozen=True):
+    """How often whom is asked is asked again, and how long after."""
+
+    attempts: int
+    seconds: float = 1.0
+    longest_seconds: float = 10.0
+
+
 class ExtAuth(Value, frozen=True):
     """Who is asked whether a request may pass, and how."""
 
@@ -34,6 +45,7 @@ class ExtAuth(Value, frozen=True):
     grpc: bool
     authority: str = ""
     timeout_seconds: float = USUAL_TIMEOUT_SECONDS
+    retry: Retry | None = None
     fail_open: bool = False
     clear_route_cache: bool = False
     status_on_error: int = 403
@@ -46,6 +58,8 @@ class ExtAuth(Value, frozen=True):
     """Headers of the question."""
     to_backend: tuple[str, ...] = ()
     """Headers of the answer that the request gets."""
+    to_backend_matching: tuple[str, ...] = ()
+    """Regular expressions for the names of those, where they are not listed."""
     to_client: tuple[str, ...] = ()
     """Those of a refusal that the client gets."""
     to_client_on_success: tuple[str, ...] = ()
@@ -66,14 +80,31 @@ def ext_auth(context: Context, name: str, namespace: str | None = None) -> ExtAu
     cluster = context.cluster(_reference(service.backend_ref), key)
     if isinstance(cluster, Fault):
         return Fault("", f"{key}: {cluster.message}", cluster.reason)
+    retry = retried(service.retry)
     timeout = seconds(service.request_timeout) if service.request_timeout else None
-    if service.request_timeout and timeout is None:
-        return Fault("", f'{key}: "{service.request_timeout}" is not a duration such as 500ms')
-    return _provider(found, cluster, timeout or USUAL_TIMEOUT_SECONDS)
+    wrong = service.request_timeout if service.request_timeout and timeout is None else retry
+    if isinstance(wrong, str):
+        return Fault("", f'{key}: "{wrong}" is not a duration such as 500ms')
+    usual = USUAL_TIMEOUT_SECONDS if found.grpc_service else HTTP_TIMEOUT_SECONDS
+    return replace(_provider(found, cluster, timeout or usual), retry=retry)
 
 
 def _reference(found: ServiceReference) -> BackendReference:
     return BackendReference(found.group, found.kind, found.name, found.namespace, found.port)
+
+
+def retried(written: ExtensionRetry | None) -> Retry | str | None:
+    """How often to ask again; or the text that is no duration."""
+    if written is None or written.attempts < 1:
+        return None
+    if written.backoff is None:
+        return Retry(written.attempts)
+    first = seconds(written.backoff.base_interval)
+    if first is None:
+        return written.backoff.base_interval
+    text = written.backoff.max_interval
+    longest = seconds(text) if text else first * 10
+    return text or "" if longest is None else Retry(written.attempts, first, max(first, longest))
 
 
 def _provider(found: ExtAuthProvider, cluster: str, timeout: float) -> ExtAuth:
@@ -150,8 +181,7 @@ def _only(marker: str, key: str, prefix: str) -> dict[str, Any]:
 
 
 def _grpc(asks: ExtAuth) -> dict[str, Any]:
-    service = {"cluster_name": asks.cluster, "authority": asks.authority}
-    return {"envoy_grpc": service, "timeout": timedelta(seconds=asks.timeout_seconds)}
+    return grpc_service(asks.cluster, asks.authority, asks.timeout_seconds, asks.retry)
 
 
 def _http(asks: ExtAuth) -> dict[str, Any]:
@@ -163,8 +193,19 @@ def _http(asks: ExtAuth) -> dict[str, Any]:
     ):
         if names:
             response[field] = _names(names)
+    if asks.to_backend_matching:
+        matching = [{"safe_regex": {"regex": each}} for each in asks.to_backend_matching]
+        response["allowed_upstream_headers"] = {"patterns": matching}
     added = [{"key": name, "value": value.replace("%", "%%")} for name, value in asks.added]
+    again: dict[str, Any] = {}
+    if asks.retry:
+        again["retry_policy"] = {
+            "num_retries": asks.retry.attempts,
+            "retry_on": "5xx,connect-failure,reset",
+            "retry_back_off": _backoff(asks.retry),
+        }
     return {
+        **again,
         "server_uri": {
             "uri": f"http://{asks.cluster}",
             "cluster": asks.cluster,
@@ -178,3 +219,20 @@ def _http(asks: ExtAuth) -> dict[str, Any]:
 
 def _names(names: tuple[str, ...]) -> dict[str, Any]:
     return {"patterns": [{"exact": name.lower(), "ignore_case": True} for name in names]}
+
+
+def grpc_service(
+    cluster: str, authority: str, timeout_seconds: float, retry: Retry | None
+) -> dict[str, Any]:
+    """A service that is asked by gRPC, as Envoy's GrpcService."""
+    service: dict[str, Any] = {"cluster_name": cluster, "authority": authority}
+    if retry:
+        service["retry_policy"] = {"num_retries": retry.attempts, "retry_back_off": _backoff(retry)}
+    return {"envoy_grpc": service, "timeout": timedelta(seconds=timeout_seconds)}
+
+
+def _backoff(retry: Retry) -> dict[str, Any]:
+    return {
+        "base_interval": timedelta(seconds=retry.seconds),
+        "max_interval": timedelta(seconds=retry.longest_seconds),
+    }

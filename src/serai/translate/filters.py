@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.api.httproute import (
+    HTTPExternalAuthFilter,
     HTTPHeader,
     HTTPHeaderFilter,
     HTTPPathModifier,
@@ -26,6 +27,7 @@ class Filters(Value, frozen=True):
     rewrite_path: PathRewrite | None = None
     mirrors: tuple[HTTPRequestMirrorFilter, ...] = ()
     cors: Cors | None = None
+    external_auth: HTTPExternalAuthFilter | None = None
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
     fixed_headers: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
     rewrite: HTTPURLRewriteFilter | None = None
     mirrors: list[HTTPRequestMirrorFilter] = []
     shared: Cors | None = None
+    auth: HTTPExternalAuthFilter | None = None
     unsupported: list[str] = []
     for each in filters:
         match each:
@@ -58,6 +61,8 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
                 mirrors.append(found)
             case HTTPRouteFilter(cors=found) if found is not None:
                 shared = cors(found)
+            case HTTPRouteFilter(external_auth=found) if found is not None:
+                auth = found
             case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
             case HTTPRouteFilter(type="URLRewrite"):
@@ -72,6 +77,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
         mirrors=tuple(mirrors),
         cors=shared,
+        external_auth=auth,
         unsupported=tuple(unsupported),
         fixed_headers=_fixed(filters),
     )

@@ -15,14 +15,16 @@ from serai.api.grpcroute import GRPCRouteRule
 from serai.api.httproute import (
     BackendReference,
     HTTPBackendRef,
+    HTTPExternalAuthFilter,
     HTTPRequestMirrorFilter,
     HTTPRouteRule,
 )
 from serai.api.meta import Key, ObjectMeta
 from serai.api.streamroutes import BackendRef
+from serai.api.validate_filters import OF_RULES
 from serai.attach.verdict import Verdict, refused
 from serai.backends import Invalid
-from serai.ir.leaf import Leaf
+from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin, Value
 from serai.ir.route import (
@@ -35,6 +37,7 @@ from serai.ir.route import (
     Session,
     WeightedCluster,
 )
+from serai.translate.external_auth import external_auth
 from serai.translate.filters import Filters, gather
 from serai.translate.order import Age, Rank, RankedRoute
 from serai.translate.session import session
@@ -150,6 +153,8 @@ class CompiledRule:
         if self._filters.cors is not None:
             origin = Origin(key, f"{self.path}.filters")
             self.leaves = (Leaf("cors", self._filters.cors, origin), *leaves)
+        if self._filters.external_auth is not None:
+            self.leaves = (self._external_auth(self._filters.external_auth), *self.leaves)
         self._action = self._act(rule)
 
     def route(self, match: RequestMatch, position: int) -> Route:
@@ -163,6 +168,26 @@ class CompiledRule:
             response_headers=self._filters.response_headers,
             leaves=self.leaves,
         )
+
+    def _external_auth(self, asked: HTTPExternalAuthFilter) -> Leaf:
+        """Whom to ask first; if that is nobody, nobody passes.  Gateway API: GEP-1494."""
+        path = f"{self.path}.filters"
+        origin = Origin(self.key, path)
+        found = self._called(asked.backend_ref)
+        if isinstance(found, Invalid):
+            self.invalid.append((path, found))
+            return Leaf("extAuth", FailClosed(500, found.message), origin)
+        return Leaf("extAuth", external_auth(asked, found), origin, (found,))
+
+    def _called(self, reference: BackendReference) -> str | Invalid:
+        """The cluster of a backend that takes what is not the request itself."""
+        found = self._resolve(reference)
+        if isinstance(found, Invalid):
+            return found
+        if found.look_up is not None or found.cluster is None:
+            words = f"{found.cluster or reference.name} cannot be called; its host is looked up"
+            return Invalid("UnsupportedProtocol", words)
+        return found.cluster
 
     def _act(self, rule: Rule) -> Action:
         clusters = tuple(
@@ -206,7 +231,7 @@ class CompiledRule:
         return replace(forward, retry=Retry(rule.retry.codes, rule.retry.attempts, backoff))
 
     def _weigh(self, ref: HTTPBackendRef, path: str) -> WeightedCluster:
-        filters = gather(ref.filters, self._settings.filters - {"CORS"})  # is answered for a rule
+        filters = gather(ref.filters, self._settings.filters - OF_RULES)
         self._note(filters, f"{path}.filters")
         found = self._resolve(ref)
         nothing = WeightedCluster(None, status=self._settings.unavailable)
@@ -229,13 +254,10 @@ class CompiledRule:
         """Where copies go; to a backend that is not there, none.  Gateway API: requestMirror."""
         found: list[Mirror] = []
         for each in filters.mirrors:
-            target = self._resolve(each.backend_ref)
+            target = self._called(each.backend_ref)
             if isinstance(target, Invalid):
                 self.invalid.append((path, target))
-            elif target.look_up is not None:
-                words = f"copies cannot be sent to {target.cluster}, whose host is looked up"
-                self.invalid.append((path, Invalid("UnsupportedProtocol", words)))
-            elif target.cluster is not None and (mirror := _mirror(target.cluster, each)):
+            elif mirror := _mirror(target, each):
                 found.append(mirror)
         return tuple(found)
 

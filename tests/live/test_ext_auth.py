@@ -1,0 +1,238 @@
+"""Others that are asked whether a request may pass: by gRPC and HTTP, by policies and routes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from live.asked import allowed, denied, guarding, guarding_http
+from live.serving import Place, Served, answer, echoed, eventually, request, serving, workload
+from live.test_standalone import entry, mesh
+from serai.app.client.http import Entry, HttpAnswer
+
+pytestmark = pytest.mark.live
+
+VIP, PORT = "240.0.0.7", 8000
+PAY = "{group: networking.istio.io, kind: ServiceEntry, name: pay"
+
+
+def called(name: str, address: str, port: int, protocol: str, namespace: str = "shop") -> str:
+    """A ServiceEntry that nobody captured, for whom is asked."""
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: {name}, namespace: {namespace}}}
+        spec:
+          hosts: [{name}.{namespace}.example]
+          ports: [{{number: 80, name: port, protocol: {protocol}, targetPort: {port}}}]
+          resolution: STATIC
+          endpoints: [{{address: {address}}}]
+        """
+
+
+def extension(more: str = "", service: str = "") -> str:
+    return f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: GatewayExtension
+        metadata: {{name: guard, namespace: shop}}
+        spec:
+          extAuth:
+            grpcService:
+              backendRef: {{group: networking.istio.io, kind: ServiceEntry, name: guard, port: 80}}
+              requestTimeout: 5s
+              {service}
+            {more}
+        """
+
+
+def policy(spec: str, name: str = "pay", kind: str = "ServiceEntry", section: str = "") -> str:
+    group = "networking.istio.io" if kind == "ServiceEntry" else "gateway.networking.k8s.io"
+    more = f", sectionName: {section}" if section else ""
+    return f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: TrafficPolicy
+        metadata: {{name: {name}, namespace: shop}}
+        spec:
+          targetRefs: [{{group: {group}, kind: {kind}, name: pay{more}}}]
+          {spec}
+        """
+
+
+async def ask(served: Served, path: str = "/", body: bytes = b"", **headers: str) -> HttpAnswer:
+    entry = Entry(connect=(served.place.gateway, 15088), destination=(VIP, PORT))
+    if body:
+        headers["content_length"] = str(len(body))
+    wanted = request(path, "pay.example.com", "POST" if body else "GET", **headers)
+    return answer(await served.ask(entry, replace(wanted, body=body)))
+
+
+async def test_a_grpc_service_is_asked_as_its_extension_says(tmp_path: Path) -> None:
+    place = Place()
+    backend, guard_at = place.address(), place.address()
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, backend),
+        "guard.yaml": called("guard", guard_at, 3001, "GRPC"),
+        "extension.yaml": extension("headersToForward: [x-shown]"),
+        "policy.yaml": policy("extAuth: {extensionRef: {name: guard}}"),
+    }
+    async with (
+        guarding(guard_at, 3001) as guard,
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        guard.answer = lambda _: allowed(response=(("x-back", "b"),), x_user="alice")
+        found = await ask(served, "/a?b=c", x_shown="1", x_hidden="2", x_user="mallory")
+        told = echoed(found)
+        assert told["headers"]["X-User"] == ["alice"]
+        assert dict(found.headers)["x-back"] == "b"
+        assert (guard.last.method, guard.last.path) == ("GET", "/a?b=c")
+        assert "x-shown" in guard.last.headers and "x-hidden" not in guard.last.headers
+
+        guard.answer = lambda _: denied(418, "not you", x_why="because")
+        refused = await ask(served)
+        assert (refused.status, refused.body) == (418, b"not you")
+        assert dict(refused.headers)["x-why"] == "because"
+
+        guard.answer = lambda _: None
+        assert (await ask(served)).status == 403
+
+        served.write("extension.yaml", extension("statusOnError: 503"))
+        await eventually(lambda: ask(served), lambda found: found.status == 503)
+
+        served.write("extension.yaml", extension("failOpen: true"))
+        await eventually(lambda: ask(served), lambda found: found.status == 200)
+
+        guard.answer = lambda _: denied(401, "")
+        shown = "withRequestBody: {maxRequestBytes: 8}"
+        served.write("extension.yaml", extension(shown))
+        await eventually(
+            lambda: ask(served, body=b"12345"), lambda _: bool(guard.last.body == "12345")
+        )
+        assert (await ask(served, body=b"123456789")).status == 413
+
+        more = "contextExtensions: {tier: gold}"
+        served.write("policy.yaml", policy(f"extAuth: {{extensionRef: {{name: guard}}, {more}}}"))
+        await eventually(lambda: ask(served), lambda found: found.status == 500)
+
+        served.write("policy.yaml", policy("extAuth: {disable: {}}"))
+        await eventually(lambda: ask(served), lambda found: found.status == 200)
+
+
+async def test_a_grpc_service_that_is_away_lets_nobody_in_unless_it_fails_open(
+    tmp_path: Path,
+) -> None:
+    place = Place()
+    backend, guard_at = place.address(), place.address()
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, backend),
+        "guard.yaml": called("guard", guard_at, 3001, "GRPC"),
+        "extension.yaml": extension(),
+        "policy.yaml": policy("extAuth: {extensionRef: {name: guard}}"),
+    }
+    async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
+        assert (await ask(served)).status == 403
+        async with guarding(guard_at, 3001):
+            await eventually(lambda: ask(served), lambda found: found.status == 200)
+        served.write("extension.yaml", extension("failOpen: true"))
+        await eventually(lambda: ask(served), lambda found: found.status == 200)
+
+
+def route(auth: str) -> str:
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: pay, namespace: shop}}
+        spec:
+          parentRefs: [{PAY}}}]
+          rules:
+          - filters: [{{type: ExternalAuth, externalAuth: {auth}}}]
+            backendRefs: [{PAY}, port: {PORT}}}]
+        """
+
+
+def named(name: str = "guard", namespace: str = "shop") -> str:
+    group = "group: networking.istio.io, kind: ServiceEntry"
+    return f"backendRef: {{{group}, name: {name}, namespace: {namespace}, port: 80}}"
+
+
+GRANT = """
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: ReferenceGrant
+    metadata: {name: pay, namespace: other}
+    spec:
+      from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: shop}]
+      to: [{group: networking.istio.io, kind: ServiceEntry}]
+    """
+
+
+async def test_a_routes_filter_asks_by_http(tmp_path: Path) -> None:
+    place = Place()
+    backend, guard_at = place.address(), place.address()
+    plain = f"{{protocol: HTTP, {named()}, http: {{}}}}"
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, backend),
+        "guard.yaml": called("guard", guard_at, 3002, "HTTP"),
+        "route.yaml": route(plain),
+    }
+    async with (
+        guarding_http(guard_at, 3002) as guard,
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        guard.answer = "HTTP/1.1 200 OK\r\nx-user: alice\r\nx-other: 1\r\n"
+        told = echoed(await ask(served, "/a", b"12345", authorization="me", x_more="1"))
+        assert told["headers"]["X-User"] == ["alice"]
+        assert told["headers"]["Content-Length"] == ["5"]
+        assert guard.last[""] == "POST /a HTTP/1.1"
+        assert guard.last["host"] == "pay.example.com"
+        assert (guard.last["authorization"], guard.last["content-length"]) == ("me", "0")
+        assert "x-more" not in guard.last
+
+        guard.answer = "HTTP/1.1 302 Found\r\nlocation: https://log.in/\r\n"
+        refused = await ask(served)
+        assert (refused.status, dict(refused.headers)["location"]) == (302, "https://log.in/")
+
+        guard.answer = "HTTP/1.1 200 OK\r\nx-user: alice\r\nx-other: 1\r\n"
+        http = "{path: /check, allowedHeaders: [X-More], allowedResponseHeaders: [x-other]}"
+        body = "forwardBody: {maxSize: 5}"
+        served.write("route.yaml", route(f"{{protocol: HTTP, {named()}, http: {http}, {body}}}"))
+        found = await eventually(
+            lambda: ask(served, "/a", b"12345", x_more="1"),
+            lambda _: guard.last[""] == "POST /check/a HTTP/1.1",
+        )
+        told = echoed(found)
+        assert told["headers"]["X-Other"] == ["1"] and "X-User" not in told["headers"]
+        assert guard.last["x-more"] == "1" and guard.asked[-1].endswith("12345")
+        assert (await ask(served, "/a", b"123456")).status == 413
+
+
+async def test_a_routes_filter_asks_by_grpc_and_only_whom_it_may(tmp_path: Path) -> None:
+    place = Place()
+    backend, guard_at = place.address(), place.address()
+    asked = f"{{protocol: GRPC, {named(namespace='other')}, grpc: {{allowedHeaders: [x-shown]}}}}"
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, backend),
+        "guard.yaml": called("guard", guard_at, 3001, "GRPC", "other"),
+        "route.yaml": route(asked),
+    }
+    async with (
+        guarding(guard_at, 3001) as guard,
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        assert (await ask(served)).status == 500
+        assert not guard.asked
+
+        served.write("grant.yaml", GRANT)
+        await eventually(
+            lambda: ask(served, x_shown="1", x_hidden="2"), lambda found: found.status == 200
+        )
+        assert "x-shown" in guard.last.headers and "x-hidden" not in guard.last.headers
+
+        guard.answer = lambda _: denied(403, "no")
+        assert (await ask(served)).body == b"no"
+        guard.answer = lambda _: None
+        assert (await ask(served)).status == 403
