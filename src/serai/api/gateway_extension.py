@@ -86,11 +86,61 @@ class ExtAuthProvider(Struct, frozen=True):
     headers_to_forward: tuple[str, ...] = ()
 
 
+class ProcessingMode(Struct, frozen=True):
+    """processingMode: SEND or SKIP of headers and trailers, and how bodies are sent."""
+
+    request_header_mode: str = "SEND"
+    response_header_mode: str = "SEND"
+    request_body_mode: str = "NONE"
+    response_body_mode: str = "NONE"
+    request_trailer_mode: str = "SKIP"
+    response_trailer_mode: str = "SKIP"
+
+
+class MetadataNamespaces(Struct, frozen=True):
+    """metadataOptions.forwarding."""
+
+    typed: tuple[str, ...] = ()
+    untyped: tuple[str, ...] = ()
+
+
+class MetadataOptions(Struct, frozen=True):
+    """metadataOptions."""
+
+    forwarding: MetadataNamespaces | None = None
+
+
+class FilterStage(Struct, frozen=True):
+    """filterStage: where among the filters."""
+
+    stage: str
+    predicate: str = "During"
+    weight: int = 0
+
+
+class ExtProcProvider(Struct, frozen=True):
+    """GatewayExtension.spec.extProc."""
+
+    grpc_service: GrpcService
+    fail_open: bool = True
+    processing_mode: ProcessingMode | None = None
+    allow_processing_mode_override: bool = False
+    allowed_processing_mode_overrides: tuple[ProcessingMode, ...] = ()
+    message_timeout: str | None = None
+    max_message_timeout: str | None = None
+    stat_prefix: str | None = None
+    route_cache_action: str = "FromResponse"
+    metadata_options: MetadataOptions | None = None
+    request_attributes: tuple[str, ...] = ()
+    filter_stage: FilterStage | None = None
+
+
 class GatewayExtensionSpec(Struct, frozen=True):
     """GatewayExtension.spec: one of these."""
 
     type: Literal["ExtAuth", "ExtProc", "RateLimit", "JWT", "OAuth2"] | None = None
     ext_auth: ExtAuthProvider | None = None
+    ext_proc: ExtProcProvider | None = None
 
 
 class GatewayExtension(Object, frozen=True):

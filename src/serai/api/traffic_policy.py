@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serai.api.gateway_extension import WithRequestBody
+from serai.api.gateway_extension import ProcessingMode, WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
 from serai.api.traffic_auth import ACL, RBAC, APIKeyAuth, BasicAuth
@@ -76,6 +76,14 @@ class ExtAuthPolicy(Struct, frozen=True):
     disable: Nothing | None = None
 
 
+class ExtProcPolicy(Struct, frozen=True):
+    """spec.extProc."""
+
+    extension_ref: ExtensionReference | None = None
+    processing_mode: ProcessingMode | None = None
+    disable: Nothing | None = None
+
+
 class TrafficPolicySpec(Struct, frozen=True):
     """TrafficPolicy.spec."""
 
@@ -90,6 +98,7 @@ class TrafficPolicySpec(Struct, frozen=True):
     cors: HTTPCORSFilter | None = None
     csrf: CSRF | None = None
     ext_auth: ExtAuthPolicy | None = None
+    ext_proc: ExtProcPolicy | None = None
     fault_injection: FaultInjection | None = None
     header_modifiers: HeaderModifiers | None = None
     internal_redirect: InternalRedirect | None = None

@@ -14,6 +14,7 @@ from serai.policies.compression import REQUEST_DECOMPRESSION, RESPONSE_COMPRESSI
 from serai.policies.cors import CORS
 from serai.policies.csrf import CSRF
 from serai.policies.ext_auth import EXT_AUTH
+from serai.policies.ext_proc import EXT_PROC
 from serai.policies.fault_injection import FAULT_INJECTION
 from serai.policies.feature import Feature
 from serai.policies.header_modifiers import HEADER_MODIFIERS
@@ -33,6 +34,7 @@ FEATURES: tuple[Feature, ...] = (
     API_KEY_AUTH,
     AUTHORIZATION,
     RBAC,
+    EXT_PROC,
     RATE_LIMIT_LOCAL,
     REQUEST_DECOMPRESSION,
     HEADER_MODIFIERS,

@@ -41,7 +41,7 @@ def _compile(context: Context, spec: ExtAuthPolicy) -> Compiled | Fault:
     if body is not None:
         shown = Body(body.max_request_bytes, body.allow_partial_message, body.pack_as_bytes)
         found = replace(found, body=shown)
-    return Compiled(Asking(found), (found.cluster,))
+    return Compiled(Asking(found), (found.service.cluster,))
 
 
 def _encode(asking: Asking) -> Encoded:
@@ -51,7 +51,7 @@ def _encode(asking: Asking) -> Encoded:
 def _judge(asking: Asking, _: Asked) -> Judgement:
     if asking.asks is None:
         return Judgement("nobody is asked")
-    return Judgement(f"{asking.asks.cluster} is asked, which may refuse it")
+    return Judgement(f"{asking.asks.service.cluster} is asked, which may refuse it")
 
 
 EXT_AUTH = Feature(

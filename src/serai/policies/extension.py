@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from google.protobuf.message import Message
-from msgspec.structs import replace
 
-from serai.api.duration import seconds
-from serai.api.gateway_extension import ExtAuthProvider, ExtensionRetry, ServiceReference
+from serai.api.gateway_extension import ExtAuthProvider
 from serai.api.meta import Key
 from serai.ir.origin import Value
-from serai.policies.feature import BackendReference, Context, Fault
+from serai.policies.feature import Context, Fault
+from serai.policies.services import Called, backoff, called, grpc_service
 from serai.proto.envoy import ExtAuthz, NetworkExtAuthz
 
 HTTP, NETWORK = "envoy.filters.http.ext_authz", "envoy.filters.network.ext_authz"
@@ -30,22 +29,11 @@ class Body(Value, frozen=True):
     as_bytes: bool = False
 
 
-class Retry(Value, frozen=True):
-    """How often whom is asked is asked again, and how long after."""
-
-    attempts: int
-    seconds: float = 1.0
-    longest_seconds: float = 10.0
-
-
 class ExtAuth(Value, frozen=True):
     """Who is asked whether a request may pass, and how."""
 
-    cluster: str
+    service: Called
     grpc: bool
-    authority: str = ""
-    timeout_seconds: float = USUAL_TIMEOUT_SECONDS
-    retry: Retry | None = None
     fail_open: bool = False
     clear_route_cache: bool = False
     status_on_error: int = 403
@@ -77,46 +65,18 @@ def ext_auth(context: Context, name: str, namespace: str | None = None) -> ExtAu
     service = found.grpc_service or found.http_service
     if service is None or (found.grpc_service and found.http_service):
         return Fault("", f"{key} must have one of grpcService and httpService")
-    cluster = context.cluster(_reference(service.backend_ref), key)
-    if isinstance(cluster, Fault):
-        return Fault("", f"{key}: {cluster.message}", cluster.reason)
-    retry = retried(service.retry)
-    timeout = seconds(service.request_timeout) if service.request_timeout else None
-    wrong = service.request_timeout if service.request_timeout and timeout is None else retry
-    if isinstance(wrong, str):
-        return Fault("", f'{key}: "{wrong}" is not a duration such as 500ms')
-    usual = USUAL_TIMEOUT_SECONDS if found.grpc_service else HTTP_TIMEOUT_SECONDS
-    return replace(_provider(found, cluster, timeout or usual), retry=retry)
+    asked = called(context, key, service)
+    return asked if isinstance(asked, Fault) else _provider(found, asked)
 
 
-def _reference(found: ServiceReference) -> BackendReference:
-    return BackendReference(found.group, found.kind, found.name, found.namespace, found.port)
-
-
-def retried(written: ExtensionRetry | None) -> Retry | str | None:
-    """How often to ask again; or the text that is no duration."""
-    if written is None or written.attempts < 1:
-        return None
-    if written.backoff is None:
-        return Retry(written.attempts)
-    first = seconds(written.backoff.base_interval)
-    if first is None:
-        return written.backoff.base_interval
-    text = written.backoff.max_interval
-    longest = seconds(text) if text else first * 10
-    return text or "" if longest is None else Retry(written.attempts, first, max(first, longest))
-
-
-def _provider(found: ExtAuthProvider, cluster: str, timeout: float) -> ExtAuth:
+def _provider(found: ExtAuthProvider, service: Called) -> ExtAuth:
     http = found.http_service
     body = found.with_request_body
     request = http.authorization_request if http else None
     response = http.authorization_response if http else None
     return ExtAuth(
-        cluster=cluster,
+        service=service,
         grpc=http is None,
-        authority=(found.grpc_service.authority or "") if found.grpc_service else "",
-        timeout_seconds=timeout,
         fail_open=found.fail_open,
         clear_route_cache=found.clear_route_cache,
         status_on_error=found.status_on_error,
@@ -181,7 +141,7 @@ def _only(marker: str, key: str, prefix: str) -> dict[str, Any]:
 
 
 def _grpc(asks: ExtAuth) -> dict[str, Any]:
-    return grpc_service(asks.cluster, asks.authority, asks.timeout_seconds, asks.retry)
+    return grpc_service(asks.service, USUAL_TIMEOUT_SECONDS)
 
 
 def _http(asks: ExtAuth) -> dict[str, Any]:
@@ -198,18 +158,19 @@ def _http(asks: ExtAuth) -> dict[str, Any]:
         response["allowed_upstream_headers"] = {"patterns": matching}
     added = [{"key": name, "value": value.replace("%", "%%")} for name, value in asks.added]
     again: dict[str, Any] = {}
-    if asks.retry:
+    service = asks.service
+    if service.retry:
         again["retry_policy"] = {
-            "num_retries": asks.retry.attempts,
+            "num_retries": service.retry.attempts,
             "retry_on": "5xx,connect-failure,reset",
-            "retry_back_off": _backoff(asks.retry),
+            "retry_back_off": backoff(service.retry),
         }
     return {
         **again,
         "server_uri": {
-            "uri": f"http://{asks.cluster}",
-            "cluster": asks.cluster,
-            "timeout": timedelta(seconds=asks.timeout_seconds),
+            "uri": f"http://{service.cluster}",
+            "cluster": service.cluster,
+            "timeout": timedelta(seconds=service.timeout_seconds or HTTP_TIMEOUT_SECONDS),
         },
         "path_prefix": asks.path_prefix,
         "authorization_request": {"headers_to_add": added},
@@ -219,20 +180,3 @@ def _http(asks: ExtAuth) -> dict[str, Any]:
 
 def _names(names: tuple[str, ...]) -> dict[str, Any]:
     return {"patterns": [{"exact": name.lower(), "ignore_case": True} for name in names]}
-
-
-def grpc_service(
-    cluster: str, authority: str, timeout_seconds: float, retry: Retry | None
-) -> dict[str, Any]:
-    """A service that is asked by gRPC, as Envoy's GrpcService."""
-    service: dict[str, Any] = {"cluster_name": cluster, "authority": authority}
-    if retry:
-        service["retry_policy"] = {"num_retries": retry.attempts, "retry_back_off": _backoff(retry)}
-    return {"envoy_grpc": service, "timeout": timedelta(seconds=timeout_seconds)}
-
-
-def _backoff(retry: Retry) -> dict[str, Any]:
-    return {
-        "base_interval": timedelta(seconds=retry.seconds),
-        "max_interval": timedelta(seconds=retry.longest_seconds),
-    }

@@ -92,11 +92,20 @@ class Compiled(Value, frozen=True):
     """What cannot be done, where the value makes up for it."""
 
 
+class Place(Value, frozen=True, order=True):
+    """Where filters act: at a stage, or (below or above 0) before or after what acts there."""
+
+    stage: Stage
+    side: int = 0
+
+
 class Encoded(Value, frozen=True):
     """What a leaf comes to in Envoy's configuration."""
 
     filters: tuple[tuple[str, Message], ...] = ()
     """HTTP filters that run for the route, by name, in order."""
+    place: Place | None = None
+    """Where they act; None: at the feature's stage."""
     per_route: tuple[tuple[str, Message], ...] = ()
     """Configuration of filters that are in every connection manager, by their names there."""
     action: Mapping[str, Any] = {}

@@ -59,6 +59,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("basicAuth", spec.basic_auth),
         ("apiKeyAuth", spec.api_key_auth),
         ("rbac", spec.rbac),
+        ("extProc", spec.ext_proc),
         ("rateLimit.local", limit and limit.local),
         ("compression.requestDecompression", compression and compression.request_decompression),
         ("compression.responseCompression", compression and compression.response_compression),

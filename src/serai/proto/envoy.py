@@ -115,6 +115,7 @@ _PACKAGES = {
     ],
     "envoy.extensions.filters.http.router.v3": ["Router"],
     "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
+    "envoy.extensions.filters.http.ext_proc.v3": ["ExternalProcessor"],
     "envoy.extensions.filters.http.ext_authz.v3": ["ExtAuthz", "ExtAuthzPerRoute"],
     "envoy.extensions.path.match.uri_template.v3": ["UriTemplateMatchConfig"],
     "envoy.extensions.filters.http.api_key_auth.v3": ["ApiKeyAuth"],

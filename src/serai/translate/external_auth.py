@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from serai.api.httproute import HTTPExternalAuthFilter
 from serai.policies.ext_auth import Asking
 from serai.policies.extension import Body, ExtAuth
+from serai.policies.services import Called
 
 TIMEOUT_SECONDS = 2.0
 OWN = (":", "conn", "content-l", "host", "keep-", "trail", "transf")
@@ -26,9 +27,8 @@ def external_auth(found: HTTPExternalAuthFilter, cluster: str) -> Asking:
     copied = tuple(http.allowed_response_headers) if http else ()
     return Asking(
         ExtAuth(
-            cluster=cluster,
+            service=Called(cluster, timeout_seconds=TIMEOUT_SECONDS),
             grpc=found.protocol == "GRPC",
-            timeout_seconds=TIMEOUT_SECONDS,
             forwarded=tuple(allowed),
             body=Body(size) if size else None,
             path_prefix=(http.path or "") if http else "",

@@ -95,7 +95,7 @@ def _custom(context: Context, policy: AuthorizationPolicy, value: Authorization)
         denied = Authorization(**{**fields, "action": "DENY"})
         return Compiled(denied, faults=(Fault("provider.name", message, "Invalid"),))
     asking = Authorization(**{**fields, "provider": name, "asks": found})
-    return Compiled(asking, (found.cluster,))
+    return Compiled(asking, (found.service.cluster,))
 
 
 def _encode(policies: tuple[Authorization, ...]) -> Encoded:

@@ -18,7 +18,7 @@ from serai.ir.origin import Value
 from serai.policies import BY_NAME, ORDER
 from serai.policies.authorization import FILTERS as AUTHORIZATION
 from serai.policies.cors import FILTER as CORS
-from serai.policies.feature import Encoded, Stage
+from serai.policies.feature import Encoded, Place, Stage
 from serai.proto.envoy import (
     Composite,
     Cors,
@@ -67,8 +67,8 @@ def _configs(leaves: tuple[Leaf, ...]) -> dict[str, Any]:
     asked = _by_feature(leaves)
     found = {name: pack(each) for _, done in asked for name, each in done.per_route}
     slots: dict[str, list[tuple[str, Message]]] = {name: [] for name in SLOTS}
-    for name, done in asked:
-        slots[_slot_of(name)] += done.filters
+    for each in sorted(asked, key=lambda each: _place(*each)):
+        slots[_slot_of(_place(*each))] += each[1].filters
     return {**found, **{name: _run(tuple(run)) for name, run in slots.items() if run}}
 
 
@@ -109,8 +109,11 @@ def _encode(name: str, values: list[Value]) -> Encoded:
     return feature.encode(tuple(values) if feature.additive else values[0])
 
 
-def _slot_of(name: str) -> str:
-    stage = BY_NAME[name].stage
-    if stage == Stage.AUTHN:
-        return AUTHN
-    return EARLY if stage < Stage.AUTHN else LATE
+def _place(name: str, done: Encoded) -> Place:
+    return done.place or Place(BY_NAME[name].stage)
+
+
+def _slot_of(place: Place) -> str:
+    if place >= Place(Stage.AUTHZ):
+        return LATE
+    return AUTHN if place >= Place(Stage.AUTHN, -1) else EARLY
