@@ -47,7 +47,6 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
     rewrite: HTTPURLRewriteFilter | None = None
     mirrors: list[HTTPRequestMirrorFilter] = []
     shared: Cors | None = None
-    auth: HTTPExternalAuthFilter | None = None
     unsupported: list[str] = []
     for each in filters:
         match each:
@@ -62,7 +61,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
             case HTTPRouteFilter(cors=found) if found is not None:
                 shared = cors(found)
             case HTTPRouteFilter(external_auth=found) if found is not None:
-                auth = found
+                continue
             case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
             case HTTPRouteFilter(type="URLRewrite"):
@@ -77,7 +76,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
         mirrors=tuple(mirrors),
         cors=shared,
-        external_auth=auth,
+        external_auth=next((each.external_auth for each in filters if each.external_auth), None),
         unsupported=tuple(unsupported),
         fixed_headers=_fixed(filters),
     )
