@@ -444,6 +444,11 @@ traffic_policies = st.fixed_dictionaries(
                         {"secretSelector": {"matchLabels": {"app": "a"}}},
                     ]
                 ),
+                "statPrefix": st.just("{{route_name}}"),
+                "transformation": st.just(
+                    {"request": {"set": [{"name": "x-a", "value": "{{ header('x-b') }}"}]}}
+                ),
+                "extProc": st.just({"extensionRef": {"name": "x"}}),
                 "basicAuth": st.just({"secretRef": {"name": "x"}}),
                 "rbac": st.just({"policy": {"matchExpressions": ["request.method == 'GET'"]}}),
                 "rateLimit": st.just(
@@ -484,7 +489,8 @@ gateway_extensions = st.fixed_dictionaries(
             {
                 "extAuth": st.fixed_dictionaries(
                     {"grpcService": st.just({"backendRef": {"name": "x", "port": 80}})}
-                )
+                ),
+                "extProc": st.just({"grpcService": {"backendRef": {"name": "x", "port": 80}}}),
             }
         )
     }

@@ -16,6 +16,7 @@ from serai.api.traffic_shaping import (
     Retry,
     URLRewrite,
 )
+from serai.api.transformation import Transformation
 
 
 class HTTPCORSFilter(Struct, frozen=True):
@@ -105,7 +106,9 @@ class TrafficPolicySpec(Struct, frozen=True):
     rate_limit: RateLimit | None = None
     rbac: RBAC | None = None
     retry: Retry | None = None
+    stat_prefix: str | None = None
     timeouts: Timeouts | None = None
+    transformation: Transformation | None = None
     url_rewrite: URLRewrite | None = None
 
 

@@ -22,7 +22,9 @@ from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
 from serai.policies.rbac import RBAC
 from serai.policies.retry import RETRY
+from serai.policies.stat_prefix import STAT_PREFIX
 from serai.policies.timeouts import TIMEOUTS
+from serai.policies.transformation import TRANSFORMATION
 from serai.policies.url_rewrite import URL_REWRITE
 
 FEATURES: tuple[Feature, ...] = (
@@ -37,6 +39,7 @@ FEATURES: tuple[Feature, ...] = (
     EXT_PROC,
     RATE_LIMIT_LOCAL,
     REQUEST_DECOMPRESSION,
+    TRANSFORMATION,
     HEADER_MODIFIERS,
     CSRF,
     BUFFER,
@@ -46,6 +49,7 @@ FEATURES: tuple[Feature, ...] = (
     URL_REWRITE,
     AUTO_HOST_REWRITE,
     INTERNAL_REDIRECT,
+    STAT_PREFIX,
 )
 """In the order in which they act on a request.  Nowhere else is that order written down."""
 

@@ -63,6 +63,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("rateLimit.local", limit and limit.local),
         ("compression.requestDecompression", compression and compression.request_decompression),
         ("compression.responseCompression", compression and compression.response_compression),
+        ("transformation", spec.transformation),
         ("headerModifiers", spec.header_modifiers),
         ("csrf", spec.csrf),
         ("buffer", spec.buffer),
@@ -71,6 +72,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("urlRewrite", spec.url_rewrite),
         ("autoHostRewrite", spec.auto_host_rewrite),
         ("internalRedirect", spec.internal_redirect),
+        ("statPrefix", spec.stat_prefix),
     )
     return ((f"spec.{field}", field, found) for field, found in fields if found is not None)
 

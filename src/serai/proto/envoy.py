@@ -128,6 +128,7 @@ _PACKAGES = {
     "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
     "envoy.extensions.filters.http.lua.v3": ["Lua"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
+    "envoy.extensions.filters.http.transform.v3": ["TransformConfig"],
     "envoy.extensions.common.matching.v3": [
         "ExtensionWithMatcher",
         "ExtensionWithMatcherPerRoute",

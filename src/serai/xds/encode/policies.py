@@ -8,6 +8,7 @@ decide by what is known of the caller.  Envoy: composite filter, ExtensionWithMa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,10 +16,12 @@ from google.protobuf.message import Message
 
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.origin import Value
+from serai.ir.route import Route
 from serai.policies import BY_NAME, ORDER
 from serai.policies.authorization import FILTERS as AUTHORIZATION
 from serai.policies.cors import FILTER as CORS
 from serai.policies.feature import Encoded, Place, Stage
+from serai.policies.stat_prefix import StatPrefix
 from serai.proto.envoy import (
     Composite,
     Cors,
@@ -33,6 +36,7 @@ from serai.proto.pool import pack
 EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
 """The slots: before it is known who calls, to find that out, and after it was decided upon."""
 SLOTS = (EARLY, AUTHN, LATE)
+_PUT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def http_filters() -> list[dict[str, Any]]:
@@ -53,6 +57,20 @@ def route_filters(leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = ()) -> di
 def action_fields(leaves: Iterable[Leaf]) -> dict[str, Any]:
     """The fields of a RouteAction that features set, where the route itself sets none."""
     return {name: each for found in _encoded(leaves) for name, each in found.action.items()}
+
+
+def stat_prefix(route: Route) -> dict[str, str]:
+    """What a route's statistics are called, where a policy says so."""
+    found = next((each.value for each in route.leaves if isinstance(each.value, StatPrefix)), None)
+    if found is None:
+        return {}
+    namespace, name, rule, *_ = [*route.name.split("/"), "", "", ""]
+    known = {
+        "route_namespace": namespace if name else "",
+        "route_name": name or namespace,
+        "rule_name": "" if rule.isdigit() else rule,
+    }
+    return {"stat_prefix": _PUT.sub(lambda put: known[put[1]], found.template)}
 
 
 def network_filters(leaves: Iterable[Leaf]) -> list[dict[str, Any]]:
