@@ -451,8 +451,17 @@ traffic_policies = st.fixed_dictionaries(
                 "extProc": st.just({"extensionRef": {"name": "x"}}),
                 "basicAuth": st.just({"secretRef": {"name": "x"}}),
                 "rbac": st.just({"policy": {"matchExpressions": ["request.method == 'GET'"]}}),
-                "rateLimit": st.just(
-                    {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}}
+                "rateLimit": st.sampled_from(
+                    [
+                        {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}},
+                        {
+                            "global": {
+                                "extensionRef": {"name": "x"},
+                                "descriptors": [{"entries": [{"type": "RemoteAddress"}]}],
+                            }
+                        },
+                        {"global": {"disable": {}}},
+                    ]
                 ),
             },
         )
@@ -491,6 +500,16 @@ gateway_extensions = st.fixed_dictionaries(
                     {"grpcService": st.just({"backendRef": {"name": "x", "port": 80}})}
                 ),
                 "extProc": st.just({"grpcService": {"backendRef": {"name": "x", "port": 80}}}),
+                "rateLimit": st.sampled_from(
+                    [
+                        {"domain": "d"},
+                        {
+                            "domain": "d",
+                            "failOpen": False,
+                            "grpcService": {"backendRef": {"name": "x", "port": 80}},
+                        },
+                    ]
+                ),
             }
         )
     }

@@ -135,12 +135,23 @@ class ExtProcProvider(Struct, frozen=True):
     filter_stage: FilterStage | None = None
 
 
+class RateLimitProvider(Struct, frozen=True):
+    """spec.rateLimit; without a grpcService it is Serai's own rate limit service that is asked."""
+
+    domain: str
+    grpc_service: GrpcService | None = None
+    fail_open: bool = True
+    timeout: str = "100ms"
+    x_rate_limit_headers: Literal["Off", "DraftVersion03"] = "Off"
+
+
 class GatewayExtensionSpec(Struct, frozen=True):
     """GatewayExtension.spec: one of these."""
 
     type: Literal["ExtAuth", "ExtProc", "RateLimit", "JWT", "OAuth2"] | None = None
     ext_auth: ExtAuthProvider | None = None
     ext_proc: ExtProcProvider | None = None
+    rate_limit: RateLimitProvider | None = None
 
 
 class GatewayExtension(Object, frozen=True):

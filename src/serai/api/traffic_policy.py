@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from msgspec import field
+
 from serai.api.gateway_extension import ProcessingMode, WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
@@ -17,6 +21,13 @@ from serai.api.traffic_shaping import (
     URLRewrite,
 )
 from serai.api.transformation import Transformation
+
+
+class ExtensionReference(Struct, frozen=True):
+    """A GatewayExtension."""
+
+    name: str
+    namespace: str | None = None
 
 
 class HTTPCORSFilter(Struct, frozen=True):
@@ -48,10 +59,40 @@ class LocalRateLimit(Struct, frozen=True):
     percent_enforced: int = 100
 
 
+class GenericEntry(Struct, frozen=True):
+    """A pair that is always the same."""
+
+    key: str
+    value: str
+
+
+class DescriptorEntry(Struct, frozen=True):
+    """spec.rateLimit.global.descriptors[].entries[]: what is told of a request, of one type."""
+
+    type: Literal["Generic", "Header", "RemoteAddress", "Path"]
+    generic: GenericEntry | None = None
+    header: str | None = None
+
+
+class Descriptor(Struct, frozen=True):
+    """spec.rateLimit.global.descriptors[]: what one limit goes by."""
+
+    entries: tuple[DescriptorEntry, ...] = ()
+
+
+class GlobalRateLimit(Struct, frozen=True):
+    """spec.rateLimit.global; `disable` takes a less specific policy's limit away."""
+
+    descriptors: tuple[Descriptor, ...] = ()
+    extension_ref: ExtensionReference | None = None
+    disable: Nothing | None = None
+
+
 class RateLimit(Struct, frozen=True):
     """spec.rateLimit."""
 
     local: LocalRateLimit | None = None
+    global_: GlobalRateLimit | None = field(name="global", default=None)
 
 
 class Timeouts(Struct, frozen=True):
@@ -59,13 +100,6 @@ class Timeouts(Struct, frozen=True):
 
     request: str | None = None
     stream_idle: str | None = None
-
-
-class ExtensionReference(Struct, frozen=True):
-    """A GatewayExtension."""
-
-    name: str
-    namespace: str | None = None
 
 
 class ExtAuthPolicy(Struct, frozen=True):

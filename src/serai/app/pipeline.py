@@ -62,6 +62,7 @@ from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
+from serai.translate.own_services import own_services
 from serai.translate.policies import Looks, Policies, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
 from serai.translate.sessions import backend_sessions
@@ -222,7 +223,8 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
     leading = internal_clusters(graph, Union(graph, "inner listeners", (switches, inbound, inner)))
-    ends = Union(graph, "other clusters", (leading, *tunnel_clusters(graph, attached)))
+    own = own_services(graph, attached.settings)
+    ends = Union(graph, "other clusters", (leading, own, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
     looking = viewpoints_of(graph, inputs.viewpoints)
     return Translated(

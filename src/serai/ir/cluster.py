@@ -62,6 +62,8 @@ class Discovery(StrEnum):
     """Where each request's own host resolves to."""
     INTERNAL = "INTERNAL"
     """A listener inside the proxy itself."""
+    INLINE = "INLINE"
+    """They are in the cluster itself, and never change."""
     NOWHERE = "NOWHERE"
     """There are none: what is asked for cannot be done, and nothing is sent without it."""
 
@@ -91,7 +93,7 @@ class Cluster(Value, frozen=True):
     negotiates: bool = False
     """Whether endpoints say in the TLS handshake which version of HTTP they speak (ALPN)."""
     dns_endpoints: tuple[Endpoint, ...] = ()
-    """Of a DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
+    """Of an INLINE, DNS or LOGICAL_DNS cluster; those of an EDS cluster are in ClusterEndpoints."""
     internal_listener: str = ""
     """Of an INTERNAL cluster."""
     passes_state: bool = False

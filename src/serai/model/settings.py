@@ -23,6 +23,9 @@ ADMIN_PORT = 15000
 MOUNTED_IDENTITY = "/var/run/secrets/workload-spiffe-credentials"
 """Where a certificate of the mesh is mounted into a Pod."""
 
+RATE_LIMITS_HERE = "unix:///run/serai/rate-limits.sock"
+"""Where configuration that nobody serves has Serai's own rate limit service."""
+
 
 class Settings(Value, frozen=True):
     """Constant while Serai runs."""
@@ -58,6 +61,9 @@ class Settings(Value, frozen=True):
     Empty: where it is mounted into the proxy's Pod, or where all is on this machine, made here."""
     identity_by_gateway: bool = False
     """Whether it has a folder for each Gateway, ``namespace/name``."""
+    rate_limit_service: str = ""
+    """Where Serai's own rate limit service is: ``unix:///path`` or ``host:port``; empty: nowhere,
+    or where all is on this machine at a place that `serai run` replaces by its own."""
     own_ports: tuple[int, ...] = ()
     """Ports on loopback that are nobody's business: ours, and the proxies' admin interfaces."""
     own_paths: tuple[str, ...] = ()
@@ -80,6 +86,11 @@ class Settings(Value, frozen=True):
         """Where proxies run that do not say it themselves, if that is known."""
         found = Viewpoint(locality.parse(self.locality), self.network, self.node)
         return None if found == Viewpoint() else found
+
+    @property
+    def rate_limits_at(self) -> str:
+        """Where Serai's own rate limit service is; empty where there is none."""
+        return self.rate_limit_service or (RATE_LIMITS_HERE if self.standalone else "")
 
     @property
     def closed_ports(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from serai.policies.fault_injection import FAULT_INJECTION
 from serai.policies.feature import Feature
 from serai.policies.header_modifiers import HEADER_MODIFIERS
 from serai.policies.internal_redirect import INTERNAL_REDIRECT
+from serai.policies.rate_limit_global import RATE_LIMIT_GLOBAL
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
 from serai.policies.rbac import RBAC
 from serai.policies.retry import RETRY
@@ -38,6 +39,7 @@ FEATURES: tuple[Feature, ...] = (
     RBAC,
     EXT_PROC,
     RATE_LIMIT_LOCAL,
+    RATE_LIMIT_GLOBAL,
     REQUEST_DECOMPRESSION,
     TRANSFORMATION,
     HEADER_MODIFIERS,

@@ -41,6 +41,8 @@ class Fault(Value, frozen=True):
     path: str
     message: str
     reason: str = "Invalid"
+    status: int = 0
+    """What answers requests until it can be used; 0: as its feature says."""
 
 
 class BackendReference(Value, frozen=True):

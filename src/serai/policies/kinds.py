@@ -61,6 +61,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("rbac", spec.rbac),
         ("extProc", spec.ext_proc),
         ("rateLimit.local", limit and limit.local),
+        ("rateLimit.global", limit and limit.global_),
         ("compression.requestDecompression", compression and compression.request_decompression),
         ("compression.responseCompression", compression and compression.response_compression),
         ("transformation", spec.transformation),

@@ -129,6 +129,8 @@ _PACKAGES = {
     "envoy.extensions.filters.http.lua.v3": ["Lua"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
     "envoy.extensions.filters.http.transform.v3": ["TransformConfig"],
+    "envoy.extensions.filters.http.ratelimit.v3": ["RateLimit"],
+    "envoy.service.ratelimit.v3": ["RateLimitRequest", "RateLimitResponse"],
     "envoy.extensions.common.matching.v3": [
         "ExtensionWithMatcher",
         "ExtensionWithMatcherPerRoute",

@@ -236,7 +236,7 @@ def _below(path: str, fault: Fault) -> Fault:
 
 def _in_its_place(name: str, fault: Fault, origin: Origin) -> Iterator[Leaf]:
     """What must not be skipped answers by itself; anything else is left out."""
-    status = BY_NAME[name].fails_closed
+    status = fault.status or BY_NAME[name].fails_closed
     if status:
         yield Leaf(name, FailClosed(status, fault.message), origin)
 

@@ -68,6 +68,9 @@ def _discovery(
     if cluster.discovery is Discovery.INTERNAL:
         found = {"type": "STATIC", "load_assignment": _internal(cluster)}
         return {**found, "transport_socket": passing()} if cluster.passes_state else found
+    if cluster.discovery is Discovery.INLINE:
+        given = localities(cluster.dns_endpoints, None, viewpoint)
+        return {"type": "STATIC", "load_assignment": load_assignment(cluster.name, given)}
     if cluster.discovery is Discovery.ORIGINAL_DST:
         return {
             "type": "ORIGINAL_DST",
