@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "Play an example: real Envoys, servers in place of the workloads, each step checked.",
     "run": "Serve a folder of manifests on this machine, with an Envoy for each Gateway.",
     "controller": "Serve the Gateways of a Kubernetes cluster.",
+    "ratelimit": "Count requests for Envoys that share a limit.",
     "echo": "Stand in for the workloads of some manifests, so that requests are answered.",
     "request": "Send a request as a client of the mesh would, and say who answered.",
     "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
