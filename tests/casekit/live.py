@@ -151,7 +151,9 @@ async def _logged(tail: Tail) -> AccessLine:
         while True:
             for text in tail.read():
                 line = msgspec.json.decode(text, type=AccessLine)
-                if not (line.upstream_cluster or "").startswith(("sni~", "hello~", "connect~")):
+                if not (line.upstream_cluster or "").startswith(
+                    ("sni~", "hello~", "connect~", "undeclared~")
+                ):
                     return line
             await asyncio.sleep(0.02)
 

@@ -70,6 +70,7 @@ from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.subsets import subset_backends
 from serai.translate.udp import udp_listeners
+from serai.translate.undeclared import inspected, undeclared_listeners
 from serai.translate.waypoint import (
     frontend_routes,
     scopes,
@@ -211,10 +212,11 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     routes = _routes(graph, attached)
     matches = chain_matches(graph, attached)
     switches = sni_listeners(graph, attached)
+    looking = undeclared_listeners(graph, attached)
     inbound = waypoint_listeners(graph, attached, matches)
     direct = loopback_listeners(graph, attached)
     edges = gateway_listeners(graph, attached), udp_listeners(graph, attached)
-    heard = Union(graph, "listeners of proxies", (switches, inbound, direct, *edges))
+    heard = Union(graph, "listeners of proxies", (switches, looking, inbound, direct, *edges))
     chains = _chains(graph, attached, matches)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
     wanted = demand(graph, "demand from outside", asked)
@@ -222,11 +224,13 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     inner = Union(graph, "demanded listeners", (look_up_listeners(graph, attached, wanted), around))
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
-    leading = internal_clusters(graph, Union(graph, "inner listeners", (switches, inbound, inner)))
-    own = own_services(graph, attached.settings)
-    ends = Union(graph, "other clusters", (leading, own, *tunnel_clusters(graph, attached)))
+    leading = internal_clusters(
+        graph, Union(graph, "inner listeners", (switches, looking, inbound, inner))
+    )
+    called = own_services(graph, attached.settings)
+    ends = Union(graph, "other clusters", (leading, called, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
-    looking = viewpoints_of(graph, inputs.viewpoints)
+    viewpoints = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
         chains=chains,
@@ -237,8 +241,8 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         clusters=clusters.clusters,
         endpoints=clusters.endpoints,
         users=clusters.by_name,
-        viewpoints=looking,
-        sights=sights(graph, clusters.clusters, clusters.used, looking),
+        viewpoints=viewpoints,
+        sights=sights(graph, clusters.clusters, clusters.used, viewpoints),
         applied=applied(graph, clusters.clusters, clusters.used),
         secrets=secrets(graph, attached, around),
     )
@@ -248,7 +252,7 @@ def _chains(
     graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch]
 ) -> Node[Named, FilterChain]:
     """What is done with connections, where that is found chain by chain."""
-    parts = (frontend_chains(graph, attached, matches), gateway_chains(graph, attached))
+    parts = (frontend_chains(graph, attached, matches, inspected), gateway_chains(graph, attached))
     return Union(graph, "chains", parts)
 
 

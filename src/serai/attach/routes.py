@@ -257,7 +257,7 @@ def takes(kind: str, protocol: Protocol) -> bool:
     """Whether a kind of route can attach to a service's port of a protocol."""
     match kind:
         case "HTTPRoute" | "GRPCRoute":
-            return protocol.is_http
+            return protocol.may_be_http
         case "TLSRoute":
             return protocol.is_tls
         case "TCPRoute":

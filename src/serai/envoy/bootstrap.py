@@ -72,6 +72,10 @@ DEFAULT_TAGS = (
 )
 """Those of Envoy's own that are taken as they are."""
 
+RUNTIME = {"envoy.reloadable_features.enable_send_rst_on_user_space_socket": False}
+"""Envoy 1.40 resets a connection to a listener inside it that ends once all is written: the last
+answer of a client that said `Connection: close` would be lost on its way."""
+
 WINDOW_BYTES = 256 * 1024 * 1024
 """HTTP/2 window towards the control plane, so that a first sync never waits for window updates."""
 
@@ -133,8 +137,13 @@ def bootstrap(settings: BootstrapSettings) -> Json:
             ],
         },
         "overload_manager": {"resource_monitors": [_connection_limit(settings.max_connections)]},
-        # No layer but the admin's, so that an operator may set a runtime key by hand.
-        "layered_runtime": {"layers": [{"name": "admin", "admin_layer": {}}]},
+        # The admin's layer is last, so that an operator may set a runtime key by hand.
+        "layered_runtime": {
+            "layers": [
+                {"name": "serai", "static_layer": RUNTIME},
+                {"name": "admin", "admin_layer": {}},
+            ]
+        },
         # Internal listeners (HBONE) can come by LDS only where this stands from the start.
         "bootstrap_extensions": [
             {

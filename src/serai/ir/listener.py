@@ -52,6 +52,9 @@ class TcpForward(Value, frozen=True):
     max_duration_seconds: float | None = None
     leaves: tuple[Leaf, ...] = ()
     """What policies ask of the connection."""
+    relayed: bool = False
+    """To a listener inside the proxy, which is told where the connection was going and whose it
+    is."""
 
 
 class Connects(Value, frozen=True):
@@ -160,8 +163,11 @@ class Listener(Value, frozen=True):
     tls: WorkloadTls | None = None
     """Of the listener that takes HBONE."""
     tunnelled: bool = False
-    """Reached by HBONE, inside the proxy: the destination is what the tunnel was asked for, and
-    the caller's identity is known."""
+    """Inside the proxy, and told of each connection where it was going and whose it is: what came
+    by HBONE, and what is relayed."""
+    requests: NamedRoutes | None = None
+    """Inside the proxy: what is done with connections whose first bytes are HTTP; None: nobody
+    looks."""
     udp: bool = False
     """Whether it takes datagrams; `default` says where they go."""
     originates: bool = False

@@ -28,6 +28,16 @@ class Protocol(StrEnum):
         return self in _HTTP
 
     @property
+    def is_undeclared(self) -> bool:
+        """Whether only the first bytes of each connection tell what it speaks."""
+        return self is Protocol.UNDECLARED
+
+    @property
+    def may_be_http(self) -> bool:
+        """Whether some of its connections can be HTTP."""
+        return self.is_http or self.is_undeclared
+
+    @property
     def is_http2(self) -> bool:
         """Whether HTTP/2 without TLS is spoken to the endpoints."""
         return self in _HTTP2

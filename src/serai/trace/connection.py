@@ -61,6 +61,25 @@ def connected(
     return Connected(found, origin, listener.proxy_protocol or listener.tunnelled)
 
 
+def inspected(
+    view: ProxyView, request: TraceRequest, found: Connected, steps: list[Step]
+) -> Connected:
+    """The same, or what its first bytes make of it where the port does not say what it speaks.
+
+    Adds to `steps`.
+    """
+    to = found.handling
+    name = to.clusters[0].cluster if isinstance(to, TcpForward) and to.relayed else None
+    inside = view.internal_listener(name) if name else None
+    if inside is None or inside.default is None:
+        return found
+    http = request.scheme == "http" and inside.requests is not None
+    why = "the port does not say what it speaks, and the connection's first bytes do"
+    steps.append(Step("protocol", "HTTP" if http else "not HTTP", why, inside.origin))
+    chosen = inside.requests if http and inside.requests else inside.default
+    return Connected(chosen, inside.origin, found.identified)
+
+
 def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:
     """The chain of the longest range that has the address, among those of the port."""
     of_port = [each for each in listener.chains if each.port == way.port]

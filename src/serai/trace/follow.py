@@ -6,18 +6,25 @@ those that belong to one connection (connection, te), timeouts, and what happens
 
 from __future__ import annotations
 
-from serai.ir.listener import Listener, NamedRoutes, TcpForward
+from serai.ir.listener import TcpForward
 from serai.ir.route import DirectResponse, Forward, Redirect, Route
 from serai.model.addresses import with_port
 from serai.trace.arrival import arrival
-from serai.trace.connection import Connected, connected, entrance, listener_of, route_configuration
+from serai.trace.connection import (
+    Connected,
+    connected,
+    entrance,
+    inspected,
+    listener_of,
+    route_configuration,
+)
 from serai.trace.grpc import as_call
 from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
 from serai.trace.policies import changed, judged, judged_bytes
-from serai.trace.request import TraceRequest
+from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
 from serai.trace.sending import forwarded, sent_bytes
@@ -55,28 +62,27 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
     connection = connected(view, request, listener, steps)
     if isinstance(connection, Closed):
         return connection
+    connection = inspected(view, request, connection, steps)
     if isinstance(connection.handling, TcpForward):
         leaves = connection.handling.leaves
         closed = judged_bytes(leaves, request, steps, identified=connection.identified)
         if closed is not None:
             return closed
         return sent_bytes(view, connection.handling, request, steps)
-    return _http(view, request, connection, listener, steps)
+    return _http(view, request, connection, steps)
 
 
 def _http(
     view: ProxyView,
     request: TraceRequest,
     connection: Connected,
-    listener: Listener,
     steps: list[Step],
 ) -> Outcome:
     if request.scheme != "http":
         words = f"plain HTTP is expected here, and the client speaks {request.scheme}"
         return Closed("not_http", words)
     path = normalised(request.path)
-    of_mesh = listener.proxy_protocol or listener.tunnelled
-    edge = isinstance(connection.handling, NamedRoutes) and not of_mesh
+    edge = isinstance(request.way, GatewayPort)
     refused = _refusal(request, path, edge=edge)
     if refused or path is None:
         return Answered(400, "bad_request", refused)

@@ -6,7 +6,7 @@ in a range of another service on the same port, whose chain would take them othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address, ip_network
 
 from msgspec.structs import replace
@@ -51,10 +51,16 @@ def _is_in_a_range(reader: Reader, attached: Attached, key: BindingKey) -> bool:
     return any(address in ip_network(each.cidr) for each in found)
 
 
+Forwards = Callable[[Reader, Attached, Frontend], TcpForward]
+
+
 def frontend_chains(
-    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch]
+    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch], to: Forwards
 ) -> Derived[Named, FilterChain]:
-    """A filter chain for each captured port that something leads to one."""
+    """A filter chain for each captured port that something leads to one.
+
+    `to` says where bytes go.
+    """
     by_chain: Index[Named, BindingKey] = Index(
         graph,
         "chain matches of chain",
@@ -69,7 +75,7 @@ def frontend_chains(
         frontend = reader.get(attached.frontends, binding.frontend) if binding else None
         if frontend is not None:
             http = frontend.port.protocol.is_http
-            handling = NamedRoutes(key.name) if http else forward(reader, attached, frontend)
+            handling = NamedRoutes(key.name) if http else to(reader, attached, frontend)
             origin = Origin(frontend.key.service)
             yield key, FilterChain(key.name, handling, origin, identified=True)
 

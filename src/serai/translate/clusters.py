@@ -181,9 +181,15 @@ class Clusters:
         return replace(found, key=keys[0]) if keys and found else None
 
     def _is_called(self, reader: Reader, name: str, backend: Backend) -> bool:
-        """Whether GRPCRoutes send to a port that does not say that it speaks HTTP/2."""
-        declared = backend.port.protocol.is_http2
-        return not declared and bool(reader.members(self._called, name))
+        """Whether its clients' version of HTTP is all there is to go by.
+
+        So where the port does not say what it speaks, and where GRPCRoutes send to one that says
+        something else than HTTP/2.
+        """
+        protocol = backend.port.protocol
+        if protocol.is_undeclared:
+            return True
+        return not protocol.is_http2 and bool(reader.members(self._called, name))
 
     def _choose(self, reader: Reader, key: Proxied, _: Sequence[SenderKey]) -> ClusterKey:
         backend = self._backend(reader, key.cluster)

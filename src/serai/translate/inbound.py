@@ -29,9 +29,9 @@ from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution
 from serai.model.settings import MOUNTED_IDENTITY, Settings
 from serai.translate import names
-from serai.translate.chains import forward
 from serai.translate.collections import Attached, Named
 from serai.translate.detours import workload_tls
+from serai.translate.undeclared import inspected
 
 
 def waypoint_listeners(
@@ -173,7 +173,7 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
         if frontend.resolution is Resolution.NONE:
             return  # who connected there would be sent there again, without end
         http = frontend.port.protocol.is_http
-        handling: Handling = ScopedRoutes() if http else forward(reader, attached, frontend)
+        handling: Handling = ScopedRoutes() if http else inspected(reader, attached, frontend)
         name = names.loopback_listener(key.cidr, key.port)
         origin = Origin(frontend.key.service)
         listener = Listener(name, (key.cidr,), key.port, handling, origin)

@@ -82,6 +82,11 @@ def sni_switch(key: FrontendKey) -> str:
     return shortened(f"sni~{frontend(key, http=False)}")
 
 
+def undeclared(key: FrontendKey) -> str:
+    """The internal listener, and the cluster before it, that tells HTTP from other bytes."""
+    return shortened(f"undeclared~{frontend(key, http=False)}")
+
+
 def hello(cluster: str) -> str:
     """The internal listener, and the cluster before it, that reads whom a ClientHello names."""
     return shortened(f"hello~{cluster}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from serai.api.meta import Key
+from serai.api.routes import REQUESTS
 from serai.attach.frontends import Frontend
 from serai.attach.hostnames import ANY, intersection
 from serai.attach.listeners import ListenerState
@@ -51,7 +52,7 @@ def streams(reader: Reader, attached: Attached, state: ListenerState) -> tuple[S
 
 
 def on_frontend(reader: Reader, attached: Attached, frontend: Frontend) -> tuple[Stream, ...]:
-    """The streams of a captured port that is not HTTP, each hostname once; none: nobody asks.
+    """What is not HTTP on a captured port, each hostname once; none: nobody asks.
 
     Where only TLS could tell hosts apart, a route of bytes is for the first.
     """
@@ -75,6 +76,7 @@ def _is_for(key: AttachmentKey, target: ServiceTarget, frontend: Frontend) -> bo
         target.service == frontend.key.service
         and target.port in {0, frontend.key.port}
         and target.host in hosts
+        and key.route.kind not in REQUESTS
         and takes(key.route.kind, frontend.port.protocol)
     )
 

@@ -45,12 +45,12 @@ class _Applied(Value, frozen=True):
 
 
 def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
-    """One route configuration for each captured HTTP port."""
+    """One route configuration for each captured port that speaks HTTP, or may."""
 
     def rows(
         reader: Reader, key: FrontendKey, frontend: Frontend
     ) -> Iterator[tuple[Named, RouteConfiguration]]:
-        if frontend.port.protocol.is_http:
+        if frontend.port.protocol.may_be_http:
             name = names.frontend(key, http=True)
             applied = list(_applied(reader, attached, key))
             groups = tuple(_groups(reader, attached, frontend, applied))

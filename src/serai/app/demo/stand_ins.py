@@ -169,7 +169,7 @@ def _mode(backend: Backend, *, over_tls: bool) -> Mode:
     if over_tls:
         # Our own client asks by HTTP what it reaches by TLS.
         return "https" if protocol.is_http or protocol.is_tls else "tls"
-    return "http" if protocol.is_http else "tcp"
+    return "http" if protocol.may_be_http else "tcp"
 
 
 def _stand_in(server: Server, where: Socket, before: StandIn | None) -> StandIn:

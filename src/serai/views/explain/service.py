@@ -74,12 +74,13 @@ def _port(
 
 def _routes(subject: Subject, key: FrontendKey, port: ServicePort) -> list[str]:
     translated = subject.pipeline.translated
-    name = names.frontend(key, http=port.protocol.is_http)
-    if port.protocol.is_http:
-        configuration = translated.routes.row(Named(key.waypoint, name))
+    if port.protocol.may_be_http:
+        configuration = translated.routes.row(Named(key.waypoint, names.frontend(key, http=True)))
         listed = words.in_match_order(configuration.virtual_hosts) if configuration else []
-        return listed or ["no route"]
-    chain = translated.chains.row(Named(key.waypoint, name))
+        inside = translated.listeners.row(Named(key.waypoint, names.undeclared(key)))
+        rest = words.handling(inside.default) if inside and inside.default else ""
+        return [*(listed or ["no route"]), *([f"what is not HTTP: {rest}"] if rest else [])]
+    chain = translated.chains.row(Named(key.waypoint, names.frontend(key, http=False)))
     return [words.handling(chain.handling) if chain else "no filter chain"]
 
 

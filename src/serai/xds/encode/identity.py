@@ -43,6 +43,11 @@ CONNECT_AUTHORITY = "io.istio.connect_authority"
 """The filter state that holds what a tunnel was asked for, under Istio's name."""
 
 
+LOCAL = "envoy.filters.listener.original_dst.local_ip"
+REMOTE = "envoy.filters.listener.original_dst.remote_ip"
+"""The filter states from which a listener inside takes the addresses of a connection."""
+
+
 def tunnel_states() -> dict[str, Any]:
     """The HTTP filter that notes for whom a tunnel is, and whose.
 
@@ -50,14 +55,25 @@ def tunnel_states() -> dict[str, Any]:
     it made for another's.
     """
     states = [
-        _tunnel_state("envoy.filters.listener.original_dst.local_ip", "%REQ(:AUTHORITY)%"),
-        _tunnel_state(
-            "envoy.filters.listener.original_dst.remote_ip", "%DOWNSTREAM_REMOTE_ADDRESS%"
-        ),
+        _tunnel_state(LOCAL, "%REQ(:AUTHORITY)%"),
+        _tunnel_state(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
         _tunnel_state(CONNECT_AUTHORITY, "%REQ(:AUTHORITY)%", "envoy.hashable_string"),
         _tunnel_state(PEER_PRINCIPAL, "%DOWNSTREAM_PEER_URI_SAN%", "envoy.hashable_string"),
     ]
     return extension("serai.tunnel", HttpSetFilterState(on_request_headers=states))
+
+
+def relay() -> dict[str, Any]:
+    """The network filter that hands on what is known of a connection, to a listener inside."""
+    states = [
+        _tunnel_state(LOCAL, "%DOWNSTREAM_LOCAL_ADDRESS%"),
+        _tunnel_state(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
+        *(
+            _tunnel_state(key, f"%FILTER_STATE({key}:PLAIN)%", "envoy.hashable_string")
+            for key in (CONNECT_AUTHORITY, PEER_PRINCIPAL)
+        ),
+    ]
+    return extension("serai.relay", NetworkSetFilterState(on_new_connection=states))
 
 
 def _tunnel_state(key: str, value: str, factory: str = "") -> dict[str, Any]:

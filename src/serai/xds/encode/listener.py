@@ -7,6 +7,7 @@ any field of it would drain all of its connections.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
@@ -16,6 +17,7 @@ from serai.ir.route import WeightedCluster
 from serai.proto.envoy import (
     Filter,
     FilterChain,
+    HttpInspector,
     Listener,
     OriginalDst,
     TlsInspector,
@@ -25,7 +27,7 @@ from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher, sni_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
-from serai.xds.encode.identity import identity, proxy_protocol
+from serai.xds.encode.identity import identity, proxy_protocol, relay
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.policies import network_filters
@@ -36,6 +38,11 @@ from serai.xds.resource import Resource, ResourceType
 
 UNCHOSEN = "unchosen"
 CLOSED = TcpForward((WeightedCluster(None),))
+_HTTP = ("http/1.0", "http/1.1", "h2c")
+"""What the inspector calls what it has seen."""
+_LOOK = timedelta(seconds=1)
+"""How long a client may be silent before its connection is taken for one that is not HTTP, which
+is what a client waits for where the server speaks first."""
 
 
 def encode_listener(listener: IrListener) -> Resource:
@@ -54,6 +61,7 @@ def encode_listener(listener: IrListener) -> Resource:
         stat_prefix=listener.name,
         listener_filters=_listener_filters(listener),
         **_addresses(listener),
+        **_patience(listener),
         **_chains(listener),
     )
     return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
@@ -82,6 +90,10 @@ def _chains(listener: IrListener) -> dict[str, Any]:
     if listener.chains or listener.sni:
         chains["fcds_config"] = {"config_source": ADS}
         chains["filter_chains"] = list(_never_chosen(listener))
+    if listener.requests is not None:
+        told = _filter_chain(listener.requests.name, listener.requests, identified=True)
+        told.filter_chain_match.application_protocols.extend(_HTTP)
+        chains["filter_chains"] = [told]
     if listener.server_names:
         chains["filter_chains"] = [
             FilterChain(
@@ -117,12 +129,20 @@ def _addresses(listener: IrListener) -> dict[str, Any]:
     return {"address": first, "additional_addresses": [{"address": one} for one in others]}
 
 
+def _patience(listener: IrListener) -> dict[str, Any]:
+    if listener.requests is None:
+        return {}
+    return {"listener_filters_timeout": _LOOK, "continue_on_listener_filters_timeout": True}
+
+
 def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
     filters = [proxy_protocol()] if listener.proxy_protocol else []
     if listener.tunnelled or listener.originates:
         filters.append(extension("envoy.filters.listener.original_dst", OriginalDst()))
     if listener.reads_hello:
         filters.append(extension("envoy.filters.listener.tls_inspector", TlsInspector()))
+    if listener.requests is not None:
+        filters.append(extension("envoy.filters.listener.http_inspector", HttpInspector()))
     return filters
 
 
@@ -134,6 +154,7 @@ def _filter_chain(
     match handling:
         case TcpForward():
             filters += network_filters(handling.leaves)
+            filters += [relay()] if handling.relayed else []
             filters.append(tcp_proxy(name, handling))
         case Connects():
             filters.append(connects(name, handling))

@@ -18,9 +18,10 @@ _OUTWARD = frozenset({Tunnel.FIXED, Tunnel.DESTINATION})
 
 def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
     """The filter that sends a connection's bytes to one of the clusters."""
+    logged_elsewhere = handling.tunnel in _OUTWARD or handling.relayed
     proxy = TcpProxy(
         stat_prefix=name,
-        access_log=[failures_log() if handling.tunnel in _OUTWARD else access_log()],
+        access_log=[failures_log() if logged_elsewhere else access_log()],
         **_tcp(handling.clusters),
         **_tunnel(handling),
         **_times(handling),
