@@ -145,15 +145,17 @@ async def observe(
     )
 
 
+_INWARDS = ("sni~", "hello~", "connect~", "undeclared~")
+"""How the clusters begin that lead to listeners inside the proxy."""
+
+
 async def _logged(tail: Tail) -> AccessLine:
-    """What Envoy says of the only request under way, behind the switch that tells by SNI."""
+    """What Envoy says of the only request under way, behind what is inside it."""
     async with asyncio.timeout(SECONDS):
         while True:
             for text in tail.read():
                 line = msgspec.json.decode(text, type=AccessLine)
-                if not (line.upstream_cluster or "").startswith(
-                    ("sni~", "hello~", "connect~", "undeclared~")
-                ):
+                if not (line.upstream_cluster or "").startswith(_INWARDS):
                     return line
             await asyncio.sleep(0.02)
 
