@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from kube.test_cluster import namespace, until
 from serai.api.kinds import by_kind
 from serai.api.meta import Key
@@ -112,6 +114,16 @@ def test_a_service_entry_keeps_what_others_say() -> None:
     assert write.status["conditions"] == [theirs, condition("istio.io/WaypointBound", since=NOW)]
     assert write.status["addresses"] == there.status["addresses"]
     assert to_write("ServiceEntry", None, there, NOW) is None
+
+
+@pytest.mark.parametrize("kind", ["ServiceEntry", "WorkloadEntry"])
+def test_what_istiod_says_of_a_waypoint_is_left_to_it(kind: str) -> None:
+    theirs = condition("istio.io/WaypointBound", since=BEFORE)
+    assert to_write(kind, None, observed({"conditions": [theirs]}), NOW) is None
+    ours = observed({"conditions": [theirs]}, ours=True, conditions_ours=True)
+    gone = to_write(kind, None, ours, NOW)
+    assert gone is not None
+    assert gone.status == {}
 
 
 class World:

@@ -149,6 +149,7 @@ class PodSpec(Struct, frozen=True):
     containers: tuple[Container, ...] = ()
     node_name: str | None = None
     service_account_name: str = "default"
+    host_network: bool = False
 
 
 class PodIP(Struct, frozen=True):

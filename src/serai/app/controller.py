@@ -346,7 +346,7 @@ STATUS_KINDS = frozenset(
     kind.name
     for kind in KINDS
     if kind.group not in {"", "discovery.k8s.io"} or kind.name == "Service"
-) - {"ReferenceGrant", "WorkloadEntry"}
+) - {"ReferenceGrant"}
 """The kinds that we may have something to say on."""
 
 

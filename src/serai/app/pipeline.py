@@ -17,9 +17,10 @@ from serai.attach.listeners import Listening, listening
 from serai.attach.parameters import Tables
 from serai.attach.routes import Attachment, AttachmentKey, Parents, attachments
 from serai.attach.targets import Targets, targets
+from serai.attach.workload_capture import workload_captures
 from serai.backends import Lookup
 from serai.check.backends import backend_problems
-from serai.check.capture import binding_problems, capture_problems
+from serai.check.capture import binding_problems, capture_problems, uncaptured_workloads
 from serai.check.cluster_policies import cluster_policy_problems, rule_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
@@ -31,7 +32,7 @@ from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
 from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
-from serai.ir.listener import ChainMatch, FilterChain
+from serai.ir.listener import ChainMatch, FilterChain, Listener
 from serai.ir.route import RouteConfiguration
 from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
@@ -46,7 +47,7 @@ from serai.status.extension import extension_statuses
 from serai.status.gateway import Statuses, gateway_statuses, listener_set_statuses
 from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
-from serai.status.service import service_statuses
+from serai.status.service import service_statuses, workload_statuses
 from serai.status.values import Status
 from serai.translate.applied import Applied, applied
 from serai.translate.chains import chain_matches, frontend_chains
@@ -75,6 +76,7 @@ from serai.translate.waypoint import (
     frontend_routes,
     scopes,
 )
+from serai.translate.workloads import Workloads, workloads
 from serai.xds.refusals import Refusal, Refusals
 from serai.xds.resource import Resource
 from serai.xds.snapshot import SnapshotKey, Translated, snapshot
@@ -144,6 +146,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         frontends=(fronts := frontends(graph, captured, known.services, ours, settings)),
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
+        workloads=workload_captures(graph, known.workloads, inputs.namespaces, ours),
         attachments=joined,
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
         sessions=(kept := backend_sessions(graph, known, sent)),
@@ -207,28 +210,33 @@ def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> 
     )
 
 
+def _policies(
+    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
+) -> Policies:
+    """What is asked of requests, and where."""
+    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
+    return compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
+
+
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     """What each proxy should do."""
-    routes = _routes(graph, attached)
+    own = workloads(graph, attached)
+    routes = _routes(graph, attached, own)
     matches = chain_matches(graph, attached)
-    switches = sni_listeners(graph, attached)
-    looking = undeclared_listeners(graph, attached)
-    inbound = waypoint_listeners(graph, attached, matches)
-    direct = loopback_listeners(graph, attached)
+    inside = _inside(graph, attached, matches, own)
     edges = gateway_listeners(graph, attached), udp_listeners(graph, attached)
-    heard = Union(graph, "listeners of proxies", (switches, looking, inbound, direct, *edges))
-    chains = _chains(graph, attached, matches)
+    direct = loopback_listeners(graph, attached)
+    heard = Union(graph, "listeners of proxies", (inside, direct, *edges))
+    chains = _chains(graph, attached, matches, own)
     asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
     wanted = demand(graph, "demand from outside", asked)
     around = detour_listeners(graph, attached, wanted)
     inner = Union(graph, "demanded listeners", (look_up_listeners(graph, attached, wanted), around))
     sent = Union(graph, "uses of clusters", (asked, uses(graph, {"inner listeners": inner})))
     demanded = demand(graph, "demand for clusters", sent)
-    leading = internal_clusters(
-        graph, Union(graph, "inner listeners", (switches, looking, inbound, inner))
-    )
+    leading = internal_clusters(graph, Union(graph, "inner listeners", (inside, inner)))
     called = own_services(graph, attached.settings)
-    ends = Union(graph, "other clusters", (leading, called, *tunnel_clusters(graph, attached)))
+    ends = Union(graph, "ends", (leading, called, own.clusters, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
     viewpoints = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
@@ -248,20 +256,38 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     )
 
 
+def _inside(
+    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch], own: Workloads
+) -> Node[Named, Listener]:
+    """The listeners of waypoints that clients of the mesh reach, and those inside behind them."""
+    parts = (
+        sni_listeners(graph, attached),
+        undeclared_listeners(graph, attached),
+        own.listeners,
+        waypoint_listeners(graph, attached, matches, own.matches),
+    )
+    return Union(graph, "listeners of the mesh", parts)
+
+
 def _chains(
-    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch]
+    graph: Graph, attached: Attached, matches: Node[BindingKey, ChainMatch], own: Workloads
 ) -> Node[Named, FilterChain]:
     """What is done with connections, where that is found chain by chain."""
-    parts = (frontend_chains(graph, attached, matches, inspected), gateway_chains(graph, attached))
+    parts = (
+        frontend_chains(graph, attached, matches, inspected),
+        gateway_chains(graph, attached),
+        own.chains,
+    )
     return Union(graph, "chains", parts)
 
 
-def _routes(graph: Graph, attached: Attached) -> Node[Named, RouteConfiguration]:
+def _routes(graph: Graph, attached: Attached, own: Workloads) -> Node[Named, RouteConfiguration]:
     """Everything that is routed by what requests ask for."""
     parts = (
         frontend_routes(graph, attached),
         gateway_routes(graph, attached),
         https_routes(graph, attached),
+        own.routes,
     )
     return Union(graph, "routes", parts)
 
@@ -278,6 +304,7 @@ def _statuses(
         listener_set_statuses(graph, inputs.listener_sets, of_gateways),
         route_statuses(graph, inputs.routes, attached, refusals),
         service_statuses(graph, attached.captures, attached.catalog.services, inputs.vips),
+        workload_statuses(graph, attached.workloads.captures, attached.catalog.workloads),
         policy_statuses(graph, attached.policies.compiled, attached),
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
@@ -301,6 +328,7 @@ def _problems(
         "problems",
         (
             capture_problems(graph, attached),
+            uncaptured_workloads(graph, attached),
             binding_problems(graph, attached),
             host_problems(graph, attached),
             inline_problems(graph, inputs.service_entries, attached.settings),

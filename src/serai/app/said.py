@@ -36,7 +36,7 @@ def wanted_status(pipeline: Pipeline, key: Key) -> dict[str, Any] | None:
     if key.kind == "Gateway" and status is not None:
         service = inputs.services.row(Key("Service", key.namespace, name_of(key.name)))
         return _with_addresses(status, addresses_of(service))
-    if key.kind in {"Service", "ServiceEntry"} and status is not None:
+    if key.kind in {"Service", "ServiceEntry", "WorkloadEntry"} and status is not None:
         classes = (each for _, each in inputs.gateway_classes.items())
         return _without_istiods(status) if istiod_runs(classes) else status
     return status

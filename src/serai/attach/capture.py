@@ -5,6 +5,8 @@ Istio: istio.io/use-waypoint on the object, else on its Namespace.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from serai.api.core import Namespace
@@ -58,7 +60,17 @@ class Capture(Value, frozen=True):
         return self.waypoint if self.verdict.ok else None
 
 
-class _Wish(Value, frozen=True):
+class Asking(Value, frozen=True):
+    """Who asks for a waypoint: a service, or a workload for what is sent to its own addresses."""
+
+    namespace: str
+    part_of_waypoint: bool
+    traffic: str = "service"
+
+
+class Wish(Value, frozen=True):
+    """What labels ask for, and where they are."""
+
     labels: WaypointLabels | None
     because: str
 
@@ -74,20 +86,21 @@ def captures(
     def capture(reader: Reader, key: Key, service: Service) -> Capture:
         if not service.in_mesh:
             return Capture(key, refused("NotRequested", "only routes that name it send to it"))
-        wish = _wish(reader, namespaces, service)
+        wish = wished(reader, namespaces, key, service.waypoint)
         if wish.labels is None:
             return Capture(key, refused("NotRequested", "no label asks for a waypoint"))
         if wish.labels.name == OPT_OUT:
             return Capture(key, refused("OptedOut", wish.because), because=wish.because)
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)
-        verdict = _bind(reader, namespaces, service, waypoint, reader.get(proxies, waypoint))
+        asking = Asking(key.namespace, is_part_of_waypoint(dict(service.labels)))
+        verdict = bind(reader, namespaces, asking, waypoint, reader.get(proxies, waypoint))
         ingress = _ingress(reader, namespaces, service)
         verdict = _with_ingress(verdict, ingress=ingress)
         if not verdict.ok or not wish.labels.canary:
             return Capture(key, verdict, waypoint, wish.because, ingress)
         canary = Key("Gateway", wish.labels.canary_namespace or key.namespace, wish.labels.canary)
-        found = _weighed(canary, waypoint, wish.labels.canary_weight) or _bind(
-            reader, namespaces, service, canary, reader.get(proxies, canary)
+        found = _weighed(canary, waypoint, wish.labels.canary_weight) or bind(
+            reader, namespaces, asking, canary, reader.get(proxies, canary)
         )
         return replace(
             Capture(key, _with_canary(verdict, found), waypoint, wish.because, ingress),
@@ -98,14 +111,17 @@ def captures(
     return mapped(graph, "captures", services, capture)
 
 
-def _wish(reader: Reader, namespaces: Node[Key, Namespace], service: Service) -> _Wish:
-    if service.waypoint is not None:
-        return _Wish(service.waypoint, f"{service.key} has {_show(service.waypoint)}")
-    key = Key("Namespace", "", service.key.namespace)
+def wished(
+    reader: Reader, namespaces: Node[Key, Namespace], asks: Key, own: WaypointLabels | None
+) -> Wish:
+    """What an object asks for itself, else what its Namespace does for it."""
+    if own is not None:
+        return Wish(own, f"{asks} has {_show(own)}")
+    key = Key("Namespace", "", asks.namespace)
     namespace = reader.get(namespaces, key)
     meta = namespace.metadata if namespace else None
     inherited = waypoint_labels(meta.labels, meta.annotations) if meta else None
-    return _Wish(inherited, f"{key} has {_show(inherited)}" if inherited else "")
+    return Wish(inherited, f"{key} has {_show(inherited)}" if inherited else "")
 
 
 def _ingress(reader: Reader, namespaces: Node[Key, Namespace], service: Service) -> bool | None:
@@ -153,13 +169,14 @@ def _show(labels: WaypointLabels) -> str:
     return f"{shown}, {USE_WAYPOINT_NAMESPACE}={labels.namespace}" if labels.namespace else shown
 
 
-def _bind(
+def bind(
     reader: Reader,
     namespaces: Node[Key, Namespace],
-    service: Service,
+    asking: Asking,
     key: Key,
     waypoint: Proxy | None,
 ) -> Verdict:
+    """Whether a waypoint takes somebody's traffic."""
     name = f"{key.namespace}/{key.name}"
     if waypoint is None:
         return refused(
@@ -167,16 +184,17 @@ def _bind(
             f'waypoint "{name}" is not ready: no Gateway of that name with a class of ours.'
             " Its traffic goes straight to its endpoints, past all routes and policies",
         )
-    if _is_part_of_waypoint(service):
-        return refused("UnsupportedTrafficType", "a waypoint's own Service cannot have a waypoint")
-    if not waypoint.serves_services:
+    if asking.part_of_waypoint:
+        message = f"a waypoint's own {asking.traffic} cannot have a waypoint"
+        return refused("UnsupportedTrafficType", message)
+    if not waypoint.serves(asking.traffic):
         return refused(
             "UnsupportedTrafficType",
-            f'attempting to bind to traffic type "service" which the waypoint "{name}" does not'
-            " support; its label istio.io/waypoint-for must be service or all",
+            f'attempting to bind to traffic type "{asking.traffic}" which the waypoint "{name}"'
+            f" does not support; its label istio.io/waypoint-for must be {asking.traffic} or all",
         )
     rule = _admission(waypoint)
-    if not admits(reader, namespaces, rule, key.namespace, service.key.namespace):
+    if not admits(reader, namespaces, rule, key.namespace, asking.namespace):
         return refused(
             "AttachmentDenied",
             f'we are not permitted to attach to waypoint "{name}" (missing allowedRoutes?);'
@@ -187,8 +205,8 @@ def _bind(
     )
 
 
-def _is_part_of_waypoint(service: Service) -> bool:
-    labels = dict(service.labels)
+def is_part_of_waypoint(labels: Mapping[str, str]) -> bool:
+    """Whether an object is of what runs a waypoint, by its labels."""
     return MANAGED in labels and GATEWAY_NAME in labels
 
 

@@ -62,10 +62,9 @@ class Proxy(Value, frozen=True):
         """Whether its clients may name a host in place of an address: HBONE carries both."""
         return any(each.protocol == HBONE for each in self.transports)
 
-    @property
-    def serves_services(self) -> bool:
-        """Whether services can be captured by it."""
-        return self.role is Role.WAYPOINT and self.waypoint_for in {"service", "all"}
+    def serves(self, traffic: str) -> bool:
+        """Whether traffic to a "service", or to a "workload"'s own addresses, is captured by it."""
+        return self.role is Role.WAYPOINT and self.waypoint_for in {traffic, "all"}
 
 
 def proxies(

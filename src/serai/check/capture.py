@@ -8,6 +8,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey
+from serai.attach.workload_capture import WorkloadCapture
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
 from serai.model.addresses import canonical, is_loopback, is_range
@@ -42,6 +43,16 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
     return Derived(graph, "problems of capture", attached.captures, rows)
 
 
+def uncaptured_workloads(graph: Graph, attached: Attached) -> Derived[ProblemKey, Problem]:
+    """Workloads whose own addresses are not captured though they ask for it."""
+
+    def rows(_: Reader, key: Key, capture: WorkloadCapture) -> Iterator[tuple[ProblemKey, Problem]]:
+        if not capture.verdict.ok:
+            yield keyed(_not_captured(key, capture))
+
+    return Derived(graph, "problems of workloads' capture", attached.workloads.captures, rows)
+
+
 def _no_canary(key: Key, capture: Capture) -> Problem:
     return Problem(
         code="SER0513",
@@ -64,7 +75,7 @@ def _no_way_for_gateways(key: Key, waypoint: Key) -> Problem:
     )
 
 
-def _not_captured(key: Key, capture: Capture) -> Problem:
+def _not_captured(key: Key, capture: Capture | WorkloadCapture) -> Problem:
     return Problem(
         code=_CODES.get(capture.verdict.reason, _DENIED),
         severity="warning",

@@ -104,7 +104,7 @@ class Cluster(Value, frozen=True):
     """Mutual TLS of the mesh, with somebody of the identities that begin with `identities`."""
     identities: str = ""
     port: int = 0
-    """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names."""
+    """Of an ORIGINAL_DST or DYNAMIC_DNS cluster, whatever port the caller names; 0: that one."""
     distribution: Distribution | None = None
     """Which endpoints a client prefers; None: all are alike to it."""
     panic_threshold: int | None = None

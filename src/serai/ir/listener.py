@@ -121,6 +121,7 @@ class ServerName(Value, frozen=True):
 class ChainMatch(Value, frozen=True):
     """Which connections go to a filter chain: those to an address range and port.
 
+    Port 0 is every port that no other match of the address has.
     With `by_name` those whose tunnel was asked for a host, whose name then is in `cidr`.
     """
 

@@ -15,6 +15,10 @@ import msgspec
 from serai.attach.gateways import CONTROLLER
 from serai.kube.access import FIELD_MANAGER
 
+UNMERGED = frozenset({"ServiceEntry", "WorkloadEntry"})
+"""Kinds whose CRD says of no list how to merge it."""
+_OURS = frozenset({"istio.io/WaypointBound", "istio.io/WaypointMissing"})
+"""What we say on them, unless istiod is there to say it."""
 WHOLE_LISTS = ("parents", "ancestors")
 """Of which every entry has the controllerName of who wrote it."""
 
@@ -31,6 +35,8 @@ class Observed(msgspec.Struct, frozen=True):
     """Types of conditions that we wrote."""
     ours: bool = False
     """Whether we wrote anything of the status."""
+    conditions_ours: bool = False
+    """Whether nobody has written its conditions as a whole after us."""
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -79,6 +85,7 @@ def observe(raw: bytes) -> Observed:
         found.status or {},
         frozenset(name for some in types for name in some),
         bool(mine),
+        any("f:conditions" in each.fields_v1.get("f:status", {}) for each in mine),
     )
 
 
@@ -92,7 +99,7 @@ def to_write(kind: str, wanted: Json | None, observed: Observed, now: str) -> Wr
 
     `wanted` is None where we have nothing to say; `now` is the time for what changes.
     """
-    if kind == "ServiceEntry":
+    if kind in UNMERGED:
         return _patched(wanted or {}, observed, now)
     for field in WHOLE_LISTS:
         if field in (wanted or {}) or (wanted is None and field in observed.status):
@@ -123,10 +130,10 @@ def _entry(wanted: Json, there: list[Json], now: str) -> Json:
 
 
 def _patched(wanted: Json, observed: Observed, now: str) -> Write | None:
-    """A ServiceEntry, whose CRD says of no list how to merge it."""
+    """One of an UNMERGED kind.  What istiod said after us stays."""
     before = observed.status.get("conditions") or []
     mine = _timed({"conditions": wanted.get("conditions", [])}, observed.status, now)["conditions"]
-    types = {each["type"] for each in mine} | {"istio.io/WaypointBound"}
+    types = {each["type"] for each in mine} | (_OURS if observed.conditions_ours else set())
     conditions = [*(each for each in before if each.get("type") not in types), *mine]
     status = {**observed.status, "conditions": conditions}
     if not conditions:

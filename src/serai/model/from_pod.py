@@ -6,6 +6,7 @@ from serai.api.core import Pod
 from serai.ir.cluster import Locality
 from serai.ir.distribution import NETWORK
 from serai.model import locality
+from serai.model.waypoint_labels import waypoint_labels
 from serai.model.workload import Workload, labelled, takes_hbone
 
 
@@ -30,6 +31,8 @@ def workload_from_pod(pod: Pod, node: Locality | None) -> Workload:
         service_account=pod.spec.service_account_name,
         node=pod.spec.node_name or "",
         in_mesh=takes_hbone(pod.metadata.labels, pod.metadata.annotations),
+        waypoint=waypoint_labels(pod.metadata.labels, pod.metadata.annotations),
+        shares_addresses=pod.spec.host_network,
     )
 
 

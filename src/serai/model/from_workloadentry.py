@@ -7,6 +7,7 @@ from serai.ir.cluster import Locality
 from serai.ir.distribution import NETWORK
 from serai.model import locality
 from serai.model.addresses import canonical
+from serai.model.waypoint_labels import waypoint_labels
 from serai.model.workload import Workload, labelled, takes_hbone
 
 HEALTH_CHECKED = "proxy.istio.io/health-checks-enabled"
@@ -33,6 +34,8 @@ def workload_from_workloadentry(entry: WorkloadEntry) -> Workload:
         weight=spec.weight or 1,
         service_account=spec.service_account,
         in_mesh=takes_hbone(labels, entry.metadata.annotations),
+        waypoint=waypoint_labels(entry.metadata.labels, entry.metadata.annotations),
+        generation=entry.metadata.generation,
     )
 
 

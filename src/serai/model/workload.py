@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from serai.api.meta import Key
 from serai.ir.cluster import Health, Locality
 from serai.ir.origin import Value
+from serai.model.service import WaypointLabels
 
 
 class Workload(Value, frozen=True):
@@ -28,6 +29,12 @@ class Workload(Value, frozen=True):
     node: str = ""
     in_mesh: bool = False
     """Whether it takes HBONE: a ztunnel is before it, or it speaks it itself."""
+    waypoint: WaypointLabels | None = None
+    """What it says itself of a waypoint for what is sent to its own addresses."""
+    shares_addresses: bool = False
+    """Whether its addresses are those of the machine, so that they say nothing of it."""
+    generation: int = 1
+    """Of the object as it was written."""
 
     @property
     def health(self) -> Health:

@@ -11,9 +11,11 @@ from serai.api.meta import Key
 from serai.api.networking import ServiceEntryAddress
 from serai.attach.capture import Capture
 from serai.attach.verdict import Verdict
+from serai.attach.workload_capture import WorkloadCapture
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.model.service import Service
 from serai.model.vips import Vips
+from serai.model.workload import Workload
 from serai.status.values import ConditionsStatus, ServiceEntryStatus, condition
 
 WAYPOINT_BOUND = "istio.io/WaypointBound"
@@ -55,6 +57,20 @@ def service_statuses(
         return ConditionsStatus(conditions) if conditions else None
 
     return mapped(graph, "statuses of services", captures, status)
+
+
+def workload_statuses(
+    graph: Graph, captures: Node[Key, WorkloadCapture], workloads: Node[Key, Workload]
+) -> Derived[Key, ConditionsStatus]:
+    """The status of each WorkloadEntry that wants a waypoint.  Istio says nothing on Pods."""
+
+    def status(reader: Reader, key: Key, capture: WorkloadCapture) -> ConditionsStatus | None:
+        workload = reader.get(workloads, key)
+        if workload is None or key.kind != "WorkloadEntry":
+            return None
+        return ConditionsStatus((condition(WAYPOINT_BOUND, capture.verdict, workload.generation),))
+
+    return mapped(graph, "statuses of workloads", captures, status)
 
 
 def _said(capture: Capture, service: Service) -> Iterator[tuple[str, Verdict]]:

@@ -26,6 +26,11 @@ def _captured(view: ProxyView, request: TraceRequest, way: Destination) -> Step:
     shown = with_port(way.address, way.port)
     found = f"{shown} -> waypoint {view.name} {_as(request, way)}"
     binding = owner(view, way)
+    workload = view.workload(way.address)
+    if binding is None and workload is not None:
+        asked = view.attached.workloads.captures.row(workload.workload)
+        why = f"its own address; {asked.because}" if asked else ""
+        return Step("captured", found, why, Origin(workload.workload))
     if binding is None:
         return Step("captured", found, "no service of this waypoint has this address and port")
     service = binding.frontend.service

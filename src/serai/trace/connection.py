@@ -88,8 +88,9 @@ def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, lis
         return (named[0] if named else None), []
     address = ip_address(way.address)
     of_port = [each for each in of_port if not each.by_name]
+    of_port += [each for each in listener.chains if not each.port]
     found = [(network, each) for each in of_port if address in (network := ip_network(each.cidr))]
-    found.sort(key=lambda each: -each[0].prefixlen)
+    found.sort(key=lambda each: (not each[1].port, -each[0].prefixlen))
     matches = [each for _, each in found]
     return (matches[0] if matches else None), matches[1:]
 
@@ -98,10 +99,14 @@ def _chain_step(chosen: ChainMatch, others: list[ChainMatch], origin: Origin) ->
     return Step(
         what="chain",
         found=chosen.chain,
-        why=f"{chosen.cidr} port {chosen.port} has the destination",
+        why=f"{chosen.cidr} {_port(chosen)} has the destination",
         origin=origin,
         others=tuple(Other(each.chain, f"{each.cidr} is a wider range") for each in others),
     )
+
+
+def _port(match: ChainMatch) -> str:
+    return f"port {match.port}" if match.port else "at any port"
 
 
 def route_configuration(

@@ -206,7 +206,8 @@ def _to_address(view: View, url: _Url, address: str, *, direct: bool) -> Way | U
             return GatewayPort(proxy.key, url.port)
     for key, _ in _proxies(view, Role.WAYPOINT):
         way = Destination(key, address, url.port, not direct)
-        if owner(view.proxy(key), way) is not None:
+        there = view.proxy(key)
+        if owner(there, way) is not None or (not direct and there.workload(address)):
             return way
     return _any_gateway(view, url) or Unresolved(
         "UnknownHost",

@@ -138,9 +138,9 @@ def _endpoints(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, .
             found = view.endpoints(cluster.name)
             return _preferred(view, cluster, found.endpoints if found else ())
         case Discovery.INTERNAL:
-            return _tunnel_ends(view, cluster)
+            return _tunnel_ends(view, cluster, way)
         case Discovery.ORIGINAL_DST:
-            return (Endpoint(way.address, cluster.port),) if isinstance(way, Destination) else ()
+            return _addressed(way, cluster.port)
         case _:
             return _preferred(view, cluster, cluster.dns_endpoints)
 
@@ -153,9 +153,16 @@ def _preferred(
     return in_use(localities(endpoints, cluster.distribution, viewpoint))
 
 
-def _tunnel_ends(view: ProxyView, cluster: Cluster) -> tuple[Endpoint, ...]:
-    """The waypoint that requests are sent to inside a tunnel; it is not followed further."""
+def _addressed(way: Way, port: int = 0) -> tuple[Endpoint, ...]:
+    """Where a connection was going, at that port if one is given."""
+    return (Endpoint(way.address, port or way.port),) if isinstance(way, Destination) else ()
+
+
+def _tunnel_ends(view: ProxyView, cluster: Cluster, way: Way) -> tuple[Endpoint, ...]:
+    """What is sent to inside a tunnel: a waypoint, which is not followed further, or a workload."""
     inside = view.internal_listener(cluster.internal_listener)
+    if inside is not None and inside.originates:
+        return _addressed(way)
     if inside is None or not isinstance(inside.default, TcpForward):
         return ()
     found = (view.cluster(each.cluster) for each in inside.default.clusters if each.cluster)
@@ -175,7 +182,7 @@ def _inwards(
     view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
 ) -> tuple[WeightedCluster, ...]:
     """Through the listeners inside the proxy to the clusters that lead out of it."""
-    while (inside := _inside(view, forward)) is not None:
+    while (inside := _inside(view, forward)) is not None and not inside.originates:
         match inside.default:
             case Connects(cluster):
                 return (cluster,)

@@ -8,6 +8,7 @@ from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerState
+from serai.attach.workload_capture import Captured, WorkloadAddress
 from serai.ir.cluster import Cluster, ClusterEndpoints
 from serai.ir.listener import FilterChain, Listener
 from serai.ir.route import RouteConfiguration, Scope
@@ -99,6 +100,10 @@ class ProxyView(msgspec.Struct, frozen=True):
     def binding(self, cidr: str, port: int) -> Binding | None:
         """Who owns an address, or a range of them, and a port."""
         return self.attached.bindings.row(BindingKey(self.key, cidr, port))
+
+    def workload(self, address: str) -> Captured | None:
+        """The workload of which this is an address, if it is captured."""
+        return self.attached.workloads.addresses.row(WorkloadAddress(self.key, address))
 
     def _listener(self, name: str) -> Listener | None:
         return self.translated.listeners.row(Named(self.key, name))

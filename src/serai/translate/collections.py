@@ -14,6 +14,7 @@ from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, W
 from serai.attach.gateways import Proxy
 from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.routes import Attachment, AttachmentKey
+from serai.attach.workload_capture import WorkloadCaptures
 from serai.incremental import Index, Node
 from serai.ir.route import Session
 from serai.model.catalog import Catalog
@@ -50,6 +51,7 @@ class Attached(msgspec.Struct, frozen=True):
     frontends: Node[FrontendKey, Frontend]
     bindings: Node[BindingKey, Binding]
     ranges: Index[WaypointPort, BindingKey]
+    workloads: WorkloadCaptures
     attachments: Node[AttachmentKey, Attachment]
     compiled: Node[AttachmentKey, CompiledRoute]
     on_service: Index[Key, AttachmentKey]

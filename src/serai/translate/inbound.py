@@ -11,6 +11,7 @@ from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey
 from serai.attach.gateways import Proxy
 from serai.attach.transports import PROXY
+from serai.attach.workload_capture import WorkloadAddress
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.listener import (
     ChainMatch,
@@ -35,15 +36,22 @@ from serai.translate.undeclared import inspected
 
 
 def waypoint_listeners(
-    graph: Graph, attached: Attached, chains: Node[BindingKey, ChainMatch]
+    graph: Graph,
+    attached: Attached,
+    chains: Node[BindingKey, ChainMatch],
+    workloads: Node[WorkloadAddress, ChainMatch],
 ) -> Derived[Named, Listener]:
     """The listeners of each waypoint for its transports."""
     of_waypoint: Index[Key, BindingKey] = Index(
         graph, "chain matches of waypoint", chains, lambda key, _: (key.waypoint,)
     )
+    to_workloads: Index[Key, WorkloadAddress] = Index(
+        graph, "workloads of waypoint", workloads, lambda key, _: (key.waypoint,)
+    )
 
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
         found = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
+        found += tuple(match for _, match in reader.rows(to_workloads, key, workloads))
         matches = tuple(match for match in found if not match.by_name)
         placed = reader.get(attached.addresses, key)
         settings = attached.settings

@@ -20,6 +20,8 @@ OF_OTHER_FAMILY = "~ipv6"
 """How a listener's name ends whose addresses a machine or Pod may lack, beside its other one."""
 ORIGINATE = "connect_originate"
 """The listener inside a proxy that opens tunnels to endpoints, and the cluster behind it."""
+PASSED, ENCAPSULATED = "workloads~passed", "workloads~encapsulated"
+"""The clusters that lead to workloads by their own addresses, the second one in tunnels."""
 WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
 """As Istio calls the secrets of a proxy's own identity."""
 INVALID_BACKEND = "invalid-backend"
@@ -85,6 +87,11 @@ def sni_switch(key: FrontendKey) -> str:
 def undeclared(key: FrontendKey) -> str:
     """The internal listener, and the cluster before it, that tells HTTP from other bytes."""
     return shortened(f"undeclared~{frontend(key, http=False)}")
+
+
+def workloads(*, tunnels: bool) -> str:
+    """The chain, the internal listener and the routes of what is sent to workloads themselves."""
+    return "workloads~hbone" if tunnels else "workloads"
 
 
 def hello(cluster: str) -> str:

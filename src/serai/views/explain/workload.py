@@ -31,8 +31,21 @@ def explain_workload(subject: Subject, workload: Workload) -> Explanation:
                     as_ = f"   as {joined(member.address, member.port)}"
                     label = "endpoint of" if member.ready else "not used by"
                     lines.append(Line(label, where + (as_ if member.ready else f": {member.why}")))
+    lines += _captured(subject, workload)
     lines = list(dict.fromkeys(lines)) or [Line("endpoint of", "nothing: no selector picks it")]
     return subject.explanation(workload.key, headline, lines)
+
+
+def _captured(subject: Subject, workload: Workload) -> list[Line]:
+    """What takes what is sent to its own addresses, where something is to."""
+    capture = subject.attached.workloads.captures.row(workload.key)
+    if capture is None:
+        return []
+    bound = capture.bound_to
+    if bound is None:
+        return [Line("not captured", f"at its own address: {capture.verdict.message}")]
+    where = f"{bound.namespace}/{bound.name}"
+    return [Line("captured by", f"{where} at its own address", (f"because {capture.because}",))]
 
 
 def explain_namespace(subject: Subject, key: Key) -> Explanation:

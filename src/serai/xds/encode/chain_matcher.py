@@ -32,7 +32,10 @@ def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
             by_name[with_port(match.cidr, match.port)] = {"action": _chain(match.chain)}
         else:
             ports.setdefault(match.port, []).append(match)
-    by_address = _by_port(ports) if ports else {}
+    any_port = _by_address(ports.pop(0)) if 0 in ports else {}
+    by_address = _by_port(ports) if ports else any_port
+    if ports and any_port:
+        by_address = {**by_address, "on_no_match": {"matcher": any_port}}
     if not by_name:
         return by_address
     asked = extension("asked", FilterStateInput(key=CONNECT_AUTHORITY))

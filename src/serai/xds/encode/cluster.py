@@ -72,10 +72,11 @@ def _discovery(
         given = localities(cluster.dns_endpoints, None, viewpoint)
         return {"type": "STATIC", "load_assignment": load_assignment(cluster.name, given)}
     if cluster.discovery is Discovery.ORIGINAL_DST:
+        override = {"upstream_port_override": {"value": cluster.port}} if cluster.port else {}
         return {
             "type": "ORIGINAL_DST",
             "lb_policy": "CLUSTER_PROVIDED",
-            "original_dst_lb_config": {"upstream_port_override": {"value": cluster.port}},
+            "original_dst_lb_config": override,
         }
     if cluster.discovery is Discovery.EDS:
         return {

@@ -92,6 +92,9 @@ def _chains(listener: IrListener) -> dict[str, Any]:
         chains["filter_chains"] = list(_never_chosen(listener))
     if listener.requests is not None:
         told = _filter_chain(listener.requests.name, listener.requests, identified=True)
+        if isinstance(listener.default, TcpForward) and listener.default.relayed:
+            filters = [Filter(**relay()), *told.filters]
+            told = FilterChain(name=told.name, filters=filters)
         told.filter_chain_match.application_protocols.extend(_HTTP)
         chains["filter_chains"] = [told]
     if listener.server_names:
