@@ -123,11 +123,10 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     """Who applies to what."""
     known = catalog(graph, inputs, settings)
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
-    captured = captures(graph, known.services, inputs.namespaces, ours)
+    taken = captures(graph, known.services, inputs.namespaces, ours)
     grants = Grants(graph, inputs.grants)
     heard, certificates = _listening(graph, inputs, ours, grants)
-    parents = Parents(known, inputs.namespaces, ours, heard, captured, grants)
-    joined = _joined(graph, inputs, parents)
+    joined = _joined(graph, inputs, Parents(known, inputs.namespaces, ours, heard, taken, grants))
     rules = destination_rules(graph, inputs, settings)
     subsets = subset_backends(graph, known, rules, settings.cluster_domain)
     aimed = _targets(graph, inputs, known, settings)
@@ -141,9 +140,9 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         unusable=inputs.unusable_addresses,
         listening=heard,
         certificates=certificates,
-        captures=captured,
-        detours=(around := detours(graph, known, captured, ours)),
-        frontends=(fronts := frontends(graph, captured, known.services, ours, settings)),
+        captures=taken,
+        detours=(around := detours(graph, known, taken, ours)),
+        frontends=(fronts := frontends(graph, taken, known.services, ours, settings)),
         bindings=(bound := bindings(graph, fronts)),
         ranges=ranges(graph, bound),
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, ours),
@@ -208,14 +207,6 @@ def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> 
         extensions=inputs.table("GatewayExtension"),
         settings=settings,
     )
-
-
-def _policies(
-    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
-) -> Policies:
-    """What is asked of requests, and where."""
-    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
-    return compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
 
 
 def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
