@@ -71,6 +71,13 @@ class File(msgspec.Struct, frozen=True):
         """Whether a later reading of the file changes nothing for any object."""
         return self.parts is later.parts and self.unreadable == later.unreadable
 
+    @property
+    def has_problems(self) -> bool:
+        """Whether there is anything to tell of this file."""
+        return bool(self.unreadable) or any(
+            part.reading.problems or part.reading.more for part in self.parts
+        )
+
     def problems(self) -> Iterator[Problem]:
         """The problems of this file, with their places; past a number only how many."""
         if self.unreadable:
@@ -92,6 +99,11 @@ class File(msgspec.Struct, frozen=True):
             yield Problem(MORE, "error", message, remedy, place=Place(self.path))
 
 
+def is_settled(seconds: float) -> bool:
+    """Whether a file that nothing has changed for so long is as its writer wants it."""
+    return not 0 <= seconds < SETTLED_SECONDS
+
+
 def read_file(found: FoundFile, before: File | None) -> File:
     """Reads a file, and again only the documents that were not in it before."""
     before_or_new = before or File(found.path)
@@ -108,10 +120,14 @@ def read_file(found: FoundFile, before: File | None) -> File:
         return msgspec.structs.replace(
             before, signature=signature, unreadable=None, half_written=False
         )
-    if before and before.objects and 0 <= age < SETTLED_SECONDS and _seems_half_written(data):
+    if before and before.objects and not is_settled(age) and _seems_half_written(data):
         return msgspec.structs.replace(before, signature=None, half_written=True)
     documents = split(decode_text(data))
-    return _file(found.path, signature, digest, documents, before_or_new)
+    after = _file(found.path, signature, digest, documents, before_or_new)
+    if before and before.keys - after.keys and not is_settled(age):
+        # Whoever writes a long file writes its beginning first.
+        return msgspec.structs.replace(before, signature=None, half_written=True)
+    return after
 
 
 def _file(

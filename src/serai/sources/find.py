@@ -51,6 +51,15 @@ def find_files(paths: Sequence[Path]) -> Found:
     return found
 
 
+def find_file(path: str) -> FoundFile | None:
+    """What lies at a path, if it is a file."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return _as_found(path, status) if stat.S_ISREG(status.st_mode) else None
+
+
 def is_wanted(name: str) -> bool:
     """Whether a file's name is that of a manifest: not hidden, not an editor's."""
     hidden = name.startswith((".", "#")) or name.endswith("~")
@@ -74,8 +83,12 @@ def _visit(
     if is_folder:
         _look_into(path, found, seen, asked_for=asked_for)
     else:
-        signature = (*identity, status.st_size, status.st_mtime_ns)
-        found.files[path] = FoundFile(path, signature, status.st_mtime)
+        found.files[path] = _as_found(path, status)
+
+
+def _as_found(path: str, status: os.stat_result) -> FoundFile:
+    signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return FoundFile(path, signature, status.st_mtime)
 
 
 def _look_into(path: str, found: Found, seen: set[tuple[int, int]], *, asked_for: bool) -> None:

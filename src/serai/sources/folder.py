@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from serai.api.meta import Key, Object
 from serai.api.problem import MORE, Place, Problem
 from serai.sources import watch
 from serai.sources.choice import Version, choose, conflicts
-from serai.sources.file import File, read_file
-from serai.sources.find import Found, find_files
+from serai.sources.file import File, is_settled, read_file
+from serai.sources.find import Found, FoundFile, find_file, find_files
 
 MOST_NAMED = 3
 """Objects that one message names."""
@@ -60,31 +61,51 @@ class FolderSource:
         self._stand_ins: dict[Key, Version] = {}
         """What is in force where nothing can be used and nothing must be let through."""
         self._conflicts: dict[Key, tuple[Problem, ...]] = {}
+        self._places: dict[Key, Place] = {}
+        self._found = Found()
+        self._told: set[str] = set()
+        """The files that have problems."""
+        self._unfinished: set[str] = set()
+        self._gone: dict[str, float] = {}
+        """The files that are not there, while they may yet come back, and since when."""
+        self._absolute: dict[str, str] = {}
+        """The known files by their absolute paths."""
 
-    def scan(self) -> Batch:
-        """Reads what has changed since the last scan.  Never raises on anything it finds."""
-        found = find_files(self.paths)
-        self.lost = found.lost
-        touched = self._read(found)
+    def scan(self, written: frozenset[str] | None = None) -> Batch:
+        """Reads what has changed since the last scan.  Never raises on anything it finds.
+
+        `written` are the only files (absolute paths) that something happened to, where that is
+        known; everything else is not even looked at.
+        """
+        looked_at = self._known(written) if written else None
+        if looked_at is None:
+            self._found = find_files(self.paths)
+            self.lost = self._found.lost
+            touched = self._forget(self._found) | self._read(self._found.files)
+        else:
+            touched = self._read(looked_at)
+        self.half_written = bool(self._unfinished or self._gone)
         changed: dict[Key, Object] = {}
         removed = []
+        places = self._places.copy() if touched else self._places
         for key in touched:
             before = self._in_force.get(key) or self._stand_ins.get(key)
             after = self._choose(key) or self._stand_in(key)
-            if after is None and before is not None:
-                removed.append(key)
-            elif after is not None and (before is None or before.object != after.object):
+            if after is None:
+                places.pop(key, None)
+                if before is not None:
+                    removed.append(key)
+                continue
+            places[key] = after.place
+            if before is None or before.object != after.object:
                 changed[key] = after.object
+        self._places = places
         self.last = Batch(
             changed,
             frozenset(removed),
-            tuple(sorted(self._problems(found), key=_order)),
-            {
-                key: version.place
-                for versions in (self._stand_ins, self._in_force)
-                for key, version in versions.items()
-            },
-            len(found.files),
+            tuple(sorted(self._problems(), key=_order)),
+            places,
+            len(self._files),
             len(self._in_force),
         )
         return self.last
@@ -93,21 +114,55 @@ class FolderSource:
         """Every later change as it happens, a burst of changes as one batch; ends when closed."""
         return watch.changes(self)
 
-    def _read(self, found: Found) -> set[Key]:
-        """Brings the files up to date; the keys of the objects concerned."""
+    def _known(self, written: frozenset[str]) -> dict[str, FoundFile] | None:
+        """The files at these paths as they are now; None where one is not as it was known."""
+        found = {}
+        for absolute in written:
+            path = self._absolute.get(absolute)
+            file = find_file(path) if path else None
+            if file is None:
+                return None
+            found[file.path] = file
+        return found
+
+    def _read(self, files: dict[str, FoundFile]) -> set[Key]:
+        """Brings these files up to date; the keys of the objects concerned."""
         touched: set[Key] = set()
-        for path, file in found.files.items():
+        for path, file in files.items():
             before = self._files.get(path)
             if before and before.signature == file.signature:
                 continue
+            if before is None:
+                self._absolute[str(Path(path).absolute())] = path
             after = read_file(file, before)
             if before is None or not before.says_the_same(after):
                 touched |= self._replace(path, before, after)
             self._files[path] = after
-        for path in self._files.keys() - found.files.keys():
-            if not _is_below(path, found.lost):
+            _note(self._unfinished, path, of=after.half_written)
+            _note(self._told, path, of=after.has_problems)
+        return touched
+
+    def _forget(self, found: Found) -> set[Key]:
+        """Drops the files that are gone; the keys of the objects concerned.
+
+        A file that is replaced is gone for a moment, and is not believed to be gone at once; unless
+        others came meanwhile, among which may be what was in it.
+        """
+        touched: set[Key] = set()
+        moved = bool(found.files.keys() - self._files.keys())
+        gone = [
+            path
+            for path in self._files.keys() - found.files.keys()
+            if not _is_below(path, found.lost)
+        ]
+        now = time.monotonic()
+        self._gone = {path: self._gone.get(path, now) for path in gone}
+        for path, since in tuple(self._gone.items()):
+            if moved or is_settled(now - since):
                 touched |= self._replace(path, self._files.pop(path), None)
-        self.half_written = any(file.half_written for file in self._files.values())
+                del self._gone[path], self._absolute[str(Path(path).absolute())]
+                self._unfinished.discard(path)
+                self._told.discard(path)
         return touched
 
     def _replace(self, path: str, before: File | None, after: File | None) -> set[Key]:
@@ -156,13 +211,14 @@ class FolderSource:
             self._stand_ins[key] = min(found, key=lambda version: version.place)
         return self._stand_ins.get(key)
 
-    def _problems(self, found: Found) -> Iterator[Problem]:
-        yield from found.problems
+    def _problems(self) -> Iterator[Problem]:
+        yield from self._found.problems
         if self.unwatched:
             yield self.unwatched
         for problems in self._conflicts.values():
             yield from problems
-        for file in self._files.values():
+        for path in self._told:
+            file = self._files[path]
             for problem in file.problems():
                 told = file.unreadable or problem.severity == "warning" or problem.code == MORE
                 yield problem if told else self._with_consequence(problem, file)
@@ -184,6 +240,14 @@ class FolderSource:
         else:
             follows = "not used"
         return msgspec.structs.replace(problem, message=f"{problem.message}; {follows}")
+
+
+def _note(paths: set[str], path: str, *, of: bool) -> None:
+    """Has a path in a set, or not."""
+    if of:
+        paths.add(path)
+    else:
+        paths.discard(path)
 
 
 def _is_below(path: str, lost: tuple[str, ...]) -> bool:

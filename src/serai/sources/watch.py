@@ -1,14 +1,15 @@
 """Waits for files to change and has them scanned, a burst of changes at once.
 
-What happened to which file is not relied on, only that something happened: a scan compares all
-files with what was read before, which also mends whatever the operating system failed to tell.
+Where all that happened is that files which are known were written, only those are read.  Else, and
+from time to time, a scan compares all files with what was read before, which also mends whatever
+the operating system failed to tell.
 """
 
 from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,9 +21,10 @@ from serai.sources.find import is_wanted
 if TYPE_CHECKING:
     from serai.sources.folder import Batch, FolderSource
 
-QUIET_MILLISECONDS = 50
+QUIET_MILLISECONDS = 5
 """A burst of changes has ended when nothing changes for this long."""
-LONGEST_BURST_MILLISECONDS = 1000
+LONGEST_BURST_MILLISECONDS = 100
+"""No change waits longer for others; while one burst is worked on the next one gathers."""
 RESCAN_SECONDS = 30.0
 """For what goes unnoticed: network file systems, targets of links, a queue that overflowed."""
 SOON_SECONDS = 1.0
@@ -37,8 +39,7 @@ Roots: TypeAlias = tuple[tuple[str, int, int], ...]
 
 async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
     """Scans when something changes, and yields what is new, until closed or cancelled."""
-    wake = asyncio.Event()
-    wake.set()
+    seen = Seen()
     watches: Watches | None = None
     try:
         while True:
@@ -46,13 +47,13 @@ async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
             if watches is None or watches.roots != roots:
                 if watches:
                     await watches.stop()
-                watches = Watches(source, roots, wake)
+                watches = Watches(source, roots, seen)
                 await asyncio.sleep(0)
-                wake.set()
-            await _woken(wake, _patience(source))
+                seen.anything()
+            await _woken(seen.wake, _patience(source))
             before = source.last
             source.unwatched = watches.failure
-            batch = await asyncio.to_thread(source.scan)
+            batch = await asyncio.to_thread(source.scan, seen.taken())
             if _is_news(before, batch):
                 yield batch
     finally:
@@ -60,14 +61,42 @@ async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
             await watches.stop()
 
 
+class Seen:
+    """What was seen to happen since it was last asked for."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        """Set while anything is to be looked at."""
+        self._written: set[str] | None = set()
+
+    def happened(self, changes: Iterable[tuple[Change, str]]) -> None:
+        """Something happened to these paths."""
+        for change, path in changes:
+            if change == Change.deleted or not is_wanted(Path(path).name):
+                self._written = None
+            elif self._written is not None:
+                self._written.add(str(Path(path).absolute()))
+        self.wake.set()
+
+    def anything(self) -> None:
+        """Nobody knows what happened."""
+        self._written = None
+        self.wake.set()
+
+    def taken(self) -> frozenset[str] | None:
+        """The files that were written, if that was all; None where it is not known."""
+        written, self._written = self._written, set()
+        return frozenset(written) if written else None
+
+
 class Watches:
     """The running watches: over folders with all below, and over the folders they lie in."""
 
-    def __init__(self, source: FolderSource, roots: Roots, wake: asyncio.Event) -> None:
-        """Starts watching; *wake* is set at each change."""
+    def __init__(self, source: FolderSource, roots: Roots, seen: Seen) -> None:
+        """Starts watching; `seen` is told each change."""
         self.roots = roots
         self.failure: Problem | None = None
-        self._wake = wake
+        self._seen = seen
         self._stop = asyncio.Event()
         folders = [path for path, _, _ in roots]
         paths = {path.absolute() for path in source.paths}
@@ -88,7 +117,7 @@ class Watches:
 
     async def _watch(self, paths: list[str], wanted: Filter, *, recursive: bool) -> None:
         try:
-            async for _ in awatch(
+            async for found in awatch(
                 *paths,
                 watch_filter=wanted,
                 debounce=LONGEST_BURST_MILLISECONDS,
@@ -97,10 +126,10 @@ class Watches:
                 recursive=recursive,
                 ignore_permission_denied=True,
             ):
-                self._wake.set()
+                self._seen.happened(found)
         except (OSError, RuntimeError) as error:
             self.failure = _unwatched(paths[0], error)
-            self._wake.set()
+            self._seen.anything()
 
 
 def _roots(source: FolderSource) -> Roots:
@@ -131,8 +160,9 @@ def _patience(source: FolderSource) -> float:
 
 
 def _is_news(before: Batch, after: Batch) -> bool:
-    changed = bool(after.changed or after.removed)
-    return changed or (before.problems, before.places) != (after.problems, after.places)
+    if after.changed or after.removed or before.problems != after.problems:
+        return True
+    return before.places is not after.places and before.places != after.places
 
 
 def _may_matter(change: Change, path: str) -> bool:

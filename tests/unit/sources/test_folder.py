@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.sources import file as file_module
+from serai.sources import folder as folder_module
 from serai.sources.folder import Batch, FolderSource
 
 CART, SHOP = Key("Service", "shop", "cart"), Key("Namespace", "", "shop")
@@ -384,3 +385,77 @@ def test_order_and_split_change_nothing(
     changed = FolderSource([folder]).scan().changed
     ports = {found.name: item.spec.ports[0].port for found, item in changed.items()}  # type: ignore[attr-defined]
     assert ports == {f"s{number}": 80 + number for number in range(8)}
+
+
+def test_only_what_was_written_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.yaml").write_text(service())
+    (tmp_path / "b.yaml").write_text(service("other"))
+    source = FolderSource([tmp_path])
+    source.scan()
+    monkeypatch.setattr(folder_module, "find_files", pytest.fail)
+    (tmp_path / "a.yaml").write_text(service(port=81))
+    (tmp_path / "b.yaml").write_text(service("other", port=81))
+    batch = source.scan(frozenset({str(tmp_path / "a.yaml")}))
+    assert batch.changed.keys() == {CART}
+    assert (batch.files, batch.objects, len(batch.places)) == (2, 2, 2)
+
+
+def test_everything_is_looked_at_where_something_else_was_written(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(service())
+    source = FolderSource([tmp_path])
+    source.scan()
+    (tmp_path / "new.yaml").write_text(service("new"))
+    assert names(source.scan(frozenset({str(tmp_path / "new.yaml")}))) == {"cart", "new"}
+    (tmp_path / "new.yaml").unlink()
+    assert names(source.scan(frozenset({str(tmp_path / "new.yaml")}))) == {"cart"}
+
+
+def test_a_file_that_is_replaced_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 60.0)
+    path = tmp_path / "a.yaml"
+    path.write_text(service())
+    source = FolderSource([tmp_path])
+    source.scan()
+    path.unlink()
+    assert names(source.scan()) == {"cart"}
+    path.write_text(service(port=81))
+    batch = source.scan()
+    assert batch.changed.keys() == {CART}
+    assert not source.half_written
+    path.unlink()
+    source.scan()
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 0.0)
+    assert source.scan().removed == {CART}
+
+
+def test_a_file_under_a_new_name_is_gone_under_its_old_one_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 60.0)
+    (tmp_path / "a.yaml").write_text(service())
+    source = FolderSource([tmp_path])
+    source.scan()
+    (tmp_path / "a.yaml").rename(tmp_path / "b.yaml")
+    batch = source.scan()
+    assert (batch.changed, batch.removed, batch.problems) == ({}, frozenset(), ())
+    assert batch.places[CART].file == str(tmp_path / "b.yaml")
+
+
+def test_the_beginning_of_a_long_file_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 60.0)
+    path = tmp_path / "a.yaml"
+    path.write_text(service() + "---\n" + service("other"))
+    source = FolderSource([tmp_path])
+    source.scan()
+    path.write_text(service(port=81))
+    batch = source.scan()
+    assert (batch.changed, batch.removed) == ({}, frozenset())
+    assert source.half_written
+    path.write_text(service(port=81) + "---\n" + service("other"))
+    assert source.scan().changed.keys() == {CART}
