@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.transcripts import WORLDS
+from serai.sources.file import SETTLED_SECONDS
 from serai.views.state import Facts
 from serai.web.app import admin_app
 from serai.web.server import WebServer
@@ -86,6 +87,9 @@ async def test_watching_an_instance_prints_what_changes(
     instance.reread()
     changed = (await process.stdout.readline()).decode()
     (folder / "mesh.yaml").unlink()
+    instance.reread()
+    # A file that is replaced is gone for a moment too, so that this is believed a moment later.
+    await asyncio.sleep(SETTLED_SECONDS)
     instance.reread()
     gone = [(await process.stderr.readline()).decode() for _ in range(2)]
     process.terminate()
