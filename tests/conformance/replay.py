@@ -20,7 +20,8 @@ from conformance.statuses import Statuses
 from conformance.traffic import Traffic
 from conformance.world import MESH, WAYPOINT, Network, World
 from serai.api.meta import Key
-from serai.app.standalone import Options, Standalone, standalone
+from serai.app.compose import standalone
+from serai.app.standalone import Options, Standalone
 from serai.model.settings import Settings
 from serai.status.values import written
 

@@ -14,7 +14,8 @@ import msgspec
 
 from serai.api.problem import Problem
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
-from serai.app.standalone import Options, Standalone, standalone
+from serai.app.compose import standalone
+from serai.app.standalone import Options, Standalone
 from serai.echo.endpoint import EchoEndpoint, Identity
 from serai.echo.server import echo
 from serai.model.settings import LOOPBACK, Settings

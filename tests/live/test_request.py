@@ -13,9 +13,10 @@ import pytest
 
 from live.envoys import end_what_names
 from serai.api.problem import Problem
+from serai.app.compose import standalone
 from serai.app.demo.files import copied, examples
 from serai.app.demo.stage import Stage
-from serai.app.standalone import Options, standalone
+from serai.app.standalone import Options
 from serai.web.server import WebServer
 
 pytestmark = pytest.mark.live

@@ -10,7 +10,7 @@ import pytest
 
 from live.serving import Place, pod, request, serving, workload
 from serai.api.meta import Key
-from serai.app import standalone
+from serai.app import compose
 from serai.app.client.http import Entry
 from serai.app.ports import is_bindable
 from serai.model.settings import Settings
@@ -58,7 +58,7 @@ async def test_one_that_the_machine_lacks_is_told_and_the_other_serves(
         return ":" not in address and is_bindable(address)
 
     usable: Callable[[str], bool] = only_v4
-    monkeypatch.setattr(standalone, "is_bindable", usable)
+    monkeypatch.setattr(compose, "is_bindable", usable)
     place, port = Place(), random.randrange(20_000, 30_000)
     endpoint = place.address()
     files = {"mesh.yaml": MESH.format(port=port, endpoint=endpoint)}

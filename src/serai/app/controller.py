@@ -19,6 +19,7 @@ from serai.api.problem import Problem
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
+from serai.app.garbage import follow_garbage, loading
 from serai.app.refused import Refused
 from serai.app.said import istiod_runs, wanted_status
 from serai.envoy.bootstrap import HostPort
@@ -124,9 +125,10 @@ class Controller:
             async with asyncio.TaskGroup() as tasks:
                 if web is not None:
                     await web.start(admin_app(self))
-                tasks.create_task(self.cluster.run())
-                await self._synced.wait()
-                await self._apply(self.source.batch())
+                with loading():
+                    tasks.create_task(self.cluster.run())
+                    await self._synced.wait()
+                    await self._apply(self.source.batch())
                 self.xds_port = await self.server.start(self.options.xds)
                 self.server.mark_ready()
                 self._serving = True
@@ -137,6 +139,7 @@ class Controller:
                 if self.options.deployment is not None:
                     tasks.create_task(self._deploy(self.options.deployment))
                 tasks.create_task(self.leader.run())
+                tasks.create_task(follow_garbage())
         finally:
             self.changes.close()
             if web is not None:

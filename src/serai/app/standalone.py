@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,21 +15,20 @@ from serai.app.addresses import AddressFile
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
+from serai.app.garbage import follow_garbage, loading
 from serai.app.health import EnvoyHealth, Heard
-from serai.app.identities import LOOK_SECONDS, Identities, own_identities
+from serai.app.identities import LOOK_SECONDS, Identities
 from serai.app.offline import located
-from serai.app.ports import PortGate, is_bindable
+from serai.app.ports import PortGate
 from serai.app.refused import Refused
 from serai.app.vips import VipJournal
 from serai.attach.gateways import Proxy
-from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
 from serai.envoy.event import FleetEvent
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
-from serai.envoy.state import Instance, claim
+from serai.envoy.state import Instance
 from serai.ir.listener import Listener
-from serai.model.settings import Settings
 from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
@@ -74,34 +71,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     envoy_path: str | None = None
     bind_life: bool = False
     """No Envoy outlives this process, however it ends (tests, demos)."""
-
-
-def standalone(
-    paths: Sequence[Path], settings: Settings, options: Options, root: Path
-) -> tuple[Standalone | None, tuple[Problem, ...]]:
-    """Compose everything, with state below `root`; nothing is started yet.
-
-    None comes with at least one error, such as that another process serves these paths.
-    """
-    binary, problems = (None, ()) if options.no_envoy else find_envoy(options.envoy_path)
-    if binary is None and not options.no_envoy:
-        return None, problems
-    instance = claim(root, paths)
-    if isinstance(instance, Problem):
-        return None, (*problems, instance)
-    fleet = Fleet(binary, instance, bind_life=options.bind_life) if binary else None
-    source, server = FolderSource(paths), AdsServer()
-    identities, settings = own_identities(instance.folder / "identity", settings)
-    core = Core(_guarded(settings, instance, options), is_bindable, time.time)
-    return Standalone(source, core, server, fleet, instance, options, identities), problems
-
-
-def _guarded(settings: Settings, instance: Instance, options: Options) -> Settings:
-    """The same, with the places of ours that no object may lead to."""
-    xds = options.xds.rpartition(":")[2]
-    ports = (*settings.own_ports, *((int(xds),) if xds.isdecimal() else ()))
-    paths = (str(instance.folder), str(instance.xds_socket))
-    return msgspec.structs.replace(settings, own_ports=ports, own_paths=paths)
 
 
 class Standalone:
@@ -153,10 +122,11 @@ class Standalone:
 
         `web` is where the console and the admin API are to be.
         """
-        self.batch = await asyncio.to_thread(self.source.scan)
-        self.core.addresses = self._addresses.read() or self.core.addresses
-        self.core.remember(self._vips.read())
-        await self._apply(self.batch, first=True)
+        with loading():
+            self.batch = await asyncio.to_thread(self.source.scan)
+            self.core.addresses = self._addresses.read() or self.core.addresses
+            self.core.remember(self._vips.read())
+            await self._apply(self.batch, first=True)
         self.server.mark_ready()
         self.instance.xds_socket.unlink(missing_ok=True)
         await self.server.start(f"unix:{self.instance.xds_socket}")
@@ -173,6 +143,7 @@ class Standalone:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_files())
             tasks.create_task(self._follow_ports())
+            tasks.create_task(follow_garbage())
             tasks.create_task(follow_clock(self.core, self._look_at_clock))
             tasks.create_task(self._follow_identities())
 

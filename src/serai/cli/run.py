@@ -107,8 +107,8 @@ def run(
 async def _run(paths: list[Path], settings: Settings, options: Options, admin: str) -> int:
     import msgspec  # noqa: PLC0415
 
+    from serai.app.compose import standalone  # noqa: PLC0415
     from serai.app.console import Console  # noqa: PLC0415
-    from serai.app.standalone import standalone  # noqa: PLC0415
     from serai.envoy.state import state_root  # noqa: PLC0415
 
     port = admin.rpartition(":")[2]

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from serai.app.compose import standalone
 from serai.app.console import TOLD, Console
 from serai.app.core import Committed
-from serai.app.standalone import Change, Options, Standalone, standalone
+from serai.app.standalone import Change, Options, Standalone
 from serai.envoy.event import EventKind, FleetEvent
 from serai.envoy.listening import port_in_use
 from serai.model.settings import Settings

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 
 from serai.api.problem import Problem
+from serai.app.compose import standalone
 from serai.app.demo.authority import Authority
 from serai.app.demo.files import Copy, Example, copied
 from serai.app.demo.stage import Played, Props, Stage
 from serai.app.demo.steps import Script, Step, read_script
-from serai.app.standalone import Options, Standalone, standalone
+from serai.app.standalone import Options, Standalone
 from serai.envoy.event import EnvoyStatus
 from serai.web.server import WebServer
 

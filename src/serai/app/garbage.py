@@ -1,0 +1,51 @@
+"""Keeps Python's garbage collector from stopping everything while it looks at everything.
+
+What is read and computed stays, and holds no cycles: looking for garbage in it takes 100 ms at
+10,000 services, and finds none.  So it is set aside (frozen) once it is there, and only what came
+since is looked at.  Objects that are set aside are freed as ever when nothing refers to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+YOUNG, YOUNGER, NEVER = 5_000, 5, 1_000_000
+"""New objects until they are looked at; how often, until those that stayed are; and the rest."""
+FEW = 30_000
+"""Objects that are looked through in some 5 ms."""
+SETTLE_SECONDS = 60.0
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """While very much is made that stays, nobody looks for garbage; then all of it is set aside."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG, YOUNGER, NEVER)
+        gc.enable()
+
+
+async def follow_garbage() -> None:
+    """Set aside what has come and stayed, from time to time, until cancelled."""
+    while True:
+        await asyncio.sleep(SETTLE_SECONDS)
+        settle()
+
+
+def settle() -> None:
+    """Look through what came since, where that is little, and set aside what is left of it.
+
+    Of much the oldest is set aside unseen: a cycle in it is then never freed, which is less bad
+    than a pause.
+    """
+    gc.collect(1)
+    if len(gc.get_objects(2)) <= FEW:
+        gc.collect()
+    gc.freeze()

@@ -1,0 +1,68 @@
+"""What is loaded is set aside, and what comes later is still looked at."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from serai.app import garbage
+
+
+class Ring:
+    """Refers to itself, so that only the collector can free it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    gc.enable()
+
+
+def test_what_is_loaded_is_never_looked_at_again() -> None:
+    with garbage.loading():
+        assert not gc.isenabled()
+        loaded = [[number] for number in range(1_000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 1_000
+    assert not any(each is loaded for each in gc.get_objects())
+
+
+def test_garbage_that_loading_makes_is_freed() -> None:
+    with garbage.loading():
+        gone = weakref.ref(Ring())
+        assert gone() is not None
+    assert gone() is None
+
+
+def test_it_is_turned_on_again_where_loading_fails() -> None:
+    with pytest.raises(ValueError, match="no"), garbage.loading():
+        raise ValueError("no")
+    assert gc.isenabled()
+
+
+def test_what_came_since_is_looked_through_and_set_aside() -> None:
+    gc.freeze()
+    gone, kept = weakref.ref(Ring()), [[number] for number in range(1_000)]
+    garbage.settle()
+    assert gone() is None
+    assert not any(each is kept for each in gc.get_objects())
+
+
+def test_of_much_the_oldest_is_set_aside_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    gc.freeze()
+    ring = Ring()
+    old = weakref.ref(ring)
+    gc.collect()
+    del ring
+    monkeypatch.setattr(garbage, "FEW", 0)
+    garbage.settle()
+    assert old() is not None
