@@ -216,3 +216,46 @@ async def test_names_that_are_looked_up_are_reached_by_tls_too(tmp_path: Path) -
             return found.status == 200
 
         assert echoed(await eventually(ask, good))["sni"] == "api.vendor.example"
+
+
+def xbackend(tls: str) -> str:
+    return f"""
+        apiVersion: gateway.networking.x-k8s.io/v1alpha1
+        kind: XBackend
+        metadata: {{name: vendor, namespace: shop}}
+        spec:
+          type: ExternalHostname
+          externalHostname: {{hostname: localhost}}
+          port: {{port: 4443}}
+          tls: {tls}
+        """
+
+
+async def test_an_xbackend_says_itself_how_tls_is_spoken(tmp_path: Path) -> None:
+    place, ca = Place(), trustme.CA()
+    ours = "clientCertificateRef: {name: ours}"
+    trusting = f"validation: {{{CA_REF}, hostname: {HOST}}}"
+    files = {
+        "edge.yaml": edge(
+            place, "{group: gateway.networking.x-k8s.io, kind: XBackend, name: vendor}"
+        ),
+        "ca.yaml": config_map(ca),
+        "secret.yaml": secret("ours", ca, ca.issue_cert("edge.example")),
+        "vendor.yaml": xbackend(f"{{mode: ServerOnly, {trusting}}}"),
+    }
+    leaf = ca.issue_cert(HOST)
+    async with tls_echo("127.0.0.1", 4443, leaf, ca), serving(tmp_path, files, [], place) as served:
+
+        async def ask() -> Any:
+            return await served.to(place.gateway, 8080)
+
+        # It asks for a certificate.
+        await eventually(ask, lambda found: found.status == 503)
+
+        served.write("vendor.yaml", xbackend(f"{{mode: ClientAndServer, {trusting}, {ours}}}"))
+        found = await eventually(ask, lambda found: found.status == 200)
+        assert echoed(found) == {"sni": HOST, "host": "x", "client": "edge.example"}
+
+        other = trusting.replace(HOST, "other.example")
+        served.write("vendor.yaml", xbackend(f"{{mode: ClientAndServer, {other}, {ours}}}"))
+        await eventually(ask, lambda found: found.status == 503)

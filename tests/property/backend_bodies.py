@@ -106,10 +106,28 @@ backends = st.fixed_dictionaries(
     }
 )
 
+xbackends = _spec(
+    {
+        "type": st.just("ExternalHostname"),
+        "externalHostname": st.just({"hostname": "a.example"}),
+        "port": st.just({"port": 443}),
+    },
+    protocol=["TCP", "H2C"],
+    tls=[
+        {"mode": "None"},
+        {
+            "mode": "ServerOnly",
+            "validation": {"hostname": "a.example", "wellKnownCACertificates": "System"},
+        },
+        {"mode": "ClientAndServer", "clientCertificateRef": {"name": "x"}},
+    ],
+)
+
 BACKEND_BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "BackendConfigPolicy": backend_configs,
     "BackendTLSPolicy": backend_tls_policies,
     "XBackendTrafficPolicy": backend_traffic_policies,
     "DestinationRule": destination_rules,
     "Backend": backends,
+    "XBackend": xbackends,
 }

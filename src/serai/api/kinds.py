@@ -20,6 +20,7 @@ from serai.api import (
     security,
     streamroutes,
     traffic_policy,
+    xbackend,
     xmesh,
 )
 from serai.api.grpcroute import GRPCRoute
@@ -119,6 +120,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(streamroutes.TLSRoute, STREAMS, "tlsroutes", (), check_stream_route),
     Kind(streamroutes.TCPRoute, STREAMS, "tcproutes", (), check_stream_route),
     Kind(streamroutes.UDPRoute, STREAMS, "udproutes", (), check_stream_route),
+    Kind(xbackend.XBackend, X_GATEWAY, "xbackends", (), xbackend.check_xbackend),
     Kind(xmesh.XMesh, X_GATEWAY, "xmeshes", ("mesh",), namespaced=False),
     Kind(gateway.ReferenceGrant, GRANT, "referencegrants", ("refgrant",)),
     Kind(networking.ServiceEntry, ISTIO, "serviceentries", ("se",), check_service_entry),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from serai.api.backend_policy import BackendTLSPolicy, XBackendTrafficPolicy
+from serai.api.backend_policy import BackendTLSPolicy, BackendTLSValidation, XBackendTrafficPolicy
 from serai.api.bounds import out_of_bounds, seconds
 from serai.api.destination_rule import DestinationRule, TrafficPolicy
 from serai.api.faults import clash, twice, wrong
@@ -30,8 +30,12 @@ def exactly_one(path: str, struct: msgspec.Struct, *names: str) -> Iterator[Prob
 
 
 def check_backend_tls(policy: BackendTLSPolicy) -> Iterator[Problem]:
-    """BackendTLSPolicy.spec.validation.  Gateway API: BackendTLSPolicyValidation."""
-    validation, path = policy.spec.validation, "spec.validation"
+    """What the definition of BackendTLSPolicy refuses."""
+    yield from check_validation("spec.validation", policy.spec.validation)
+
+
+def check_validation(path: str, validation: BackendTLSValidation) -> Iterator[Problem]:
+    """Whom to trust and to expect.  Gateway API: BackendTLSPolicyValidation."""
     yield from exactly_one(path, validation, "ca_certificate_refs", "well_known_ca")
     if not is_hostname(validation.hostname):
         yield wrong(f"{path}.hostname", validation.hostname, "a host name", HOST_REMEDY)

@@ -21,7 +21,7 @@ from serai.attach.workload_capture import workload_captures
 from serai.backends import Lookup
 from serai.check.backends import backend_problems
 from serai.check.capture import binding_problems, capture_problems, uncaptured_workloads
-from serai.check.cluster_policies import cluster_policy_problems, rule_problems
+from serai.check.cluster_policies import cluster_policy_problems, unmet_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
@@ -49,6 +49,7 @@ from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses, workload_statuses
 from serai.status.values import Status
+from serai.status.xbackend import xbackend_statuses
 from serai.translate.applied import Applied, applied
 from serai.translate.chains import chain_matches, frontend_chains
 from serai.translate.cluster_policies import cluster_policies
@@ -300,6 +301,7 @@ def _statuses(
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
         backend_statuses(graph, inputs.backends),
+        xbackend_statuses(graph, inputs.table("XBackend"), done),
         extension_statuses(graph, inputs.table("GatewayExtension"), attached.looks),
         authorization_statuses(graph, attached),
     )
@@ -330,7 +332,8 @@ def _problems(
             route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),
             cluster_policy_problems(graph, attached, done),
-            rule_problems(graph, attached, done),
+            unmet_problems(graph, "DestinationRule", inputs.destination_rules, done),
+            unmet_problems(graph, "XBackend", inputs.table("XBackend"), done),
             backend_problems(graph, inputs.backends),
             refusal_problems(graph, refusals),
         ),

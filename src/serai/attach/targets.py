@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from serai.api.backend_policy import EXPERIMENTAL_GROUP
 from serai.api.gateway import GROUP, GatewayClass
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
@@ -35,6 +36,7 @@ _GROUPS = {
     "ServiceEntry": ISTIO,
     HOSTNAME: ISTIO,
     "Backend": KGATEWAY,
+    "XBackend": EXPERIMENTAL_GROUP,
 }
 """The kinds that a policy can apply to, and their groups."""
 

@@ -7,12 +7,13 @@ from serai.backends.hostname import HOSTNAME
 from serai.backends.kind import BackendKind, Invalid, Lookup, Reference
 from serai.backends.service import SERVICE
 from serai.backends.service_entry import SERVICE_ENTRY
+from serai.backends.xbackend import XBACKEND
 from serai.incremental import Reader
 from serai.model.service import BackendKey
 
 __all__ = ["BackendKind", "Invalid", "Lookup", "Reference", "resolve"]
 
-KINDS: tuple[BackendKind, ...] = (SERVICE, SERVICE_ENTRY, HOSTNAME, BACKEND)
+KINDS: tuple[BackendKind, ...] = (SERVICE, SERVICE_ENTRY, HOSTNAME, BACKEND, XBACKEND)
 
 _BY_TYPE = {(kind.group, kind.kind): kind for kind in KINDS}
 

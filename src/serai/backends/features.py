@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from serai.api.backend_policy import BackendTLSValidation, XBackendTrafficPolicySpec
 from serai.api.destination_rule import TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec
+from serai.api.xbackend import XBackendTls
 from serai.backends.circuit_breaker import CIRCUIT_BREAKER
 from serai.backends.connection import CONNECTION
 from serai.backends.dns import DNS
@@ -56,6 +57,7 @@ RANKS: tuple[type, ...] = (
     XBackendTrafficPolicySpec,
     TrafficPolicy,
     SpeaksTls,
+    XBackendTls,
 )
 """Whose word counts first."""
 

@@ -12,6 +12,7 @@ from serai.api.destination_rule import ClientTls, TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec, Tls
 from serai.api.meta import Key
 from serai.api.syntax import is_ip
+from serai.api.xbackend import XBackendTls
 from serai.backends.feature import Draft, Feature, SpeaksTls, Subject
 from serai.ir.cluster import Refusal
 from serai.ir.tls import ClientCertificate, Material, SubjectName, UpstreamTls
@@ -64,7 +65,12 @@ def _text(read: Any, key: Key, name: str) -> str | None:
 
 def _of_policy(validation: BackendTLSValidation, subject: Subject) -> UpstreamTls | Refusal:
     """Gateway API: hostname is the SNI, and the name to expect unless others are listed."""
-    path = "spec.validation"
+    return _validated(validation, subject, "spec.validation")
+
+
+def _validated(
+    validation: BackendTLSValidation, subject: Subject, path: str
+) -> UpstreamTls | Refusal:
     names = tuple(
         SubjectName(each.hostname or each.uri or "", "URI" if each.type == "URI" else "DNS")
         for each in validation.subject_alt_names
@@ -85,6 +91,25 @@ def _of_policy(validation: BackendTLSValidation, subject: Subject) -> UpstreamTl
         names=names or (SubjectName(validation.hostname),),
         certificate=subject.certificate,
     )
+
+
+def _of_backend(tls: XBackendTls, subject: Subject) -> UpstreamTls | Refusal:
+    """Gateway API: XBackend.  Without validation, its own host, by whom the system trusts."""
+    host = subject.backend.host
+    validation = tls.validation or BackendTLSValidation(host, well_known_ca=SYSTEM)
+    found = _validated(validation, subject, "validation")
+    reference = tls.client_certificate_ref
+    if isinstance(found, Refusal) or reference is None:
+        return found if isinstance(found, Refusal) else replace(found, certificate=None)
+    path = "clientCertificateRef"
+    if (reference.group, reference.kind) != ("", "Secret"):
+        return _refused(path, "InvalidKind", f"{reference.kind} holds no certificate; use a Secret")
+    if reference.namespace not in {None, subject.policy_namespace}:
+        words = f"Secret {reference.name} is in another namespace than the XBackend"
+        return _refused(path, "RefNotPermitted", words)
+    key = Key("Secret", subject.policy_namespace, reference.name)
+    shown = _of_secret(key, path, subject, needs_pair=True)
+    return shown if isinstance(shown, Refusal) else replace(found, certificate=shown[1])
 
 
 def _of_config(spec: BackendConfigPolicySpec, subject: Subject) -> UpstreamTls | Refusal | None:
@@ -307,6 +332,7 @@ UPSTREAM_TLS = Feature(
         BackendConfigPolicySpec: _of_config,
         TrafficPolicy: _of_rule,
         SpeaksTls: _of_service,
+        XBackendTls: _of_backend,
     },
     write=_write,
     whole=True,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from serai.api.backend_policy import BackendTLSPolicy, XBackendTrafficPolicy
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.backends.upstream_tls import trust_of
 from serai.check.problems import ProblemKey, keyed
-from serai.incremental import Derived, Graph, Reader
+from serai.incremental import Derived, Graph, Node, Reader
 from serai.translate.applied import Applied
 from serai.translate.cluster_policies import TARGETED, Aim, Section
 from serai.translate.collections import Attached
@@ -45,13 +46,15 @@ def cluster_policy_problems(
     return Derived(graph, "problems of cluster policies", attached.cluster_policies.aims, rows)
 
 
-def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[ProblemKey, Problem]:
-    """What DestinationRules ask for and cannot have."""
+def unmet_problems(
+    graph: Graph, kind: str, objects: Node[Key, Any], done: Applied
+) -> Derived[ProblemKey, Problem]:
+    """What objects that say themselves what they are for ask for and cannot have."""
 
     def rows(reader: Reader, key: Key, _: object) -> Iterator[tuple[ProblemKey, Problem]]:
         yield from _refusals(reader, done, key)
 
-    return Derived(graph, "problems of DestinationRules", attached.rules.rules, rows)
+    return Derived(graph, f"unmet wishes of {kind}", objects, rows)
 
 
 def _untrusted(

@@ -22,6 +22,7 @@ from serai.model.from_pod import workload_from_pod
 from serai.model.from_service import claim_of_service, service_from_service
 from serai.model.from_serviceentry import claim_of_serviceentry, service_from_serviceentry
 from serai.model.from_workloadentry import workload_from_workloadentry
+from serai.model.from_xbackend import service_from_xbackend
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
 from serai.model.own import is_own
@@ -158,7 +159,14 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         ),
     )
     from_backends = mapped(graph, "services from Backend", inputs.backends, _from_backend(inputs))
-    return Union(graph, "services", (from_services, from_entries, from_backends))
+    from_xbackends = mapped(
+        graph,
+        "services from XBackend",
+        inputs.table("XBackend"),
+        lambda _, __, row: service_from_xbackend(row),
+    )
+    found = (from_services, from_entries, from_backends, from_xbackends)
+    return Union(graph, "services", found)
 
 
 def _from_backend(inputs: Inputs) -> Callable[[Reader, Key, KgatewayBackend], Service]:

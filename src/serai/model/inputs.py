@@ -23,6 +23,7 @@ from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key, Object
 from serai.api.routes import Route
 from serai.api.unread import Unread
+from serai.api.xbackend import XBackend
 from serai.api.xmesh import XMesh
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
@@ -44,7 +45,12 @@ REQUEST_POLICIES: tuple[type[Object], ...] = (
 EXTENSIONS: tuple[type[Object], ...] = (gateway_extension.GatewayExtension,)
 """What those policies name as whom they ask."""
 
-BY_KIND_ONLY = (*CLUSTER_POLICIES, *REQUEST_POLICIES, *EXTENSIONS)
+BY_KIND_ONLY: tuple[type[Object], ...] = (
+    *CLUSTER_POLICIES,
+    *REQUEST_POLICIES,
+    *EXTENSIONS,
+    XBackend,
+)
 """Kinds whose tables have no name but that of the kind."""
 
 

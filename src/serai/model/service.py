@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from serai.api.meta import Key
+from serai.api.xbackend import XBackendTls
 from serai.ir.cluster import Locality
 from serai.ir.distribution import Distribution
 from serai.ir.origin import Value
@@ -120,6 +121,8 @@ class Service(Value, frozen=True):
     """Whether it is known by its hosts; else only a route that names it can send to it."""
     speaks_tls: bool = False
     """Whether its endpoints speak TLS, as it says itself."""
+    tls: XBackendTls | None = None
+    """How they do, as far as it says so."""
     subject_alt_names: tuple[str, ...] = ()
     """What the certificates of its endpoints may be for; empty: nothing is said."""
     rank: int = 1

@@ -16,7 +16,7 @@ from serai.ir.origin import Value
 from serai.model.inputs import CLUSTER_POLICIES
 from serai.model.service import Backend
 
-TARGETED = frozenset({"Service", "ServiceEntry", "Backend"})
+TARGETED = frozenset({"Service", "ServiceEntry", "Backend", "XBackend"})
 """What such policies apply to; a Hostname means one of them."""
 
 

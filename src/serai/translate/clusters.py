@@ -261,6 +261,8 @@ class Clusters:
         service = reader.get(self._catalog.services, backend.key.service)
         if service is not None and service.speaks_tls:
             yield Asked(service.key, "", SpeaksTls())
+        if service is not None and service.tls:
+            yield Asked(service.key, "spec.tls", service.tls)
 
     def _subject(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subject:
         return Subject(

@@ -28,7 +28,7 @@ INVALID_BACKEND = "invalid-backend"
 """A cluster that never exists: what is sent there is answered 500."""
 
 _CLUSTER_PREFIXES = {"Service": "kube", "ServiceEntry": "istio-se"}
-_ONE_HOST = frozenset({"Service", "Backend"})
+_ONE_HOST = frozenset({"Service", "Backend", "XBackend"})
 
 
 def cluster(backend: BackendKey) -> str:
