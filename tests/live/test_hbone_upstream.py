@@ -10,6 +10,7 @@ import pytest
 
 from live.serving import Place, Served, answer, pod, serving, workload
 from live.test_hbone import lines
+from live.worlds import rule
 from serai.envoy.logfile import Tail
 
 pytestmark = pytest.mark.live
@@ -80,8 +81,19 @@ async def test_an_endpoint_outside_the_mesh_is_connected_to_as_it_is(tmp_path: P
         assert (await lines(log, 1))[0]["peer_principal"] is None
 
 
+async def test_a_tunnel_is_enough_for_who_asks_for_the_meshs_tls(tmp_path: Path) -> None:
+    """DestinationRule, tls.mode ISTIO_MUTUAL: there is no second TLS inside a tunnel."""
+    mutual = rule("outside.example", "trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}")
+    async with far_endpoint(tmp_path, tunnel="http", account="far", more=mutual) as served:
+        log = _log(served, "shop/far")
+        assert pod(await served.to_vip("240.4.0.1", 80)) == "end"
+        assert (await lines(log, 1))[0]["peer_principal"].endswith("/sa/near")
+
+
 @contextlib.asynccontextmanager
-async def far_endpoint(tmp_path: Path, *, tunnel: str, account: str) -> AsyncIterator[Served]:
+async def far_endpoint(
+    tmp_path: Path, *, tunnel: str, account: str, more: str = ""
+) -> AsyncIterator[Served]:
     """A second waypoint is the endpoint's ztunnel here: it is at the endpoint's address."""
     place = Place()
     far, endpoint = place.address(), place.address()
@@ -89,6 +101,7 @@ async def far_endpoint(tmp_path: Path, *, tunnel: str, account: str) -> AsyncIte
         "gateways.yaml": GATEWAYS.format(far=far),
         "inside.yaml": INSIDE.format(far=far, endpoint=endpoint),
         "outside.yaml": OUTSIDE.format(far=far, tunnel=tunnel, account=account),
+        "more.yaml": more,
     }
     async with serving(tmp_path, files, [workload(endpoint, 18081, "end")], place) as served:
         yield served

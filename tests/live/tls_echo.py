@@ -28,6 +28,13 @@ async def tls_echo(
     if clients is not None:
         context.verify_mode = ssl.CERT_REQUIRED
         clients.configure_trust(context)
+    async with echo_over(context, address, port) as names:
+        yield names
+
+
+@contextlib.asynccontextmanager
+async def echo_over(context: ssl.SSLContext, address: str, port: int) -> AsyncIterator[list[str]]:
+    """As `tls_echo`, with whatever certificates a context has."""
     names: list[str] = []
 
     def named(_: ssl.SSLObject, name: str | None, __: ssl.SSLContext) -> None:
@@ -57,4 +64,5 @@ def _subject(certificate: bytes | None) -> str:
         return ""
     found = x509.load_der_x509_certificate(certificate)
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return ",".join(names.get_values_for_type(x509.DNSName))
+    kinds = (x509.DNSName, x509.UniformResourceIdentifier)
+    return ",".join(name for kind in kinds for name in names.get_values_for_type(kind))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 from msgspec.structs import replace
 
 from serai.app.identity import Authority
+from serai.app.pipeline import Pipeline
 from serai.attach.gateways import Proxy
 from serai.model.settings import Settings
+from serai.translate.names import WORKLOAD_CERTIFICATE
 
 log = structlog.get_logger(__name__)
 
@@ -30,15 +31,18 @@ class Identities:
         self._authority: Authority | None = None
         self._looked: dict[str, float] = {}
 
-    def ensure(self, proxies: Iterable[Proxy]) -> None:
-        """See to it that each of these has one; what cannot be written is logged.
+    def ensure(self, pipeline: Pipeline) -> None:
+        """See to it that each Gateway that needs one has one; what cannot be written is logged.
 
+        Those that show theirs to somebody need it; and all, once one of them takes HBONE.
         A proxy's ServiceAccount is called as its Gateway, as Istio's deployments have it.
         """
         now = time.monotonic()
-        found = tuple(proxies)
-        # A gateway has one too, as it may go through a waypoint.
-        for proxy in found if any(each.hears_names for each in found) else ():
+        found = tuple(proxy for _, proxy in pipeline.attached.proxies.items())
+        secrets = pipeline.translated.secrets.items()
+        showing = {key.proxy for key, _ in secrets if key.name == WORKLOAD_CERTIFICATE}
+        hears = any(each.hears_names for each in found)
+        for proxy in (each for each in found if hears or each.key in showing):
             looked = self._looked.get(proxy.name)
             if looked is None or now - looked >= LOOK_SECONDS:
                 try:

@@ -264,7 +264,7 @@ class Standalone:
 
     def _keep_identities(self) -> None:
         if self.identities is not None:
-            self.identities.ensure(each for _, each in self.core.pipeline.attached.proxies.items())
+            self.identities.ensure(self.core.pipeline)
 
     def _keep_vips(self, committed: Committed, *, first: bool) -> None:
         try:

@@ -12,7 +12,7 @@ from serai.api.meta import Key
 from serai.ir.cluster import Cluster as IrCluster
 from serai.ir.cluster import Refusal
 from serai.ir.origin import Value
-from serai.ir.tls import ClientCertificate
+from serai.ir.tls import ClientCertificate, WorkloadTls
 from serai.model.service import BackendKey, ServicePort
 from serai.model.settings import Settings
 from serai.proto.envoy import (
@@ -53,12 +53,18 @@ class Subject(msgspec.Struct, frozen=True):
     """The names that the service says its endpoints have.  Istio: ServiceEntry."""
     certificate: ClientCertificate | None = None
     """What the Gateway shows where a BackendTLSPolicy applies."""
+    identity: WorkloadTls | None = None
+    """The proxy's own certificate of the mesh, and whom it trusts."""
 
 
 class Draft:
     """Envoy's cluster while its features write their parts."""
 
-    def __init__(self, cluster: IrCluster, message: Cluster) -> None:
+    def __init__(
+        self, cluster: IrCluster, message: Cluster, secret: Callable[[str], dict[str, Any]]
+    ) -> None:
+        """`secret` is how a cluster names a secret that it waits for."""
+        self.secret = secret
         self.ir = cluster
         self.message = message
         self.http2 = cluster.http2

@@ -190,8 +190,7 @@ def _of_rule(policy: TrafficPolicy, subject: Subject) -> UpstreamTls | Refusal |
     if tls is None or tls.mode == "DISABLE":
         return None
     if tls.mode == "ISTIO_MUTUAL":
-        words = "mode ISTIO_MUTUAL needs a certificate of the mesh, which this proxy does not have"
-        return _refused("tls.mode", "Unsupported", words)
+        return _of_mesh(tls, subject)
     found = _trust_of_rule(tls, subject)
     if isinstance(found, Refusal):
         return found
@@ -206,6 +205,23 @@ def _of_rule(policy: TrafficPolicy, subject: Subject) -> UpstreamTls | Refusal |
         names=tuple(map(_name, given)),
         certificate=certificate,
         revoked=Material(path=tls.ca_crl) if tls.ca_crl and trust else None,
+    )
+
+
+def _of_mesh(tls: ClientTls, subject: Subject) -> UpstreamTls:
+    """Istio: the mesh's certificates; whom to expect is said by the ServiceEntry.
+
+    Where it says nothing it is anybody of the service's namespace, of which all its endpoints are.
+    """
+    backend, domain = subject.backend, subject.settings.trust_domain
+    names = tls.subject_alt_names or subject.subject_alt_names
+    version = ("h2",) if subject.port.protocol.is_http2 else ("http/1.1",)
+    return UpstreamTls(
+        sni=tls.sni or f"outbound_.{backend.port}_.{backend.subset}_.{backend.host}",
+        names=tuple(map(_name, names)),
+        alpn=("istio", *(version if subject.port.protocol.is_http else ())),
+        mesh=subject.identity,
+        identities=f"spiffe://{domain}/ns/{backend.service.namespace}/sa/",
     )
 
 
@@ -267,8 +283,8 @@ def _write(tls: UpstreamTls, draft: Draft) -> None:
                 "signature_algorithms": tls.signatures,
             },
             "alpn_protocols": _alpn(tls, draft),
-            **_shown(tls.certificate),
-            **_expected(tls),
+            **_shown(tls, draft),
+            **_expected(tls, draft),
         },
     )
     socket = {"name": TLS_SOCKET, "typed_config": pack(context)}
@@ -287,7 +303,10 @@ def _alpn(tls: UpstreamTls, draft: Draft) -> tuple[str, ...]:
     return ("http/1.1",) if draft.ir.http else ()
 
 
-def _shown(certificate: ClientCertificate | None) -> dict[str, Any]:
+def _shown(tls: UpstreamTls, draft: Draft) -> dict[str, Any]:
+    if tls.mesh is not None:
+        return {"tls_certificate_sds_secret_configs": [draft.secret(tls.mesh.certificate)]}
+    certificate = tls.certificate
     if certificate is None:
         return {}
     pair = {
@@ -297,10 +316,19 @@ def _shown(certificate: ClientCertificate | None) -> dict[str, Any]:
     return {"tls_certificates": [pair]}
 
 
-def _expected(tls: UpstreamTls) -> dict[str, Any]:
+def _expected(tls: UpstreamTls, draft: Draft) -> dict[str, Any]:
+    matchers = [each for name in tls.names for each in _matchers(name)]
+    if tls.mesh is not None:
+        anybody = {"san_type": "URI", "matcher": {"prefix": tls.identities}}
+        expected = {"match_typed_subject_alt_names": matchers or [anybody]}
+        return {
+            "combined_validation_context": {
+                "default_validation_context": expected,
+                "validation_context_sds_secret_config": draft.secret(tls.mesh.authority),
+            }
+        }
     if tls.trust is None:
         return {}
-    matchers = [each for name in tls.names for each in _matchers(name)]
     context: dict[str, Any] = {
         "trusted_ca": _source(tls.trust),
         "match_typed_subject_alt_names": matchers,

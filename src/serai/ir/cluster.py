@@ -100,6 +100,8 @@ class Cluster(Value, frozen=True):
     """Of an INTERNAL cluster: what is known of a connection goes with it."""
     tunnels: str = ""
     """The trust domain of endpoints that are reached by HBONE, if they take it; empty: none are."""
+    beside_ztunnel: bool = False
+    """Whether endpoints in the mesh are reached by a ztunnel, which puts them into tunnels."""
     tls: WorkloadTls | None = None
     """Mutual TLS of the mesh, with somebody of the identities that begin with `identities`."""
     identities: str = ""
@@ -128,3 +130,5 @@ class ClusterEndpoints(Value, frozen=True):
     distribution: Distribution | None = None
     tunnels: str = ""
     """As of the cluster."""
+    told_apart: bool = False
+    """Whether the cluster has to know which endpoints are in the mesh."""

@@ -30,6 +30,16 @@ class ClientCertificate(Value, frozen=True):
     key: Material
 
 
+class WorkloadTls(Value, frozen=True):
+    """Mutual TLS of the mesh: what a proxy shows, and whose certificates it takes."""
+
+    certificate: str
+    """The name of the secret with its own certificate."""
+    authority: str
+    """The name of the secret with the certificates that sign others'."""
+    trust_domain: str
+
+
 class UpstreamTls(Value, frozen=True):
     """How connections to endpoints are encrypted."""
 
@@ -50,13 +60,7 @@ class UpstreamTls(Value, frozen=True):
     alpn: tuple[str, ...] | None = None
     """None: as the cluster's protocol asks."""
     renegotiate: bool = False
-
-
-class WorkloadTls(Value, frozen=True):
-    """Mutual TLS of the mesh: what a proxy shows, and whose certificates it takes."""
-
-    certificate: str
-    """The name of the secret with its own certificate."""
-    authority: str
-    """The name of the secret with the certificates that sign others'."""
-    trust_domain: str
+    mesh: WorkloadTls | None = None
+    """Mutual TLS of the mesh, in place of `trust` and `certificate`."""
+    identities: str = ""
+    """Of mutual TLS of the mesh without `names`: how the identity that is expected begins."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from serai.api.destination_rule import Subset
 from serai.api.meta import Key
+from serai.attach.gateways import Role
 from serai.attach.routes import AttachmentKey
 from serai.backends.feature import Asked, SpeaksTls, Subject
 from serai.backends.features import in_force
@@ -25,6 +26,7 @@ from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import owns_host
 from serai.translate.localities import labels_of
+from serai.translate.material import workload_tls
 from serai.translate.rules import CompiledRoute
 
 Sender = RouteConfiguration | FilterChain | Listener
@@ -124,6 +126,11 @@ def _calls(key: AttachmentKey, compiled: CompiledRoute) -> Iterator[str]:
         yield from {share.cluster for each in forwards for share in each.clusters if share.cluster}
 
 
+def is_mutual(cluster: Cluster) -> bool:
+    """Whether endpoints outside of tunnels are reached by the mesh's mutual TLS."""
+    return any(isinstance(each, UpstreamTls) and each.mesh is not None for each in cluster.leaves)
+
+
 class ClusterKey(NamedTuple):
     """A cluster as the proxies see it that agree in all that makes a difference."""
 
@@ -136,6 +143,8 @@ class ClusterKey(NamedTuple):
     """The Secret of the Gateways' own certificate, where it may be shown."""
     tunnels: bool = False
     """Whether endpoints that take HBONE get it."""
+    beside_ztunnel: bool = False
+    """Whether a ztunnel sees to that, where rules could ask for TLS beside it."""
 
 
 class Clusters:
@@ -171,6 +180,9 @@ class Clusters:
         self.clusters: Derived[ClusterKey, Cluster] = mapped(
             graph, "clusters", self.used, self._cluster
         )
+        self.mutual: Derived[Proxied, str] = Derived(
+            graph, "clusters of the mesh's mutual TLS", self.clusters, self._mutual
+        )
         self.endpoints: Derived[ClusterKey, ClusterEndpoints] = mapped(
             graph, "cluster endpoints", self.clusters, self._cluster_endpoints
         )
@@ -202,13 +214,18 @@ class Clusters:
             namespace=key.proxy.namespace if found else "",
             rules=found,
             certificate=self._certificate(reader, key.proxy, backend),
-            tunnels=self._tunnels(reader, key.proxy, backend),
+            tunnels=(tunnels := self._tunnels(reader, key.proxy, backend)),
+            beside_ztunnel=bool(found) and not tunnels and self._is_waypoint(reader, key.proxy),
         )
 
     def _tunnels(self, reader: Reader, gateway: Key, backend: Backend) -> bool:
         """Whether a proxy opens tunnels: one beside a ztunnel leaves that to it."""
         proxy = reader.get(self._attached.proxies, gateway)
         return backend.resolution is Resolution.KNOWN and bool(proxy and proxy.hears_names)
+
+    def _is_waypoint(self, reader: Reader, gateway: Key) -> bool:
+        proxy = reader.get(self._attached.proxies, gateway)
+        return bool(proxy and proxy.role is Role.WAYPOINT)
 
     def _certificate(self, reader: Reader, gateway: Key, backend: Backend) -> Key | None:
         """The Gateway's own certificate, where a BackendTLSPolicy may have it shown."""
@@ -251,9 +268,16 @@ class Clusters:
             panic_threshold=0 if backend.distribution and discovery is Discovery.EDS else None,
             leaves=found.leaves,
             tunnels=self._trust_domain(key),
+            beside_ztunnel=key.beside_ztunnel,
             policies=asking,
             refusals=found.refusals,
         )
+
+    def _mutual(
+        self, reader: Reader, key: ClusterKey, cluster: Cluster
+    ) -> Iterator[tuple[Proxied, str]]:
+        for proxied in reader.members(self.used, key) if is_mutual(cluster) else ():
+            yield proxied, key.name
 
     def _asked(self, reader: Reader, key: ClusterKey, backend: Backend) -> Iterator[Asked]:
         yield from self._attached.cluster_policies.asked(reader, backend)
@@ -274,6 +298,7 @@ class Clusters:
             read=lambda held: self._attached.material.read(reader, held),
             subject_alt_names=self._names(reader, backend.key),
             certificate=self._attached.material.certificate(reader, key.certificate),
+            identity=workload_tls(self._attached.settings),
         )
 
     def _names(self, reader: Reader, backend: BackendKey) -> tuple[str, ...]:
@@ -293,7 +318,12 @@ class Clusters:
             return None
         endpoints = self._members(reader, key, backend)
         return ClusterEndpoints(
-            key.name, endpoints, cluster.origin, cluster.distribution, cluster.tunnels
+            key.name,
+            endpoints,
+            cluster.origin,
+            cluster.distribution,
+            cluster.tunnels,
+            told_apart=is_mutual(cluster),
         )
 
     def _subset(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subset | None:

@@ -16,12 +16,11 @@ from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward, Tunnel
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
-from serai.ir.tls import WorkloadTls
 from serai.model.service import BackendKey
-from serai.model.settings import Settings
 from serai.translate import names
 from serai.translate.clusters import Proxied, SenderKey
 from serai.translate.collections import Attached, Named
+from serai.translate.material import workload_tls
 
 
 def detour_listeners(
@@ -113,8 +112,3 @@ def _originating(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
         )
 
     return mapped(graph, "cluster of tunnels", by_name, cluster)
-
-
-def workload_tls(settings: Settings) -> WorkloadTls:
-    """Mutual TLS with a proxy's own certificate."""
-    return WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, settings.trust_domain)

@@ -30,8 +30,9 @@ from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution
 from serai.model.settings import MOUNTED_IDENTITY, Settings
 from serai.translate import names
+from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
-from serai.translate.detours import workload_tls
+from serai.translate.material import workload_tls
 from serai.translate.undeclared import inspected
 
 
@@ -135,18 +136,23 @@ def _originating(key: Key) -> Listener:
 
 
 def workload_secrets(
-    graph: Graph, attached: Attached, detours: Node[Named, Listener]
+    graph: Graph, attached: Attached, detours: Node[Named, Listener], mutual: Node[Proxied, str]
 ) -> Derived[Named, Secret]:
     """Where each proxy of the mesh finds its own certificate, and the mesh's authority.
 
-    A gateway is of the mesh if it opens tunnels: by `detours`.
+    A gateway is of the mesh if it opens tunnels: by `detours`; and so is a proxy that shows its
+    certificate to endpoints: for `mutual` clusters.
     """
+    by_proxy: Index[Key, Proxied] = Index(
+        graph, "mutual clusters of proxy", mutual, lambda key, _: (key.proxy,)
+    )
     by_gateway: Index[Key, Named] = Index(
         graph, "detours of gateway", detours, lambda key, _: (key.proxy,)
     )
 
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Secret]]:
-        if not proxy.hears_names and not reader.members(by_gateway, key):
+        outward = bool(reader.members(by_gateway, key)) or bool(reader.members(by_proxy, key))
+        if not proxy.hears_names and not outward:
             return
         folder = identity_folder(attached.settings, proxy)
         chain, private = f"{folder}/cert-chain.pem", f"{folder}/key.pem"

@@ -9,8 +9,10 @@ from serai.api.meta import Key
 from serai.attach.gateways import Proxy
 from serai.attach.grants import Grants
 from serai.incremental import Node, Reader
-from serai.ir.tls import ClientCertificate, Material
+from serai.ir.tls import ClientCertificate, Material, WorkloadTls
 from serai.model import pem
+from serai.model.settings import Settings
+from serai.translate import names
 
 
 class CertificateSources(msgspec.Struct, frozen=True):
@@ -44,3 +46,8 @@ class CertificateSources(msgspec.Struct, frozen=True):
         if pem.pair_fault(pair):
             return None
         return ClientCertificate(Material(pair.chain), Material(pair.key))
+
+
+def workload_tls(settings: Settings) -> WorkloadTls:
+    """Mutual TLS with a proxy's own certificate."""
+    return WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, settings.trust_domain)

@@ -12,6 +12,7 @@ from serai.ir.listener import Listener
 from serai.ir.origin import Origin
 from serai.ir.secret import ClientAuthority, Secret, ServerCertificate
 from serai.translate import names
+from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
 from serai.translate.inbound import workload_secrets
 
@@ -27,16 +28,17 @@ class _Port(NamedTuple):
 
 
 def secrets(
-    graph: Graph, attached: Attached, detours: Node[Named, Listener]
+    graph: Graph, attached: Attached, detours: Node[Named, Listener], mutual: Node[Proxied, str]
 ) -> Node[Named, Secret]:
     """Everything that proxies are told in confidence.
 
-    `detours` are the tunnels that gateways open to waypoints.
+    `detours` are the tunnels that gateways open to waypoints; `mutual` are the clusters whose
+    endpoints are shown the proxy's own certificate.
     """
     parts: tuple[Node[Named, Secret], ...] = (
         server_certificates(graph, attached),
         client_authorities(graph, attached),
-        workload_secrets(graph, attached, detours),
+        workload_secrets(graph, attached, detours, mutual),
     )
     return Union(graph, "secrets of proxies", parts)
 

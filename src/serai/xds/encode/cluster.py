@@ -20,12 +20,13 @@ from serai.proto.envoy import (
     HttpProtocolOptions,
 )
 from serai.proto.pool import pack
+from serai.translate.clusters import is_mutual
 from serai.translate.localities import localities
 from serai.xds.encode.body import EDS, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
-from serai.xds.encode.mesh_tls import upstream
-from serai.xds.encode.originate import passing, wrap
+from serai.xds.encode.mesh_tls import named_secret, upstream
+from serai.xds.encode.originate import passing, spare_tunnels, wrap
 from serai.xds.resource import Resource, ResourceType
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -48,12 +49,14 @@ def encode_cluster(
     )
     if cluster.tls is not None:
         message.MergeFrom(Cluster(transport_socket=upstream(cluster.tls, cluster.identities)))
-    draft = Draft(cluster, message)
+    draft = Draft(cluster, message, named_secret)
     leaves = cluster.leaves
     if not any(isinstance(each, CircuitBreaker) for each in leaves):
         leaves = (CircuitBreaker(), *leaves)
     write(leaves, draft)
-    if cluster.tunnels:
+    if is_mutual(cluster) and (cluster.tunnels or cluster.beside_ztunnel):
+        spare_tunnels(message, opens=bool(cluster.tunnels))
+    elif cluster.tunnels:
         wrap(message)
     _speak(draft, settings)
     origins = (cluster.origin, *(Origin(key) for key in cluster.policies))

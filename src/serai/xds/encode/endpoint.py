@@ -11,7 +11,7 @@ from serai.proto.envoy import ClusterLoadAssignment
 from serai.translate.localities import LocalityEndpoints, localities
 from serai.translate.names import ORIGINATE
 from serai.xds.encode.body import resource
-from serai.xds.encode.originate import EXPECTED, TO
+from serai.xds.encode.originate import EXPECTED, IN_MESH, TO, TOLD_APART
 from serai.xds.resource import Resource, ResourceType
 
 _STATUS = {Health.UNHEALTHY: "UNHEALTHY", Health.DRAINING: "DRAINING"}
@@ -24,20 +24,27 @@ def encode_endpoints(endpoints: ClusterEndpoints, viewpoint: Viewpoint | None) -
     what Envoy had.
     """
     found = localities(endpoints.endpoints, endpoints.distribution, viewpoint)
-    message = load_assignment(endpoints.cluster, found, endpoints.tunnels)
+    message = load_assignment(
+        endpoints.cluster, found, endpoints.tunnels, told_apart=endpoints.told_apart
+    )
     return resource(ResourceType.ENDPOINTS, endpoints.cluster, message, (endpoints.origin,))
 
 
 def load_assignment(
-    cluster: str, found: tuple[LocalityEndpoints, ...], tunnels: str = ""
+    cluster: str,
+    found: tuple[LocalityEndpoints, ...],
+    tunnels: str = "",
+    *,
+    told_apart: bool = False,
 ) -> ClusterLoadAssignment:
     """Endpoints by priority and locality; `tunnels` is the trust domain of those in the mesh."""
     return ClusterLoadAssignment(
-        cluster_name=cluster, endpoints=[_locality(each, tunnels) for each in found]
+        cluster_name=cluster,
+        endpoints=[_locality(each, tunnels, told_apart=told_apart) for each in found],
     )
 
 
-def _locality(found: LocalityEndpoints, tunnels: str) -> dict[str, Any]:
+def _locality(found: LocalityEndpoints, tunnels: str, *, told_apart: bool) -> dict[str, Any]:
     locality = found.locality
     return {
         "locality": {
@@ -47,37 +54,42 @@ def _locality(found: LocalityEndpoints, tunnels: str) -> dict[str, Any]:
         },
         "priority": found.priority,
         "load_balancing_weight": {"value": found.weight},
-        "lb_endpoints": [_endpoint(each, tunnels) for each in found.endpoints],
+        "lb_endpoints": [
+            _endpoint(each, tunnels, told_apart=told_apart) for each in found.endpoints
+        ],
     }
 
 
-def _endpoint(endpoint: Endpoint, tunnels: str) -> dict[str, Any]:
+def _endpoint(endpoint: Endpoint, tunnels: str, *, told_apart: bool) -> dict[str, Any]:
     status = _STATUS.get(endpoint.health)
     tunnelled = endpoint.in_mesh and tunnels and is_ip(endpoint.address)
+    metadata = _whereto(endpoint, tunnels) if tunnelled else {}
+    if told_apart and endpoint.in_mesh:
+        metadata[TOLD_APART] = {"fields": {IN_MESH: {"bool_value": True}}}
     return {
-        **(_tunnelled(endpoint, tunnels) if tunnelled else {"endpoint": _plain(endpoint)}),
+        "endpoint": {"address": _inside(endpoint) if tunnelled else _address(endpoint)},
+        **({"metadata": {"filter_metadata": metadata}} if metadata else {}),
         "load_balancing_weight": {"value": endpoint.weight},
         **({"health_status": status} if status else {}),
     }
 
 
-def _plain(endpoint: Endpoint) -> dict[str, Any]:
-    return {"address": _address(endpoint)}
-
-
-def _tunnelled(endpoint: Endpoint, trust_domain: str) -> dict[str, Any]:
-    """By the listener that opens tunnels, with where to and to whom."""
+def _inside(endpoint: Endpoint) -> dict[str, Any]:
+    """By the listener that opens tunnels."""
     where = with_port(endpoint.address, endpoint.port)
     inside = {"server_listener_name": ORIGINATE, "endpoint_id": where}
+    return {"envoy_internal_address": inside}
+
+
+def _whereto(endpoint: Endpoint, trust_domain: str) -> dict[str, Any]:
+    """Where a tunnel leads, and to whom."""
+    where = with_port(endpoint.address, endpoint.port)
     metadata: dict[str, Any] = {TO: _struct("local", where)}
     if endpoint.identity:
         namespace, _, account = endpoint.identity.partition("/")
         san = f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
         metadata[EXPECTED] = _struct("san", san)
-    return {
-        "endpoint": {"address": {"envoy_internal_address": inside}},
-        "metadata": {"filter_metadata": metadata},
-    }
+    return metadata
 
 
 def _struct(name: str, text: str) -> dict[str, Any]:

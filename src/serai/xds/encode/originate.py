@@ -18,6 +18,9 @@ from serai.xds.encode.body import extension
 
 TO = "envoy.filters.listener.original_dst"
 EXPECTED = "serai.endpoint"
+TOLD_APART = "envoy.transport_socket_match"
+IN_MESH = "tunnelled"
+"""What the metadata of endpoints in the mesh say, where it makes a difference."""
 _INTERNAL = "envoy.transport_sockets.internal_upstream"
 
 
@@ -38,6 +41,18 @@ def wrap(message: Any) -> None:
     """Let a cluster's endpoints be reached by tunnels, whatever is spoken inside."""
     inner = message.transport_socket if message.HasField("transport_socket") else None
     message.transport_socket.CopyFrom(TransportSocket(**passing(inner, endpoint=True)))
+
+
+def spare_tunnels(message: Any, *, opens: bool) -> None:
+    """Let endpoints in the mesh do without a cluster's TLS, which their tunnels have already.
+
+    `opens`: this proxy opens them; else a ztunnel beside it does.
+    """
+    plain = extension("envoy.transport_sockets.raw_buffer", RawBuffer())
+    inside = passing(endpoint=True) if opens else plain
+    message.transport_socket_matches.add(
+        name="in the mesh", match={IN_MESH: True}, transport_socket=TransportSocket(**inside)
+    )
 
 
 def expected_identity() -> dict[str, Any]:
