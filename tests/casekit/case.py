@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import yaml
 
+from casekit.certificates import made
 from casekit.manifests import read_batch
 from casekit.requests import Request
-from serai.api.meta import Key
+from serai.api.meta import Key, Object
 from serai.api.problem import Problem
 from serai.app.core import Core
 from serai.model.settings import Settings
@@ -85,6 +86,7 @@ class Case(msgspec.Struct, frozen=True):
         if vips and not settings.vip_range_v4:
             settings = msgspec.structs.replace(settings, vip_range_v4=vips)
         world = Core(settings)
+        world.apply(self.secrets())
         told: dict[Key | None, tuple[Problem, ...]] = {}
         for step, path in enumerate(self.files):
             batch = read_batch(path)
@@ -96,6 +98,11 @@ class Case(msgspec.Struct, frozen=True):
             decoded = [problem for problems in told.values() for problem in problems]
             found = [problem for _, problem in world.pipeline.problems.items()]
             yield Stage(step, world, (*decoded, *found))
+
+    def secrets(self) -> tuple[Object, ...]:
+        """The Secrets that certificates.yaml asks for."""
+        path = self.folder / "certificates.yaml"
+        return made(yaml.safe_load(path.read_text())) if path.exists() else ()
 
     def expected(self) -> dict[str, Any]:
         """By name of file: what must be true of the world after all steps."""

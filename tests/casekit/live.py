@@ -19,7 +19,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.client.access_log import AccessLine
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
-from serai.echo.endpoint import EchoEndpoint
+from serai.echo.endpoint import EchoEndpoint, Identity
 from serai.echo.server import echo
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -29,14 +29,17 @@ from serai.envoy.logfile import Tail
 from serai.envoy.state import Instance, claim
 from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
 from serai.server.ads import AdsServer
-from serai.trace import Trace
+from serai.trace import Trace, Unresolved
 from serai.trace.connection import listener_of
+from serai.trace.hello import server_name
 from serai.trace.request import Destination
 from serai.xds.resource import Resource, ResourceKey
 
 SECONDS = 10.0
 LOCAL = ("127.0.0.1", "::1")
 UNPRIVILEGED = 1024
+UNANSWERED = 2.0
+"""Seconds until a datagram is taken to be lost."""
 
 
 class LiveCase:
@@ -97,7 +100,11 @@ async def live(case: Case, state: Path) -> AsyncIterator[LiveCase]:
     tls = {each for stage in case.stages() for each in _tls_endpoints(stage)}
     for stage in case.stages():
         for request in case.requests_at(stage.step):
-            speaking = tls if request.url.startswith("https:") else endpoints
+            if request.udp:
+                endpoints.update(_datagrams(stage, request))
+                continue
+            passed = request.url.startswith("https:") and not _ended(follow(stage.view, request))
+            speaking = tls if passed else endpoints
             speaking.update(_foreseen(stage, request))
     sockets = {each for stage in case.stages() for each in _sockets(stage)}
     async with echo(sorted(endpoints - tls, key=str)), tls_echo(tls), socket_echo(sockets):
@@ -131,15 +138,18 @@ async def observe(
         destination=(way.address, way.port) if isinstance(way, Destination) and proxied else None,
         principal=asked.principal or "",
     )
+    if request.udp:
+        return await _datagram(listener.addresses[0], listener.port)
     tail = running.access_log(proxy.name)
     answer = await send(entry, _http(found), SECONDS)
     if isinstance(answer, Problem):
         return Observed(closed=True)
+    observed = _observed(answer, request, _named(found), ended=_ended(found))
     if not logged:
-        return _observed(answer, request, _named(found))
+        return observed
     line = await _logged(tail)
     return msgspec.structs.replace(
-        _observed(answer, request, _named(found)),
+        observed,
         cluster=line.upstream_cluster or "",
         route=line.route_name or None,
     )
@@ -166,7 +176,7 @@ def _http(found: Trace) -> HttpRequest:
         method=asked.method,
         target=asked.path or "/",
         headers=(("host", asked.authority), ("connection", "close"), *asked.headers),
-        tls_name=asked.authority.partition(":")[0] if asked.scheme == "https" else "",
+        tls_name=server_name(asked),
         verify=False,
     )
 
@@ -183,7 +193,46 @@ def _named(found: Trace) -> dict[str, str]:
     }
 
 
-def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Observed:
+def _ended(found: Trace | Unresolved) -> bool:
+    """Whether a gateway ends the client's TLS."""
+    return isinstance(found, Trace) and any(each.what == "tls" for each in found.steps)
+
+
+async def _datagram(address: str, port: int) -> Observed:
+    """Who answers a datagram; a port where nobody listens is closed."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Future[bytes | None] = loop.create_future()
+
+    class Once(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, _: object) -> None:
+            if not told.done():
+                told.set_result(data)
+
+        def error_received(self, _: Exception) -> None:
+            if not told.done():
+                told.set_result(None)
+
+    transport, _ = await loop.create_datagram_endpoint(Once, remote_addr=(address, port))
+    try:
+        transport.sendto(b"hello")
+        async with asyncio.timeout(UNANSWERED):
+            data = await told
+    except TimeoutError:
+        data = None
+    finally:
+        transport.close()
+    return Observed(endpoint=msgspec.json.decode(data)["pod"]) if data else Observed(closed=True)
+
+
+def _datagrams(stage: Stage, request: Request) -> Iterator[EchoEndpoint]:
+    for each in _foreseen(stage, request):
+        identity = Identity(pod=each.where)
+        yield msgspec.structs.replace(each, identity=identity, mode="udp")
+
+
+def _observed(
+    answer: HttpAnswer, request: Request, named: dict[str, str], *, ended: bool
+) -> Observed:
     told = _told(answer)
     headers = tuple((name.lower(), value) for name, value in answer.headers)
     if not told and request.tcp:
@@ -200,7 +249,7 @@ def _observed(answer: HttpAnswer, request: Request, named: dict[str, str]) -> Ob
             response_headers=headers,
         )
     endpoint = named.get(str(told["endpoint"]), str(told["endpoint"]))
-    if request.tcp or request.url.startswith("https:"):
+    if request.tcp or (request.url.startswith("https:") and not ended):
         return Observed(endpoint=endpoint)
     sent: dict[str, list[str]] = msgspec.convert(told["headers"], dict[str, list[str]])
     return Observed(

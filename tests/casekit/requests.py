@@ -42,6 +42,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delete: str = ""
     options: str = ""
     tcp: str = ""
+    udp: str = ""
     headers: dict[str, str | list[str]] = {}
     from_: str = msgspec.field(name="from", default="")
     via: str = ""
@@ -56,7 +57,8 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def url(self) -> str:
         """Where it goes."""
-        return (self.tcp and f"tcp://{self.tcp}") or getattr(self, self.method.lower())
+        bytes_to = (self.tcp and f"tcp://{self.tcp}") or (self.udp and f"udp://{self.udp}")
+        return bytes_to or getattr(self, self.method.lower())
 
     @property
     def header_pairs(self) -> tuple[tuple[str, str], ...]:

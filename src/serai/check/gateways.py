@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from serai.api.gateway import Gateway
+from serai.api.gateway import Gateway, Listener
+from serai.api.listener_set import ListenerSet
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.gateways import BORROWED_CLASSES, OWN_CLASSES
@@ -31,13 +32,63 @@ def gateway_problems(
         unusable = reader.get(attached.unusable, key) or ()
         if unusable and not gateway.spec.addresses:
             yield keyed(_without(key, unusable))
-        for position, listener in enumerate(gateway.spec.listeners):
-            state = reader.get(attached.listeners, ListenerKey(key, listener.name))
-            if state is not None:
-                path = f"spec.listeners[{position}]"
-                yield from (keyed(problem) for problem in _of_listener(key, state, path))
+        yield from _of_listeners(reader, attached, key, gateway.spec.listeners)
 
     return Derived(graph, "problems of gateways", gateways, rows)
+
+
+def listener_set_problems(
+    graph: Graph, sets: Node[Key, ListenerSet], attached: Attached
+) -> Derived[ProblemKey, Problem]:
+    """ListenerSets that no Gateway of ours takes, and listeners of theirs that cannot be used."""
+
+    def rows(
+        reader: Reader, key: Key, listener_set: ListenerSet
+    ) -> Iterator[tuple[ProblemKey, Problem]]:
+        added = reader.get(attached.listening.added, key)
+        if added is None:
+            if attached.settings.standalone:
+                yield keyed(_of_nobody(key, listener_set))
+        elif added.allowed.ok:
+            yield from _of_listeners(reader, attached, key, listener_set.spec.listeners)
+        else:
+            yield keyed(_not_allowed(key, added.allowed))
+
+    return Derived(graph, "problems of listener sets", sets, rows)
+
+
+def _of_listeners(
+    reader: Reader, attached: Attached, key: Key, listeners: Iterable[Listener]
+) -> Iterator[tuple[ProblemKey, Problem]]:
+    for position, listener in enumerate(listeners):
+        state = reader.get(attached.listeners, ListenerKey(key, listener.name))
+        if state is not None:
+            path = f"spec.listeners[{position}]"
+            yield from (keyed(problem) for problem in _of_listener(key, state, path))
+
+
+def _of_nobody(key: Key, listener_set: ListenerSet) -> Problem:
+    parent = listener_set.spec.parent_ref
+    shown = f"{parent.kind} {parent.namespace or key.namespace}/{parent.name}"
+    return Problem(
+        code="SER0307",
+        severity="warning",
+        message=f"its listeners are nowhere: {shown} is no Gateway of ours",
+        remedy="Correct spec.parentRef: kind, group, namespace and name.",
+        key=key,
+        path="spec.parentRef",
+    )
+
+
+def _not_allowed(key: Key, verdict: Verdict) -> Problem:
+    return Problem(
+        code="SER0303",
+        severity="error",
+        message=f"its listeners are not served: {verdict.message}",
+        remedy="Widen allowedListeners of the Gateway, or move the ListenerSet.",
+        key=key,
+        path="spec.parentRef",
+    )
 
 
 def _not_ours(key: Key, gateway: Gateway) -> Problem:

@@ -8,6 +8,7 @@ from serai.ir.listener import ChainMatch, Connects, Handling, Listener, NamedRou
 from serai.ir.origin import Origin, Value
 from serai.ir.route import RouteConfiguration
 from serai.model.addresses import canonical, is_ip, with_port
+from serai.trace.hello import chain_by_name
 from serai.trace.outcome import Answered, Closed, Other, Step
 from serai.trace.request import Destination, TraceRequest
 from serai.trace.view import ProxyView
@@ -20,6 +21,8 @@ class Connected(Value, frozen=True):
     origin: Origin
     identified: bool
     """Whether it may carry an identity."""
+    ended: bool = False
+    """Whether it was TLS until here."""
 
 
 def listener_of(view: ProxyView, request: TraceRequest) -> Listener | None:
@@ -31,6 +34,8 @@ def listener_of(view: ProxyView, request: TraceRequest) -> Listener | None:
             if proxied:
                 return view.proxied_listener()
             return view.loopback_listener(canonical(address) or address, port)
+        case gateway if request.scheme == "udp":
+            return view.udp_listener(gateway.port)
         case gateway:
             return view.gateway_listener(gateway.port)
 
@@ -45,6 +50,11 @@ def connected(
     view: ProxyView, request: TraceRequest, listener: Listener, steps: list[Step]
 ) -> Connected | Closed:
     """What a listener does with a connection.  Adds to `steps`."""
+    if listener.sni:
+        named = chain_by_name(view, request, listener, steps)
+        if isinstance(named, Closed):
+            return named
+        return Connected(named.handling, named.origin, False, ended=named.tls is not None)
     found = listener.default
     origin = listener.origin
     way = request.way

@@ -6,6 +6,8 @@ those that belong to one connection (connection, te), timeouts, and what happens
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from serai.ir.listener import TcpForward
 from serai.ir.route import DirectResponse, Forward, Redirect, Route
 from serai.model.addresses import with_port
@@ -63,6 +65,9 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
     if isinstance(connection, Closed):
         return connection
     connection = inspected(view, request, connection, steps)
+    if connection.ended and isinstance(connection.handling, TcpForward):
+        # What was inside TLS is what is sent on.
+        request = replace(request, scheme="http")
     if isinstance(connection.handling, TcpForward):
         leaves = connection.handling.leaves
         closed = judged_bytes(leaves, request, steps, identified=connection.identified)
@@ -78,7 +83,7 @@ def _http(
     connection: Connected,
     steps: list[Step],
 ) -> Outcome:
-    if request.scheme != "http":
+    if request.scheme != "http" and not connection.ended:
         words = f"plain HTTP is expected here, and the client speaks {request.scheme}"
         return Closed("not_http", words)
     path = normalised(request.path)
@@ -149,7 +154,8 @@ def _facts(
     own = {DESTINATION_HEADER, _SCHEME_HEADER} if edge else {DESTINATION_HEADER}
     headers = tuple(pair for pair in lowered(request.headers) if pair[0] not in own)
     claimed = next((value.lower() for name, value in headers if name == _SCHEME_HEADER), "")
-    scheme = claimed if claimed in {"http", "https"} else "http"
+    received = "https" if connection.ended else "http"
+    scheme = claimed if claimed in {"http", "https"} else received
     return Facts(
         method=request.method,
         authority=request.authority,

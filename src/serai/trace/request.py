@@ -40,7 +40,9 @@ class TraceRequest(Value, frozen=True):
     """With the query, if any."""
     method: str = "GET"
     scheme: str = "http"
-    """What the client speaks: http, https (which is TLS here) or tcp."""
+    """What the client speaks: http, https (which is TLS here), tcp or udp."""
     headers: tuple[tuple[str, str], ...] = ()
     principal: str | None = None
     """The caller's SPIFFE identity.  It counts only where a connection can carry one."""
+    server_name: str | None = None
+    """The host that the ClientHello names; None: the one that is asked for."""

@@ -18,6 +18,7 @@ from serai.trace.request import Destination, GatewayPort, TraceRequest, Way
 from serai.trace.view import View
 
 PORTS = {"http": 80, "https": 443}
+_SCHEMES = frozenset({"http", "https", "tcp", "udp"})
 DIRECTLY = "loopback"
 """The way in of a client that connects to a VIP on loopback itself, without ztunnel."""
 
@@ -78,7 +79,13 @@ def resolve(
         scheme=parsed.scheme,
         headers=tuple(pair for pair in headers if pair[0].lower() != "host"),
         principal=principal,
+        server_name=_named(parsed) if isinstance(way, GatewayPort) else None,
     )
+
+
+def _named(url: _Url) -> str:
+    """What a client's ClientHello names: a host, never an address."""
+    return "" if canonical(url.host) else url.host
 
 
 def _parse(url: str) -> _Url | Unresolved:
@@ -88,8 +95,8 @@ def _parse(url: str) -> _Url | Unresolved:
     except ValueError as error:
         return Unresolved("BadURL", f"{url} is not a URL: {error}")
     scheme = parts.scheme.lower()
-    if not host or scheme not in {"http", "https", "tcp"}:
-        remedy = "Write http://host:port/path, https:// for TLS, or tcp:// for other bytes."
+    if not host or scheme not in _SCHEMES:
+        remedy = "Write http://host:port/path, https:// for TLS, tcp:// or udp:// for other bytes."
         return Unresolved("BadURL", f"{url} is not a URL that can be followed", remedy)
     number = port or PORTS.get(scheme, 0)
     if not number:
@@ -113,6 +120,8 @@ def _way(
 ) -> Way | Unresolved:
     if via and via != DIRECTLY:
         return _through(view, url, via)
+    if url.scheme == "udp" and canonical(url.host) is None:
+        return _any_gateway(view, url) or _unknown(url)
     address = canonical(url.host)
     if address is not None:
         return _to_address(view, url, address, direct=via == DIRECTLY)
@@ -202,7 +211,7 @@ def _first(cidr: str) -> str:
 def _to_address(view: View, url: _Url, address: str, *, direct: bool) -> Way | Unresolved:
     """By an address: a gateway that listens there, else the waypoint that captured it."""
     for key, proxy in _proxies(view, Role.GATEWAY):
-        if address in (view.attached.addresses.row(key) or ()) and _hears(view, key, url.port):
+        if address in (view.attached.addresses.row(key) or ()) and _hears(view, key, url):
             return GatewayPort(proxy.key, url.port)
     for key, _ in _proxies(view, Role.WAYPOINT):
         way = Destination(key, address, url.port, not direct)
@@ -225,7 +234,7 @@ def _through(view: View, url: _Url, via: str) -> Way | Unresolved:
         return Unresolved("BadGateway", f"{via} is not a Gateway of ours; there are: {known}")
     if proxy.role is Role.WAYPOINT:
         return _through_waypoint(view, url, key)
-    if _hears(view, key, url.port):
+    if _hears(view, key, url):
         return GatewayPort(key, url.port)
     ports = ", ".join(str(each.port) for each in proxy.listeners) or "none"
     return Unresolved(
@@ -253,14 +262,17 @@ def _any_gateway(view: View, url: _Url) -> GatewayPort | None:
         for state in view.listeners(key)
         if state.listener.port == url.port
         and covers(state.hostname, url.host)
-        and _hears(view, key, url.port)
+        and _hears(view, key, url)
     ]
     best = max((rank for rank, _ in found), default=None)
     return next((GatewayPort(key, url.port) for rank, key in found if rank == best), None)
 
 
-def _hears(view: View, key: Key, port: int) -> bool:
-    return view.proxy(key).gateway_listener(port) is not None
+def _hears(view: View, key: Key, url: _Url) -> bool:
+    proxy = view.proxy(key)
+    udp = url.scheme == "udp"
+    heard = proxy.udp_listener(url.port) if udp else proxy.gateway_listener(url.port)
+    return heard is not None
 
 
 def _proxies(view: View, role: Role) -> Iterator[tuple[Key, Proxy]]:

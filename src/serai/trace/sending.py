@@ -13,11 +13,12 @@ from serai.ir.route import Forward, LookUp, Route, WeightedCluster
 from serai.model.addresses import is_ip, with_port
 from serai.model.reserved import is_refused
 from serai.trace.headers import mutated
+from serai.trace.hello import server_name
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Redirected, Share, Step
 from serai.trace.policies import judged
 from serai.trace.request import Destination, TraceRequest, Way
-from serai.trace.rewrite import location, rewritten, without_port
+from serai.trace.rewrite import location, rewritten
 from serai.trace.view import ProxyView
 from serai.translate.localities import in_use, localities
 from serai.xds.encode.dynamic import looked_up
@@ -79,7 +80,7 @@ def sent_bytes(
 ) -> Forwarded | Closed:
     """Where the bytes of a connection go.  Adds to `steps`."""
     clusters = _inwards(view, forward, request, steps)
-    name = _server_name(request)
+    name = server_name(request)
     shares = tuple(
         _unread(_share(view, each, _total(clusters), request.way, name), request)
         for each in clusters
@@ -193,13 +194,9 @@ def _inwards(
     return forward.clusters
 
 
-def _server_name(request: TraceRequest) -> str:
-    return without_port(request.authority).lower() if request.scheme == "https" else ""
-
-
 def _by_server_name(inside: Listener, request: TraceRequest, steps: list[Step]) -> TcpForward:
     """What a ClientHello's server name chooses: the exact name, the longest wildcard, else all."""
-    name = _server_name(request)
+    name = server_name(request)
     wanted = {each.host: each.forward for each in inside.server_names}
     wild = sorted((each for each in wanted if covers(each, name) and each != name), key=len)
     chosen = next((each for each in (name, *reversed(wild)) if name and each in wanted), "")

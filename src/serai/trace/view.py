@@ -71,6 +71,10 @@ class ProxyView(msgspec.Struct, frozen=True):
         """The listener of a gateway's port."""
         return self._listener(names.gateway_listener(port))
 
+    def udp_listener(self, port: int) -> Listener | None:
+        """The listener of a gateway's port for datagrams."""
+        return self._listener(names.udp_listener(port))
+
     def internal_listener(self, name: str) -> Listener | None:
         """A listener inside the proxy."""
         return self._listener(name)
