@@ -24,7 +24,7 @@ from serai.check.capture import binding_problems, capture_problems, uncaptured_w
 from serai.check.cluster_policies import cluster_policy_problems, unmet_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
-from serai.check.gateways import gateway_problems, listener_set_problems
+from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
@@ -327,8 +327,7 @@ def _problems(
             inline_problems(graph, inputs.service_entries, attached.settings),
             workload_problems(graph, inputs.workload_entries),
             distribution_problems(graph, inputs),
-            gateway_problems(graph, inputs.gateways, attached),
-            listener_set_problems(graph, inputs.listener_sets, attached),
+            gateway_problems(graph, inputs.gateways, inputs.listener_sets, attached),
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),

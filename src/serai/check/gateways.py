@@ -12,11 +12,22 @@ from serai.attach.gateways import BORROWED_CLASSES, OWN_CLASSES
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import Verdict
 from serai.check.problems import ProblemKey, keyed
-from serai.incremental import Derived, Graph, Node, Reader
+from serai.incremental import Derived, Graph, Node, Reader, Union
 from serai.translate.collections import Attached
 
 
 def gateway_problems(
+    graph: Graph,
+    gateways: Node[Key, Gateway],
+    sets: Node[Key, ListenerSet],
+    attached: Attached,
+) -> Node[ProblemKey, Problem]:
+    """What serves nothing of Gateways and of the ListenerSets that add to them."""
+    parts = (_of_gateways(graph, gateways, attached), _of_sets(graph, sets, attached))
+    return Union(graph, "problems of gateways", parts)
+
+
+def _of_gateways(
     graph: Graph, gateways: Node[Key, Gateway], attached: Attached
 ) -> Derived[ProblemKey, Problem]:
     """Gateways of a class that nobody knows, and listeners that cannot be used."""
@@ -34,10 +45,10 @@ def gateway_problems(
             yield keyed(_without(key, unusable))
         yield from _of_listeners(reader, attached, key, gateway.spec.listeners)
 
-    return Derived(graph, "problems of gateways", gateways, rows)
+    return Derived(graph, "problems of gateways alone", gateways, rows)
 
 
-def listener_set_problems(
+def _of_sets(
     graph: Graph, sets: Node[Key, ListenerSet], attached: Attached
 ) -> Derived[ProblemKey, Problem]:
     """ListenerSets that no Gateway of ours takes, and listeners of theirs that cannot be used."""
