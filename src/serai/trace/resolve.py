@@ -65,26 +65,27 @@ def resolve(
     if isinstance(way, Unresolved):
         return way
     if hbone and isinstance(way, Destination):
-        if view.proxy(way.proxy).hbone_listener() is None:
+        if not view.proxy(way.proxy).hbone_listener():
             return _no_hbone(way)
         way = Destination(way.proxy, way.address, way.port, hbone=True)
         # A certificate is somebody's; who says nothing is the default account of that namespace.
         principal = principal or _principal("default", view.attached.settings.trust_domain)
-    authority = next((value for name, value in headers if name.lower() == "host"), parsed.authority)
     return TraceRequest(
-        way=way,
-        authority=authority,
-        path=parsed.path,
-        method=method,
-        scheme=parsed.scheme,
+        way,
+        next((value for name, value in headers if name.lower() == "host"), parsed.authority),
+        parsed.path,
+        method,
+        parsed.scheme,
         headers=tuple(pair for pair in headers if pair[0].lower() != "host"),
         principal=principal,
-        server_name=_named(parsed) if isinstance(way, GatewayPort) else None,
+        server_name=_named(parsed, way),
     )
 
 
-def _named(url: _Url) -> str:
-    """What a client's ClientHello names: a host, never an address."""
+def _named(url: _Url, way: Way) -> str | None:
+    """What the ClientHello names at a gateway: the URL's host, unless that is an address."""
+    if isinstance(way, Destination):
+        return None
     return "" if canonical(url.host) else url.host
 
 
