@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from live.serving import Place, Served, answer, pod, serving, workload
+from live.sick_server import sick
 from serai.app.client.http import Entry, HttpRequest
 from serai.echo.endpoint import EchoEndpoint, Identity
 
@@ -137,3 +138,42 @@ async def test_a_session_stays_at_its_endpoint(tmp_path: Path) -> None:
         again = [await ask(served, "/header", ("x-session", header)) for _ in range(12)]
         assert {who for who, _, _ in again} == {first}
         assert len({(await ask(served, "/else", sent))[0] for _ in range(24)}) > 1
+
+
+async def test_copies_are_sent_to_everybody_who_is_named_by_their_share(tmp_path: Path) -> None:
+    place = Place()
+    main, all_, some = place.address(), place.address(), place.address()
+    mirror = "{type: RequestMirror, requestMirror: {backendRef: %s%s}}"
+    to_all = mirror % (to("b", 80).replace(", weight: 1", ""), "")
+    to_some = mirror % (to("c", 80).replace(", weight: 1", ""), ", percent: 25")
+    route = f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: r, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge, sectionName: http}}]
+          rules:
+          - matches: [{{path: {{value: /copied}}}}]
+            filters: [{to_all}, {to_some}]
+            backendRefs: [{to("a", 80)}]
+          - backendRefs: [{to("a", 80)}]
+        """
+    files = {"g.yaml": gateway(place), "r.yaml": route}
+    files |= {"a.yaml": service("a", main), "b.yaml": service("b", all_)}
+    files |= {"c.yaml": service("c", some)}
+    async with (
+        sick(main, 8081, "a"),
+        sick(all_, 8081, "b") as whole,
+        sick(some, 8081, "c") as part,
+        serving(tmp_path, files, (), place) as served,
+    ):
+        answers = {(await ask(served, "/copied"))[0] for _ in range(CLIENTS)}
+        assert answers == {"a"}, "a copy's answer is nobody's"
+        for _ in range(100):
+            if whole.asked["/copied"] == CLIENTS:
+                break
+            await asyncio.sleep(0.05)
+        assert whole.asked["/copied"] == CLIENTS
+        assert abs(part.asked["/copied"] - CLIENTS / 4) < FOUR_SIGMA
+        await ask(served, "/else")
+        assert not whole.asked["/else"] + part.asked["/else"]
