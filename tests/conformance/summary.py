@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from conformance.data import cases, feature_rows
+from conformance.page import features as features_written
 
 WORDS = {
     "passed": "passes",
@@ -40,16 +41,22 @@ def document(results: Results) -> str:
         for name, (outcome, why) in sorted(results.items())
     )
     features = "\n".join(
-        f"| {feature} | {profile} | {_shown_by(results, profile, feature)} |"
+        f"| {feature} | {profile} | {_shown_by(results, profile, feature)} | {_own(feature)} |"
         for profile, feature in feature_rows()
     )
     total = lines(results)[-1]
+    shown = "| feature | profile | replayed | own tests |\n|---|---|---|---|"
     head = "| profile | core tests | extended tests | features |\n|---|---|---|---|"
     return (
         f"{ABOUT.read_text()}\n## Result\n\n`{total}`\n\n{head}\n{profiles}\n"
         f"\n## Tests\n\n| test | | why |\n|---|---|---|\n{tests}\n"
-        f"\n## Features\n\n| feature | profile | tests |\n|---|---|---|\n{features}\n"
+        f"\n## Features\n\n{shown}\n{features}\n"
     )
+
+
+def _own(feature: str) -> int:
+    """How many tests of our own show a feature; docs/gateway-api.md names them."""
+    return len(features_written()[feature].tests)
 
 
 def _profile_row(results: Results, profile: str) -> str:
