@@ -144,7 +144,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         captures=taken,
         detours=(around := detours(graph, known, taken, ours)),
         frontends=(fronts := frontends(graph, taken, known.services, ours, settings)),
-        bindings=(bound := bindings(graph, fronts)),
+        bindings=(bound := bindings(graph, fronts, known)),
         ranges=ranges(graph, bound),
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, ours),
         attachments=joined,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.attach.gateways import Proxy
-from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.origin import Value
-from serai.model.addresses import is_range
+from serai.model.addresses import is_elsewhere, is_range
+from serai.model.catalog import Catalog
 from serai.model.own import outside
 from serai.model.protocol import Protocol
-from serai.model.service import Resolution, Service, ServicePort
+from serai.model.service import BackendKey, Resolution, Service, ServicePort
 from serai.model.settings import Settings
 
 
@@ -24,6 +25,15 @@ class FrontendKey(NamedTuple):
     service: Key
     port: int
     host: str = ""
+    direct: bool = False
+    """Whether it is what comes to the endpoints' own addresses, of a service that has none."""
+
+
+class Claim(NamedTuple):
+    """What a captured port wants to have."""
+
+    binding: BindingKey
+    frontend: FrontendKey
 
 
 class Frontend(Value, frozen=True):
@@ -88,7 +98,7 @@ def _of_waypoint(
     for face in _faces(service, named=named):
         for port in service.ports:
             if port.protocol is not Protocol.UDP:
-                key = FrontendKey(waypoint, service.key, port.number, face.host)
+                key = FrontendKey(waypoint, service.key, port.number, face.host, face.direct)
                 frontend = Frontend(
                     key,
                     face.hosts,
@@ -114,14 +124,16 @@ class _Face(NamedTuple):
     host: str
     hosts: tuple[str, ...]
     addresses: tuple[str, ...]
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    direct: bool = False
 
 
 def _faces(service: Service, *, named: bool) -> Iterator[_Face]:
     """The VIPs shared by all hosts, then those of a host of its own.
 
     Hosts that clients can name come with them; those without a VIP are in the first.  Who has
-    resolved the host himself goes by address: a name would not say where to.
+    resolved the host himself goes by address: a name would not say where to.  Where there is no
+    VIP at all, clients have resolved the host to its endpoints, if these are known.
     """
     by_host = {
         host: tuple(each.cidr for each in service.addresses if each.host == host)
@@ -136,29 +148,60 @@ def _faces(service: Service, *, named: bool) -> Iterator[_Face]:
     for host, own in by_host.items():
         if own:
             yield _Face(host, (host,), own, (host,) if host in plain else ())
+    if not service.addresses and service.resolution is Resolution.KNOWN:
+        yield _Face("", service.hosts, (), direct=True)
 
 
 def bindings(
-    graph: Graph, all_frontends: Node[FrontendKey, Frontend]
+    graph: Graph, all_frontends: Node[FrontendKey, Frontend], catalog: Catalog
 ) -> Derived[BindingKey, Binding]:
     """Who owns each address and port: a Kubernetes Service first, then the oldest, then by name."""
-    claims: Index[BindingKey, FrontendKey] = Index(
-        graph,
-        "claims to addresses",
-        all_frontends,
-        lambda key, row: (
-            BindingKey(key.waypoint, each, key.port) for each in (*row.addresses, *row.names)
-        ),
+    wanted = Union(
+        graph, "claims", (_given(graph, all_frontends), _own(graph, all_frontends, catalog))
+    )
+    claims: Index[BindingKey, Claim] = Index(
+        graph, "claims to addresses", wanted, lambda key, _: (key.binding,)
     )
 
-    def binding(reader: Reader, _: BindingKey, claimants: Sequence[FrontendKey]) -> Binding:
-        found = (reader.get(all_frontends, key) for key in claimants)
+    def binding(reader: Reader, _: BindingKey, claimants: Sequence[Claim]) -> Binding:
+        found = (reader.get(all_frontends, claim.frontend) for claim in claimants)
         ranked = sorted(
             (each for each in found if each), key=lambda each: (each.precedence, each.key)
         )
         return Binding(ranked[0].key, tuple(each.key for each in ranked[1:]))
 
     return mapped(graph, "bindings", claims, binding)
+
+
+def _given(
+    graph: Graph, all_frontends: Node[FrontendKey, Frontend]
+) -> Derived[Claim, Literal[True]]:
+    """Claims to VIPs and names."""
+
+    def rows(_: Reader, key: FrontendKey, row: Frontend) -> Iterator[tuple[Claim, Literal[True]]]:
+        for each in dict.fromkeys((*row.addresses, *row.names)):
+            yield Claim(BindingKey(key.waypoint, each, key.port), key), True
+
+    return Derived(graph, "claims to VIPs", all_frontends, rows)
+
+
+def _own(
+    graph: Graph, all_frontends: Node[FrontendKey, Frontend], catalog: Catalog
+) -> Derived[Claim, Literal[True]]:
+    """Claims to the endpoints' own addresses and ports, where clients resolve a host to them."""
+
+    def rows(
+        reader: Reader, key: FrontendKey, row: Frontend
+    ) -> Iterator[tuple[Claim, Literal[True]]]:
+        if not key.direct:
+            return
+        backend = BackendKey(key.service, row.hosts[0], key.port)
+        for endpoint in reader.get(catalog.endpoints, backend) or ():
+            if is_elsewhere(endpoint.address):
+                own = BindingKey(key.waypoint, endpoint.address, endpoint.port)
+                yield Claim(own, key), True
+
+    return Derived(graph, "claims to endpoints", all_frontends, rows)
 
 
 def ranges(

@@ -6,7 +6,6 @@ Istio: istio.io/waypoint-for workload or all, on the Gateway or its class.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from typing import NamedTuple
 
 import msgspec
@@ -18,7 +17,7 @@ from serai.attach.gateways import Proxy
 from serai.attach.verdict import Verdict
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
-from serai.model.addresses import canonical
+from serai.model.addresses import is_elsewhere
 from serai.model.waypoint_labels import OPT_OUT
 from serai.model.workload import Workload
 
@@ -100,19 +99,11 @@ def _captures(
             return None
         asking = Asking(key.namespace, part, TRAFFIC)
         verdict = bind(reader, namespaces, asking, waypoint, proxy)
-        addresses = tuple(each for each in workload.addresses if _is_elsewhere(each))
+        addresses = tuple(each for each in workload.addresses if is_elsewhere(each))
         in_mesh = workload.in_mesh
         return WorkloadCapture(key, verdict, waypoint, wish.because, addresses, in_mesh)
 
     return mapped(graph, "captures of workloads", workloads, capture)
-
-
-def _is_elsewhere(text: str) -> bool:
-    """Whether a proxy that connects there does not connect to what is beside itself."""
-    if canonical(text) is None:
-        return False  # a name or a Unix socket
-    address = ip_address(text)
-    return not address.is_unspecified and text not in {"127.0.0.1", "::1"}
 
 
 def _addresses(

@@ -8,7 +8,8 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.attach.capture import Capture
 from serai.attach.frontends import Binding, BindingKey
-from serai.attach.workload_capture import WorkloadCapture
+from serai.attach.gateways import Proxy
+from serai.attach.workload_capture import TRAFFIC, WorkloadCapture
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
 from serai.model.addresses import canonical, is_loopback, is_range
@@ -33,6 +34,8 @@ def capture_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
         if service is not None:
             proxy = reader.get(attached.proxies, capture.waypoint)
             named = bool(proxy and proxy.hears_names)
+            if _is_out_of_reach(service, proxy):
+                yield keyed(_by_endpoints_alone(key))
             found = _in_vain(service, named=named, standalone=attached.settings.standalone)
             yield from (keyed(problem) for problem in found)
             if capture.no_canary:
@@ -85,8 +88,30 @@ def _not_captured(key: Key, capture: Capture | WorkloadCapture) -> Problem:
     )
 
 
+def _is_out_of_reach(service: Service, proxy: Proxy | None) -> bool:
+    """Whether clients would have to go by the endpoints' addresses and are not led here by them."""
+    if service.addresses or service.resolution is not Resolution.KNOWN or proxy is None:
+        return False
+    return not proxy.hears_names and not proxy.serves(TRAFFIC)
+
+
+def _by_endpoints_alone(key: Key) -> Problem:
+    return Problem(
+        code="SER0503",
+        severity="warning",
+        message="captured, but it has no address: clients go to its endpoints' own, which ztunnel"
+        " sends to a waypoint for workloads alone",
+        remedy="Give it an address (clusterIP, spec.addresses), label the waypoint"
+        " istio.io/waypoint-for: all and its Pods for it, or give it a listener of protocol HBONE.",
+        key=key,
+    )
+
+
 def _in_vain(service: Service, *, named: bool, standalone: bool) -> Iterator[Problem]:
-    if not service.addresses and not (named and service.resolution is not Resolution.NONE):
+    known = service.resolution is Resolution.KNOWN or (
+        named and service.resolution is not Resolution.NONE
+    )
+    if not service.addresses and not known:
         yield Problem(
             code="SER0503",
             severity="warning",
@@ -124,7 +149,9 @@ def binding_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Pr
         if canonical(key.cidr) is None:
             return  # a host that two claim is told as such, whether it is captured or not
         winner = binding.frontend.service
-        others = sorted({loser.service for loser in binding.losers} - {winner})
+        # Services without an address may well have endpoints in common.
+        losers = (loser for loser in binding.losers if not loser.direct)
+        others = sorted({loser.service for loser in losers} - {winner})
         yield from (keyed(_lost(key, winner, loser)) for loser in others)
         if others:
             yield keyed(_kept(key, winner, others))

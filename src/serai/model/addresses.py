@@ -46,3 +46,10 @@ def with_port(address: str, port: int) -> str:
     if is_socket(address):
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def is_elsewhere(text: str) -> bool:
+    """Whether a text is an IP address at which a proxy does not reach what is beside itself."""
+    if canonical(text) is None or is_range(text):
+        return False  # a name or a Unix socket
+    return not ip_address(text).is_unspecified and text not in {"127.0.0.1", "::1"}

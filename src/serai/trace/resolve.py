@@ -12,7 +12,7 @@ from serai.attach.hostnames import covers, specificity
 from serai.ir.origin import Value
 from serai.model.addresses import canonical, is_loopback, is_range
 from serai.model.hosts import patterns, ranked
-from serai.model.service import Service
+from serai.model.service import BackendKey, Service
 from serai.trace.arrival import owner
 from serai.trace.request import Destination, GatewayPort, TraceRequest, Way
 from serai.trace.view import View
@@ -178,7 +178,8 @@ def _vip(
         for vip in sorted(usable, key=is_range)
     ]
     owned = (way for way in ways if _owns(view, service, way))
-    found = next(owned, None) or next(iter(ways), None)
+    chosen = None if direct else _endpoint(view, service, BackendKey(service.key, host, url.port))
+    found = next(owned, None) or next(iter(ways), chosen)
     if found is None:
         what = "no VIP on loopback" if direct and vips else "no address"
         return Unresolved(
@@ -188,6 +189,17 @@ def _vip(
             " allocated, from loopback where it is to be reached there (--vip-range-v4).",
         )
     return found
+
+
+def _endpoint(view: View, service: Service, key: BackendKey) -> Destination | None:
+    """One of the endpoints, where clients resolve a host to them and a waypoint has them."""
+    capture = view.attached.captures.row(service.key)
+    for each in view.attached.catalog.endpoints.row(key) or ():
+        for waypoint in capture.waypoints if capture else ():
+            way = Destination(waypoint, each.address, each.port)
+            if _owns(view, service, way):
+                return way
+    return None
 
 
 def _by_name(view: View, url: _Url, service: Service) -> Destination | None:

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 from msgspec.structs import replace
 
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
+from serai.attach.workload_capture import WorkloadAddress
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.leaf import Leaf
 from serai.ir.listener import ChainMatch, FilterChain, NamedRoutes, TcpForward
@@ -23,6 +24,7 @@ from serai.policies import ADDITIVE
 from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.own_addresses import to_the_chosen
 from serai.translate.sni import to_host, told_by_sni
 from serai.translate.streams import on_frontend
 
@@ -38,14 +40,17 @@ def chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, Chain
         if key.cidr in frontend.names:
             chain = names.frontend(frontend.key, http=False)
             return None if http else ChainMatch(key.cidr, key.port, chain, by_name=True)
-        if http and not is_range(key.cidr) and not _is_in_a_range(reader, attached, key):
+        if http and not is_range(key.cidr) and not _is_anothers(reader, attached, key):
             return None
         return ChainMatch(key.cidr, key.port, names.frontend(frontend.key, http=http))
 
     return mapped(graph, "chain matches", attached.bindings, match)
 
 
-def _is_in_a_range(reader: Reader, attached: Attached, key: BindingKey) -> bool:
+def _is_anothers(reader: Reader, attached: Attached, key: BindingKey) -> bool:
+    """Whether a chain of something else would take the address: of a range, or of a workload."""
+    if reader.get(attached.workloads.addresses, WorkloadAddress(key.waypoint, key.cidr)):
+        return True
     found = reader.members(attached.ranges, WaypointPort(key.waypoint, key.port))
     address = ip_address(key.cidr)
     return any(address in ip_network(each.cidr) for each in found)
@@ -93,7 +98,7 @@ def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForwar
     if told_by_sni(frontend, found):
         return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),), leaves=leaves)
     only = found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])
-    return replace(only, leaves=leaves)
+    return replace(to_the_chosen(reader, attached, frontend, only), leaves=leaves)
 
 
 def around_port(

@@ -159,7 +159,10 @@ class Clusters:
     ) -> None:
         """`internal` are the clusters that stand for listeners inside a proxy."""
         self._by_name: Index[str, BackendKey] = Index(
-            graph, "backends by cluster", attached.cluster_names, lambda _, name: (name,)
+            graph,
+            "backends by cluster",
+            attached.cluster_names,
+            lambda _, name: (name, names.addressed(name)),
         )
         self._called: Index[str, AttachmentKey] = Index(
             graph, "calls of clusters", attached.compiled, _calls
@@ -240,9 +243,11 @@ class Clusters:
         backend = self._backend(reader, key.name)
         if backend is None:
             return reader.get(self._internal, key.name)
-        discovery = _DISCOVERY[backend.resolution]
+        plain = reader.get(self._attached.cluster_names, backend.key) or key.name
+        addressed = key.name != plain
+        discovery = Discovery.ORIGINAL_DST if addressed else _DISCOVERY[backend.resolution]
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
-        ported = discovery in {Discovery.ORIGINAL_DST, Discovery.DYNAMIC_DNS}
+        ported = backend.resolution in {Resolution.NONE, Resolution.DYNAMIC_DNS}
         owner = owns_host(reader, self._catalog, backend.key)
         found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
         asking = tuple(dict.fromkeys(each.policy for each in self._asked(reader, key, backend)))
@@ -252,10 +257,14 @@ class Clusters:
             name=key.name,
             discovery=Discovery.NOWHERE if found.refusals or unknown else discovery,
             origin=Origin(backend.key.service),
-            alt_stat_name=names.alt_stat_name(backend.key, owner=owner),
+            alt_stat_name=(
+                names.stat_name(key.name)
+                if addressed
+                else names.alt_stat_name(backend.key, owner=owner)
+            ),
             http=backend.port.protocol.is_http,
             http2=backend.port.protocol.is_http2,
-            follow_client=self._is_called(reader, key.name, backend),
+            follow_client=self._is_called(reader, plain, backend),
             negotiates=backend.port.protocol is Protocol.UNDECLARED
             and any(isinstance(each, UpstreamTls) for each in found.leaves),
             dns_endpoints=(
@@ -267,7 +276,7 @@ class Clusters:
             # Endpoints that are not ready are among the others there, and are to get nothing.
             panic_threshold=0 if backend.distribution and discovery is Discovery.EDS else None,
             leaves=found.leaves,
-            tunnels=self._trust_domain(key),
+            tunnels="" if addressed else self._trust_domain(key),
             beside_ztunnel=key.beside_ztunnel,
             policies=asking,
             refusals=found.refusals,

@@ -76,7 +76,8 @@ def frontend(key: FrontendKey, *, http: bool) -> str:
     """The route configuration or filter chain of a captured port."""
     service = key.service
     parts = (str(key.port), service.name, service.namespace, *((key.host,) if key.host else ()))
-    return shortened("_".join((_transport(http=http), service.kind.lower(), *parts)))
+    own = "~own" if key.direct else ""
+    return shortened("_".join((_transport(http=http), service.kind.lower(), *parts)) + own)
 
 
 def sni_switch(key: FrontendKey) -> str:
@@ -107,6 +108,11 @@ def connects(cluster: str) -> str:
 def detour(cluster: str) -> str:
     """The internal listener, and the cluster before it, that leads to a backend's waypoint."""
     return shortened(f"detour~{cluster}")
+
+
+def addressed(cluster: str) -> str:
+    """The cluster, beside a backend's own, for the endpoint that a connection came for."""
+    return shortened(f"addressed~{cluster}")
 
 
 def waypoint_cluster(waypoint: Key) -> str:

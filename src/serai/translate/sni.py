@@ -19,6 +19,7 @@ from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import bytes_to
+from serai.translate.own_addresses import to_the_chosen
 from serai.translate.stream_rules import as_ruled
 from serai.translate.streams import Stream, on_frontend
 
@@ -64,6 +65,10 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
         else:
             forwards = {host: to_host(reader, attached, frontend, host) for host in frontend.hosts}
             default = _otherwise(frontend, forwards)
+        forwards = {
+            host: to_the_chosen(reader, attached, frontend, each) for host, each in forwards.items()
+        }
+        default = to_the_chosen(reader, attached, frontend, default) if default else None
         yield (
             Named(key.waypoint, name),
             Listener(

@@ -27,6 +27,7 @@ from serai.translate.collections import Attached, Named
 from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else
 from serai.translate.order import RankedRoute
+from serai.translate.own_addresses import routed_to_the_chosen
 from serai.translate.redirects import at_port
 from serai.translate.rules import CompiledRoute
 from serai.translate.virtual_hosts import HostGroup, HostRoutes, virtual_hosts
@@ -55,6 +56,7 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
             applied = list(_applied(reader, attached, key))
             groups = tuple(_groups(reader, attached, frontend, applied))
             found = at_port(virtual_hosts(groups), key.port)
+            found = routed_to_the_chosen(reader, attached, frontend, found)
             hosts = tuple(attached.policies.in_force(reader, each) for each in found)
             routes = tuple(sorted({each.route for each in applied}))
             configuration = RouteConfiguration(name, hosts, Origin(key.service), routes)

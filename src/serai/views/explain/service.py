@@ -60,8 +60,9 @@ def _port(
     fronts = [
         key
         for host in ("", *service.hosts)
+        for direct in (False, True)
         if subject.attached.frontends.row(
-            key := FrontendKey(waypoint, service.key, port.number, host)
+            key := FrontendKey(waypoint, service.key, port.number, host, direct)
         )
     ]
     if not fronts:
