@@ -248,7 +248,6 @@ class Clusters:
         discovery = Discovery.ORIGINAL_DST if addressed else _DISCOVERY[backend.resolution]
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = backend.resolution in {Resolution.NONE, Resolution.DYNAMIC_DNS}
-        owner = owns_host(reader, self._catalog, backend.key)
         found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
         asking = tuple(dict.fromkeys(each.policy for each in self._asked(reader, key, backend)))
         distribution = preferred(found.leaves) or backend.distribution
@@ -257,11 +256,7 @@ class Clusters:
             name=key.name,
             discovery=Discovery.NOWHERE if found.refusals or unknown else discovery,
             origin=Origin(backend.key.service),
-            alt_stat_name=(
-                names.stat_name(key.name)
-                if addressed
-                else names.alt_stat_name(backend.key, owner=owner)
-            ),
+            alt_stat_name=self._stat_name(reader, key, backend, addressed=addressed),
             http=backend.port.protocol.is_http,
             http2=backend.port.protocol.is_http2,
             follow_client=self._is_called(reader, plain, backend),
@@ -287,6 +282,14 @@ class Clusters:
     ) -> Iterator[tuple[Proxied, str]]:
         for proxied in reader.members(self.used, key) if is_mutual(cluster) else ():
             yield proxied, key.name
+
+    def _stat_name(
+        self, reader: Reader, key: ClusterKey, backend: Backend, *, addressed: bool
+    ) -> str:
+        if addressed:
+            return names.stat_name(key.name)
+        owner = owns_host(reader, self._catalog, backend.key)
+        return names.alt_stat_name(backend.key, owner=owner)
 
     def _asked(self, reader: Reader, key: ClusterKey, backend: Backend) -> Iterator[Asked]:
         yield from self._attached.cluster_policies.asked(reader, backend)
