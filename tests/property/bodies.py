@@ -449,6 +449,7 @@ traffic_policies = st.fixed_dictionaries(
                     {"request": {"set": [{"name": "x-a", "value": "{{ header('x-b') }}"}]}}
                 ),
                 "extProc": st.just({"extensionRef": {"name": "x"}}),
+                "oauth2": st.just({"extensionRef": {"name": "x"}}),
                 "basicAuth": st.just({"secretRef": {"name": "x"}}),
                 "rbac": st.just({"policy": {"matchExpressions": ["request.method == 'GET'"]}}),
                 "rateLimit": st.sampled_from(
@@ -509,6 +510,14 @@ gateway_extensions = st.fixed_dictionaries(
                             "grpcService": {"backendRef": {"name": "x", "port": 80}},
                         },
                     ]
+                ),
+                "oauth2": st.just(
+                    {
+                        "backendRef": {"name": "x", "port": 80},
+                        "authorizationEndpoint": "https://x.example/a",
+                        "tokenEndpoint": "https://x.example/t",
+                        "credentials": {"clientID": "x", "clientSecretRef": {"name": "x"}},
+                    }
                 ),
             }
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import field
+
 from serai.api.meta import Object, Struct
 
 
@@ -145,6 +147,73 @@ class RateLimitProvider(Struct, frozen=True):
     x_rate_limit_headers: Literal["Off", "DraftVersion03"] = "Off"
 
 
+class OAuth2CookieNames(Struct, frozen=True):
+    """spec.oauth2.cookies.names."""
+
+    access_token: str | None = None
+    id_token: str | None = field(name="idToken", default=None)
+
+
+class OAuth2Cookies(Struct, frozen=True):
+    """spec.oauth2.cookies."""
+
+    domain: str | None = None
+    names: OAuth2CookieNames | None = None
+    same_site: str | None = None
+    disable_access_token_set_cookie: bool = False
+    disable_id_token_set_cookie: bool = field(name="disableIDTokenSetCookie", default=False)
+    disable_refresh_token_set_cookie: bool = False
+
+
+class LocalSecretReference(Struct, frozen=True):
+    """A Secret of the same namespace."""
+
+    name: str = ""
+
+
+class OAuth2Credentials(Struct, frozen=True):
+    """spec.oauth2.credentials; the Secret has the key client-secret."""
+
+    client_id: str = field(name="clientID")
+    client_secret_ref: LocalSecretReference = LocalSecretReference()
+
+
+class OAuth2Header(Struct, frozen=True):
+    """spec.oauth2.denyRedirect.headers[]."""
+
+    name: str
+    value: str
+    type: Literal["Exact", "RegularExpression"] = "Exact"
+
+
+class OAuth2DenyRedirect(Struct, frozen=True):
+    """spec.oauth2.denyRedirect."""
+
+    headers: tuple[OAuth2Header, ...] = ()
+
+
+class OAuth2Tokens(Struct, frozen=True):
+    """spec.oauth2.jwt, which is told rather than done."""
+
+
+class OAuth2Provider(Struct, frozen=True):
+    """spec.oauth2."""
+
+    backend_ref: ServiceReference
+    credentials: OAuth2Credentials
+    authorization_endpoint: str | None = None
+    token_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+    issuer_uri: str | None = field(name="issuerURI", default=None)
+    redirect_uri: str | None = field(name="redirectURI", default=None)
+    logout_path: str = "/logout"
+    forward_access_token: bool = False
+    scopes: tuple[str, ...] = ()
+    cookies: OAuth2Cookies | None = None
+    jwt: OAuth2Tokens | None = None
+    deny_redirect: OAuth2DenyRedirect | None = None
+
+
 class GatewayExtensionSpec(Struct, frozen=True):
     """GatewayExtension.spec: one of these."""
 
@@ -152,6 +221,7 @@ class GatewayExtensionSpec(Struct, frozen=True):
     ext_auth: ExtAuthProvider | None = None
     ext_proc: ExtProcProvider | None = None
     rate_limit: RateLimitProvider | None = None
+    oauth2: OAuth2Provider | None = None
 
 
 class GatewayExtension(Object, frozen=True):

@@ -111,6 +111,12 @@ class ExtAuthPolicy(Struct, frozen=True):
     disable: Nothing | None = None
 
 
+class OAuth2Policy(Struct, frozen=True):
+    """spec.oauth2."""
+
+    extension_ref: ExtensionReference
+
+
 class ExtProcPolicy(Struct, frozen=True):
     """spec.extProc."""
 
@@ -137,6 +143,7 @@ class TrafficPolicySpec(Struct, frozen=True):
     fault_injection: FaultInjection | None = None
     header_modifiers: HeaderModifiers | None = None
     internal_redirect: InternalRedirect | None = None
+    oauth2: OAuth2Policy | None = None
     rate_limit: RateLimit | None = None
     rbac: RBAC | None = None
     retry: Retry | None = None

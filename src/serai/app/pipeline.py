@@ -244,7 +244,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         viewpoints=viewpoints,
         sights=sights(graph, clusters.clusters, clusters.used, viewpoints),
         applied=applied(graph, clusters.clusters, clusters.used),
-        secrets=secrets(graph, attached, around, clusters.mutual),
+        secrets=secrets(graph, attached, around, clusters.mutual, routes),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.ir.origin import Origin, Value
+from serai.ir.secret import Confidence
 
 
 class Leaf(Value, frozen=True):
@@ -17,6 +18,8 @@ class Leaf(Value, frozen=True):
     origin: Origin
     clusters: tuple[str, ...] = ()
     """Clusters that it calls while it decides on a request."""
+    secrets: tuple[Confidence, ...] = ()
+    """What it is told in confidence."""
 
 
 class FailClosed(Value, frozen=True):

@@ -45,4 +45,15 @@ class ClientAuthority(Value, frozen=True):
     origins: tuple[Origin, ...]
 
 
-Secret = CertificateFiles | AuthorityFile | ServerCertificate | ClientAuthority
+class Confidence(Value, frozen=True):
+    """A text that filters of a proxy need and nobody else may see."""
+
+    name: str
+    text: str
+    origin: Origin
+
+    def __repr__(self) -> str:
+        return f"Confidence({self.name})"
+
+
+Secret = CertificateFiles | AuthorityFile | ServerCertificate | ClientAuthority | Confidence

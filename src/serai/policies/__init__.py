@@ -19,6 +19,7 @@ from serai.policies.fault_injection import FAULT_INJECTION
 from serai.policies.feature import Feature
 from serai.policies.header_modifiers import HEADER_MODIFIERS
 from serai.policies.internal_redirect import INTERNAL_REDIRECT
+from serai.policies.oauth2 import OAUTH2
 from serai.policies.rate_limit_global import RATE_LIMIT_GLOBAL
 from serai.policies.rate_limit_local import RATE_LIMIT_LOCAL
 from serai.policies.rbac import RBAC
@@ -32,6 +33,7 @@ FEATURES: tuple[Feature, ...] = (
     CORS,
     FAULT_INJECTION,
     ACL,
+    OAUTH2,
     EXT_AUTH,
     BASIC_AUTH,
     API_KEY_AUTH,

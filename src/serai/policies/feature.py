@@ -14,6 +14,7 @@ from serai.api.meta import Key
 from serai.ir.leaf import Leaf
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations
+from serai.ir.secret import Confidence
 from serai.model.settings import Settings
 
 
@@ -75,8 +76,13 @@ class Context(Protocol):
     def extension(self, name: str, namespace: str | None = None) -> GatewayExtension | Fault:
         """A GatewayExtension of the policy's namespace, or of another."""
 
-    def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
-        """A Secret of the policy's namespace, or of another that grants it."""
+    def secret(
+        self, name: str, namespace: str | None = None, source: Key | None = None
+    ) -> Secret | Fault:
+        """A Secret of the policy's namespace, or of another that grants it.
+
+        `source` is the object that names it, where that is not the policy.
+        """
 
     def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
         """The Secrets of the policy's namespace that have all these labels, by name."""
@@ -92,6 +98,8 @@ class Compiled(Value, frozen=True):
     clusters: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     """What cannot be done, where the value makes up for it."""
+    secrets: tuple[Confidence, ...] = ()
+    """What it is told in confidence, beside its configuration."""
 
 
 class Place(Value, frozen=True, order=True):

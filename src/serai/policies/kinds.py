@@ -55,6 +55,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("cors", spec.cors),
         ("faultInjection", spec.fault_injection),
         ("acl", spec.acl),
+        ("oauth2", spec.oauth2),
         ("extAuth", spec.ext_auth),
         ("basicAuth", spec.basic_auth),
         ("apiKeyAuth", spec.api_key_auth),

@@ -128,6 +128,7 @@ _PACKAGES = {
     "envoy.extensions.filters.http.cors.v3": ["Cors", "CorsPolicy"],
     "envoy.extensions.filters.http.lua.v3": ["Lua"],
     "envoy.extensions.filters.http.local_ratelimit.v3": ["LocalRateLimit"],
+    "envoy.extensions.filters.http.oauth2.v3": ["OAuth2"],
     "envoy.extensions.filters.http.transform.v3": ["TransformConfig"],
     "envoy.extensions.filters.http.ratelimit.v3": ["RateLimit"],
     "envoy.service.ratelimit.v3": ["RateLimitRequest", "RateLimitResponse"],

@@ -117,8 +117,10 @@ class _Context:
         name = self._reader.get(self._looks.clusters, found)
         return name or Fault("", f"{found.service} cannot be called", "UnsupportedProtocol")
 
-    def secret(self, name: str, namespace: str | None = None) -> Secret | Fault:
-        return self._granted(self._looks.secrets, "Secret", name, namespace)
+    def secret(
+        self, name: str, namespace: str | None = None, source: Key | None = None
+    ) -> Secret | Fault:
+        return self._granted(self._looks.secrets, "Secret", name, namespace, source)
 
     def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
         having = [
@@ -133,10 +135,16 @@ class _Context:
         return self._granted(self._looks.config_maps, "ConfigMap", name, namespace)
 
     def _granted(
-        self, node: Node[Key, Granted], kind: str, name: str, namespace: str | None
+        self,
+        node: Node[Key, Granted],
+        kind: str,
+        name: str,
+        namespace: str | None,
+        source: Key | None = None,
     ) -> Granted | Fault:
-        key = Key(kind, namespace or self.policy.namespace, name)
-        if not self._looks.grants.permits(self._reader, self.policy, key):
+        asking = source or self.policy
+        key = Key(kind, namespace or asking.namespace, name)
+        if not self._looks.grants.permits(self._reader, asking, key):
             message = f"{key} is in another namespace and no ReferenceGrant there permits it"
             return Fault("", message, "RefNotPermitted")
         return self._reader.get(node, key) or Fault("", f"{key} does not exist")
@@ -226,7 +234,7 @@ def _leaf(
     found = BY_NAME[name].compile(context, written)
     if isinstance(found, Fault):
         return _below(path, found)
-    leaf = Leaf(name, found.value, Origin(context.policy, path), found.clusters)
+    leaf = Leaf(name, found.value, Origin(context.policy, path), found.clusters, found.secrets)
     return leaf, tuple(_below(path, each) for each in found.faults)
 
 

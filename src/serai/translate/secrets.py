@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union
 from serai.ir.listener import Listener
 from serai.ir.origin import Origin
-from serai.ir.secret import ClientAuthority, Secret, ServerCertificate
+from serai.ir.route import Forward, RouteConfiguration
+from serai.ir.secret import ClientAuthority, Confidence, Secret, ServerCertificate
 from serai.translate import names
 from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
@@ -28,7 +30,11 @@ class _Port(NamedTuple):
 
 
 def secrets(
-    graph: Graph, attached: Attached, detours: Node[Named, Listener], mutual: Node[Proxied, str]
+    graph: Graph,
+    attached: Attached,
+    detours: Node[Named, Listener],
+    mutual: Node[Proxied, str],
+    routes: Node[Named, RouteConfiguration],
 ) -> Node[Named, Secret]:
     """Everything that proxies are told in confidence.
 
@@ -39,6 +45,7 @@ def secrets(
         server_certificates(graph, attached),
         client_authorities(graph, attached),
         workload_secrets(graph, attached, detours, mutual),
+        confidences(graph, routes),
     )
     return Union(graph, "secrets of proxies", parts)
 
@@ -96,3 +103,32 @@ def _shown(_: ListenerKey, state: ListenerState) -> Iterator[_Shown]:
 def _checked(_: ListenerKey, state: ListenerState) -> Iterator[_Port]:
     if state.served and state.tls and state.tls.validation:
         yield _Port(state.gateway, state.listener.port)
+
+
+def confidences(
+    graph: Graph, routes: Node[Named, RouteConfiguration]
+) -> Derived[Named, Confidence]:
+    """What filters of a proxy's routes are told, once however many routes have them."""
+    told: Index[Named, Named] = Index(graph, "confidences of routes", routes, _told)
+
+    def rows(
+        reader: Reader, key: Named, members: Sequence[Named]
+    ) -> Iterator[tuple[Named, Confidence]]:
+        row = reader.get(routes, members[0])
+        found = (each for each in _confidences(row) if each.name == key.name) if row else iter(())
+        yield from ((key, each) for each in itertools.islice(found, 1))
+
+    return Derived(graph, "confidences", told, rows)
+
+
+def _told(key: Named, row: RouteConfiguration) -> Iterator[Named]:
+    return (Named(key.proxy, name) for name in {each.name for each in _confidences(row)})
+
+
+def _confidences(row: RouteConfiguration) -> Iterator[Confidence]:
+    for host in row.virtual_hosts:
+        for route in host.routes:
+            shares = route.action.clusters if isinstance(route.action, Forward) else ()
+            for leaves in (host.leaves, route.leaves, *(each.leaves for each in shares)):
+                for leaf in leaves:
+                    yield from leaf.secrets

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.secret import AuthorityFile, CertificateFiles, ClientAuthority, ServerCertificate
+from serai.ir.secret import (
+    AuthorityFile,
+    CertificateFiles,
+    ClientAuthority,
+    Confidence,
+    ServerCertificate,
+)
 from serai.ir.secret import Secret as IrSecret
 from serai.proto.envoy import Secret
 from serai.xds.encode.body import resource
@@ -30,6 +36,8 @@ def _content(secret: IrSecret) -> dict[str, Any]:
                 "private_key": {"inline_string": key},
             }
             return {"tls_certificate": pair}
+        case Confidence(_, text):
+            return {"generic_secret": {"secret": {"inline_string": text}}}
         case ClientAuthority(_, certificates):
             return {"validation_context": {"trusted_ca": {"inline_string": certificates}}}
         case CertificateFiles():

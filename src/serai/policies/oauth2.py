@@ -1,0 +1,269 @@
+"""Callers that log in at an OpenID or OAuth2 provider.  Envoy: envoy.filters.http.oauth2."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import re2
+from msgspec.structs import replace
+
+from serai.api.gateway_extension import OAuth2Header, OAuth2Provider
+from serai.api.meta import Key
+from serai.api.regex import regex_problem
+from serai.api.traffic_policy import OAuth2Policy
+from serai.ir.origin import Origin, Value
+from serai.ir.secret import Confidence
+from serai.policies.feature import (
+    Asked,
+    Compiled,
+    Context,
+    Encoded,
+    Fault,
+    Feature,
+    Judgement,
+    Stage,
+)
+from serai.policies.services import backend
+from serai.proto.envoy import OAuth2
+
+FILTER = "envoy.filters.http.oauth2"
+TEXT_KEY = "client-secret"
+TIMEOUT_SECONDS = 5.0
+REDIRECT_PATH = "/oauth2/redirect"
+USUAL_REDIRECT = f"%REQ(x-forwarded-proto)%://%REQ(:authority)%{REDIRECT_PATH}"
+SAME_SITE = {None: "DISABLED", "Lax": "LAX", "Strict": "STRICT", "None": "NONE"}
+PROOF = "OauthHMAC"
+"""The cookie that signs the others, as Envoy calls it."""
+COOKIES = (
+    "bearer_token",
+    "oauth_hmac",
+    "oauth_expires",
+    "id_token",
+    "refresh_token",
+    "oauth_nonce",
+    "code_verifier",
+)
+
+
+class Denied(Value, frozen=True):
+    """A header of requests that are answered 401 where others are sent to log in."""
+
+    name: str
+    value: str
+    regex: bool = False
+
+
+class Cookies(Value, frozen=True):
+    """How what a caller got is kept."""
+
+    domain: str = ""
+    token: str = ""
+    id_token: str = ""
+    same_site: str = "DISABLED"
+    without: tuple[str, ...] = ()
+    """Tokens that are not kept: access, id, refresh."""
+
+
+class LogIn(Value, frozen=True):
+    """Where callers log in, and what they get."""
+
+    cluster: str
+    authorization: str
+    tokens: str
+    client: str
+    token_secret: str
+    """The names of what is told in confidence; this, and what cookies are signed with."""
+    hmac_secret: str
+    redirect: str = USUAL_REDIRECT
+    redirect_path: str = REDIRECT_PATH
+    log_out_path: str = "/logout"
+    end_session: str = ""
+    scopes: tuple[str, ...] = ()
+    forward_token: bool = False
+    cookies: Cookies = Cookies()
+    denied: tuple[Denied, ...] = ()
+
+
+def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
+    reference = spec.extension_ref
+    key = Key("GatewayExtension", reference.namespace or context.policy.namespace, reference.name)
+    extension = context.extension(reference.name, reference.namespace)
+    if isinstance(extension, Fault):
+        return replace(extension, path="extensionRef")
+    found = extension.spec.oauth2
+    if found is None:
+        return Fault("extensionRef", f"{key} has no oauth2")
+    wrong = _wrong(found)
+    if wrong:
+        return Fault("extensionRef", f"{key}: {wrong}")
+    cluster = backend(context, key, found.backend_ref)
+    if isinstance(cluster, Fault):
+        return replace(cluster, path="extensionRef")
+    secret = _secret(context, key, found)
+    if isinstance(secret, Fault):
+        return Fault("extensionRef", f"{key}: {secret.message}", secret.reason)
+    told = _confidences(key, secret)
+    return Compiled(_log_in(found, cluster, told), (cluster,), secrets=told)
+
+
+def _wrong(found: OAuth2Provider) -> str:
+    """What cannot be done, in words; empty if all can."""
+    if not found.authorization_endpoint or not found.token_endpoint:
+        missing = "authorizationEndpoint and tokenEndpoint are needed"
+        return f"{missing}; issuerURI is not asked for them" if found.issuer_uri else missing
+    if found.jwt is not None:
+        return "jwt is not done: whether tokens are good is the provider's word alone"
+    if found.cookies and found.cookies.same_site not in SAME_SITE:
+        return f'"{found.cookies.same_site}" is not one of Lax, Strict, None'
+    headers = found.deny_redirect.headers if found.deny_redirect else ()
+    patterns = (each.value for each in headers if each.type == "RegularExpression")
+    if found.redirect_uri and not urlsplit(found.redirect_uri.partition("?")[0]).path:
+        return "redirectURI needs a path of its own, which answers of the provider come to"
+    return next(filter(None, map(regex_problem, patterns)), "")
+
+
+def _secret(context: Context, key: Key, found: OAuth2Provider) -> str | Fault:
+    """The client's secret, which is of the extension's namespace."""
+    name = found.credentials.client_secret_ref.name
+    secret = context.secret(name, source=key)
+    if isinstance(secret, Fault):
+        return secret
+    text = secret.string_data.get(TEXT_KEY)
+    if text is None and TEXT_KEY in secret.data:
+        text = base64.b64decode(secret.data[TEXT_KEY]).decode(errors="replace")
+    return (text or "").strip() or Fault("", f"Secret {name} has no {TEXT_KEY}")
+
+
+def _confidences(key: Key, secret: str) -> tuple[Confidence, Confidence]:
+    """The secret, and one made from it, so that all replicas sign cookies alike, forever."""
+    name, origin = f"oauth2/{key.namespace}/{key.name}", Origin(key)
+    signing = hmac.new(secret.encode(), f"serai {name} cookies".encode(), hashlib.sha256)
+    return (
+        Confidence(f"{name}/token", secret, origin),
+        Confidence(f"{name}/hmac", signing.hexdigest(), origin),
+    )
+
+
+def _log_in(found: OAuth2Provider, cluster: str, told: tuple[Confidence, Confidence]) -> LogIn:
+    redirect = found.redirect_uri or USUAL_REDIRECT
+    path = urlsplit(found.redirect_uri).path if found.redirect_uri else REDIRECT_PATH
+    headers = found.deny_redirect.headers if found.deny_redirect else ()
+    return LogIn(
+        cluster=cluster,
+        authorization=found.authorization_endpoint or "",
+        tokens=found.token_endpoint or "",
+        client=found.credentials.client_id,
+        token_secret=told[0].name,
+        hmac_secret=told[1].name,
+        redirect=redirect,
+        redirect_path=path,
+        log_out_path=found.logout_path,
+        end_session=found.end_session_endpoint or "",
+        scopes=found.scopes,
+        forward_token=found.forward_access_token,
+        cookies=_cookies(found),
+        denied=tuple(_denied(each) for each in headers),
+    )
+
+
+def _denied(header: OAuth2Header) -> Denied:
+    return Denied(header.name.lower(), header.value, header.type == "RegularExpression")
+
+
+def _cookies(found: OAuth2Provider) -> Cookies:
+    written = found.cookies
+    if written is None:
+        return Cookies()
+    switches = {
+        "access": written.disable_access_token_set_cookie,
+        "id": written.disable_id_token_set_cookie,
+        "refresh": written.disable_refresh_token_set_cookie,
+    }
+    return Cookies(
+        domain=written.domain or "",
+        token=(written.names.access_token or "") if written.names else "",
+        id_token=(written.names.id_token or "") if written.names else "",
+        same_site=SAME_SITE[written.same_site],
+        without=tuple(name for name, off in switches.items() if off),
+    )
+
+
+def _encode(found: LogIn) -> Encoded:
+    config: dict[str, Any] = {
+        "token_endpoint": {
+            "uri": found.tokens,
+            "cluster": found.cluster,
+            "timeout": timedelta(seconds=TIMEOUT_SECONDS),
+        },
+        "authorization_endpoint": found.authorization,
+        "credentials": {
+            "client_id": found.client,
+            "token_secret": _told(found.token_secret),
+            "hmac_secret": _told(found.hmac_secret),
+            "cookie_names": {
+                "bearer_token": found.cookies.token,
+                "id_token": found.cookies.id_token,
+            },
+            "cookie_domain": found.cookies.domain,
+        },
+        "redirect_uri": found.redirect,
+        "redirect_path_matcher": {"path": {"exact": found.redirect_path}},
+        "signout_path": {"path": {"exact": found.log_out_path}},
+        "end_session_endpoint": found.end_session,
+        "forward_bearer_token": found.forward_token,
+        "auth_scopes": found.scopes,
+        "use_refresh_token": {"value": True},
+        "deny_redirect_matcher": [_header(each) for each in found.denied],
+        **{f"disable_{name}_token_set_cookie": True for name in found.cookies.without},
+    }
+    if found.cookies.same_site != SAME_SITE[None]:
+        site = {"same_site": found.cookies.same_site}
+        config["cookie_configs"] = {f"{name}_cookie_config": site for name in COOKIES}
+    return Encoded(filters=((FILTER, OAuth2(config=config)),))
+
+
+def _told(name: str) -> dict[str, Any]:
+    """Told over the same stream as all else.  Envoy: SdsSecretConfig."""
+    return {"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}}
+
+
+def _header(denied: Denied) -> dict[str, Any]:
+    if denied.regex:
+        return {"name": denied.name, "string_match": {"safe_regex": {"regex": denied.value}}}
+    return {"name": denied.name, "string_match": {"exact": denied.value}}
+
+
+def _judge(found: LogIn, asked: Asked) -> Judgement:
+    bare, _, _ = asked.path.partition("?")
+    cookies = asked.header("cookie") or ""
+    if bare == found.log_out_path:
+        return Judgement("logs out", status=302)
+    if bare == found.redirect_path:
+        return Judgement("an answer of the provider's, which only a proxy can judge")
+    if PROOF in cookies:
+        return Judgement("cookies of a log-in; only a proxy can tell whether they hold")
+    if any(_matches(each, asked) for each in found.denied):
+        return Judgement("not logged in, and not to be sent to log in", status=401)
+    return Judgement(f"not logged in; sent to {found.authorization}", status=302)
+
+
+def _matches(denied: Denied, asked: Asked) -> bool:
+    value = asked.header(denied.name)
+    if value is None:
+        return False
+    return bool(re2.fullmatch(denied.value, value)) if denied.regex else value == denied.value
+
+
+OAUTH2 = Feature(
+    name="oauth2",
+    stage=Stage.AUTHN,
+    compile=_compile,
+    encode=_encode,
+    judge=_judge,
+    fails_closed=500,
+)

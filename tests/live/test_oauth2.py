@@ -1,0 +1,154 @@
+"""Callers that log in at a provider, from the first request to the last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from live.provider import Browser, Provider, providing
+from live.serving import Place, Served, echoed, eventually, serving, workload
+from live.test_ext_auth import VIP, ask, called, policy
+from live.test_standalone import entry, mesh
+from serai.app.client.http import HttpAnswer
+
+pytestmark = pytest.mark.live
+
+LOG_IN = "https://login.example/authorize"
+
+
+def extension(more: str = "") -> str:
+    return f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: GatewayExtension
+        metadata: {{name: login, namespace: shop}}
+        spec:
+          oauth2:
+            backendRef: {{group: networking.istio.io, kind: ServiceEntry, name: login, port: 80}}
+            authorizationEndpoint: {LOG_IN}
+            tokenEndpoint: https://login.example/token
+            credentials: {{clientID: shop, clientSecretRef: {{name: login}}}}
+            scopes: [openid, email]
+            {more}
+        """
+
+
+def secret(text: str) -> str:
+    return f"""
+        apiVersion: v1
+        kind: Secret
+        metadata: {{name: login, namespace: shop}}
+        stringData: {{client-secret: {text}}}
+        """
+
+
+def world(place: Place, backend: str, login: str, more: str = "") -> dict[str, str]:
+    return {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, backend),
+        "login.yaml": called("login", login, 3004, "HTTP"),
+        "secret.yaml": secret("hush"),
+        "extension.yaml": extension(more),
+        "policy.yaml": policy("oauth2: {extensionRef: {name: login}}"),
+    }
+
+
+def browser(served: Served) -> Browser:
+    async def asked(path: str, headers: dict[str, str]) -> HttpAnswer:
+        return await ask(served, path, b"", **headers)
+
+    return Browser(asked)
+
+
+def where(found: HttpAnswer) -> str:
+    assert found.status == 302, found
+    return dict(found.headers)["location"]
+
+
+async def log_in(who: Browser, provider: Provider, path: str = "/") -> HttpAnswer:
+    """From a first request to the answer that the provider sends the browser back for."""
+    back = urlsplit(provider.authorize(where(await who.get(path))))
+    return await who.get(f"{back.path}?{back.query}")
+
+
+async def test_a_caller_logs_in_is_let_in_and_logs_out(tmp_path: Path) -> None:
+    place = Place()
+    backend, login = place.address(), place.address()
+    provider = Provider("shop", "hush")
+    files = world(place, backend, login, "forwardAccessToken: true")
+    async with (
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        alice = browser(served)
+        sent = where(await alice.get("/a?b=c"))
+        assert sent.startswith(LOG_IN)
+        assert parse_qs(urlsplit(sent).query)["scope"] == ["openid email"]
+
+        returned = await log_in(alice, provider, "/a?b=c")
+        assert urlsplit(where(returned)).path == "/a"
+        assert provider.granted == ["authorization_code"]
+        assert alice.flags["OauthHMAC"].endswith("secure;HttpOnly")
+        told = echoed(await alice.get("/a?b=c"))
+        assert told["headers"]["Authorization"] == ["Bearer access-1"]
+
+        # A changed cookie, and none at all; what refreshes tokens would let its bearer in again.
+        mallory = browser(served)
+        mallory.cookies = {**alice.cookies, "OauthHMAC": "AAAA", "RefreshToken": "AAAA"}
+        assert where(await mallory.get("/")).startswith(LOG_IN)
+        mallory.cookies = {}
+        assert where(await mallory.get("/")).startswith(LOG_IN)
+
+        await alice.get("/logout")
+        assert where(await alice.get("/")).startswith(LOG_IN)
+
+
+async def test_a_token_that_ran_out_is_refreshed(tmp_path: Path) -> None:
+    place = Place()
+    backend, login = place.address(), place.address()
+    provider = Provider("shop", "hush")
+    provider.lifetime_seconds = 1
+    files = world(place, backend, login, "forwardAccessToken: true")
+    async with (
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        alice = browser(served)
+        await log_in(alice, provider)
+        await eventually(lambda: alice.get("/"), lambda _: provider.granted[-1] == "refresh_token")
+        assert (await alice.get("/")).status == 200
+
+
+async def test_the_secret_is_changed_live_and_what_cannot_be_done_lets_nobody_in(
+    tmp_path: Path,
+) -> None:
+    place = Place()
+    backend, login = place.address(), place.address()
+    provider = Provider("shop", "another")
+    deny = "denyRedirect: {headers: [{name: x-requested-with, value: XMLHttpRequest}]}"
+    names = "cookies: {sameSite: Lax, names: {accessToken: Shop}}"
+    files = world(place, backend, login, f"{deny}\n            {names}")
+    async with (
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        assert (await log_in(browser(served), provider)).status == 401
+        script = await ask(served, x_requested_with="XMLHttpRequest")
+        assert script.status == 401
+
+        served.write("secret.yaml", secret("another"))
+        await eventually(
+            lambda: log_in(browser(served), provider), lambda found: found.status == 302
+        )
+        alice = browser(served)
+        await log_in(alice, provider)
+        assert "Shop" in alice.cookies and "SameSite=Lax" in alice.flags["Shop"]
+        assert "Authorization" not in echoed(await alice.get("/"))["headers"]
+
+        served.write("extension.yaml", extension("jwt: {accessToken: {}}"))
+        await eventually(lambda: ask(served), lambda found: found.status == 500)
+        served.write("extension.yaml", extension())
+        await eventually(lambda: ask(served), lambda found: found.status == 302)
+        (served.folder / "secret.yaml").unlink()
+        await eventually(lambda: ask(served), lambda found: found.status == 500)
