@@ -14,6 +14,8 @@ class HeaderMutations(Value, frozen=True):
     set: tuple[tuple[str, str], ...] = ()
     add: tuple[tuple[str, str], ...] = ()
     remove: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
+    """Names of headers whose values no person is shown."""
 
     def then(self, later: HeaderMutations) -> HeaderMutations:
         """These changes and later ones, as one."""
@@ -22,6 +24,7 @@ class HeaderMutations(Value, frozen=True):
             set=(*(pair for pair in self.set if pair[0].lower() not in gone), *later.set),
             add=(*(pair for pair in self.add if pair[0].lower() not in gone), *later.add),
             remove=tuple(dict.fromkeys([*self.remove, *later.remove])),
+            secret=tuple(dict.fromkeys([*self.secret, *later.secret])),
         )
 
 

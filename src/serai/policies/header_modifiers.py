@@ -25,6 +25,8 @@ from serai.policies.feature import (
 from serai.proto.envoy import HeaderMutation
 
 FILTER = "envoy.filters.http.header_mutation"
+CONFIDENTIAL = "serai.confidential.header_mutation"
+"""The same with values that no view may show: Envoy goes by the type, people by the name."""
 
 
 class Headers(Value, frozen=True):
@@ -48,6 +50,7 @@ def _mutations(
     if written is None:
         return HeaderMutations()
     found: dict[str, tuple[tuple[str, str], ...]] = {}
+    secret: list[str] = []
     for field, headers in (("set", written.set), ("add", written.add)):
         pairs: list[tuple[str, str]] = []
         for position, each in enumerate(headers):
@@ -55,12 +58,13 @@ def _mutations(
             if isinstance(values, Fault):
                 return Fault(f"{side}.{field}[{position}]", values.message, values.reason)
             pairs += values
+            secret += [name for name, _ in values if each.secret_ref is not None]
         found[field] = tuple(pairs)
     fixed = next((name for name in _names(found, written) if not _is_changeable(name)), "")
     if fixed:
         message = f"{fixed} is no header that can be changed; use autoHostRewrite or a URLRewrite"
         return Fault(side, message)
-    return HeaderMutations(found["set"], found["add"], written.remove)
+    return HeaderMutations(found["set"], found["add"], written.remove, tuple(secret))
 
 
 def _names(found: dict[str, tuple[tuple[str, str], ...]], written: HeaderModifier) -> Iterator[str]:
@@ -99,7 +103,8 @@ def _encode(headers: Headers) -> Encoded:
             "response_mutations": list(_changes(headers.response)),
         }
     )
-    return Encoded(filters=((FILTER, found),))
+    secret = headers.request.secret or headers.response.secret
+    return Encoded(filters=((CONFIDENTIAL if secret else FILTER, found),))
 
 
 def _changes(mutations: HeaderMutations) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from serai.trace.outcome import Answered, Closed, Forwarded, Redirected, Share, 
 from serai.trace.request import Destination, GatewayPort, TraceRequest
 from serai.trace.resolve import Unresolved, resolve
 from serai.trace.view import ProxyView, View
+from serai.trace.withheld import withheld
 
 __all__ = [
     "Answered",
@@ -24,4 +25,5 @@ __all__ = [
     "lines",
     "resolve",
     "trace",
+    "withheld",
 ]

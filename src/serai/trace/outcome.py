@@ -46,6 +46,8 @@ class Share(Value, frozen=True):
     """The path that endpoints are asked for, with the query."""
     headers: Headers = ()
     """The request's headers as endpoints get them, beside those that Envoy adds to any request."""
+    secret: tuple[str, ...] = ()
+    """Names of those headers whose values no person is shown."""
     response: HeaderMutations = NO_MUTATIONS
     """What is changed in the answer's headers."""
     location: str = ""

@@ -240,13 +240,15 @@ def _http_share(
     authority = host or facts.authority
     found = _share(view, weighted, total, facts.way, authority)
     path = rewritten(facts.path, asked.rewrite_path, route)
-    headers = mutated(facts.headers, route.request_headers.then(weighted.request_headers))
+    changes = route.request_headers.then(weighted.request_headers)
+    headers = mutated(facts.headers, changes)
     return msgspec.structs.replace(
         found,
         method=facts.method,
         authority=authority,
         path=path,
         headers=(*headers, *_originals(facts, asked, path)),
+        secret=changes.secret,
         response=response,
     )
 

@@ -32,6 +32,8 @@ PARTS = ("gateways", "status", "problems")
 """The keys of the whole."""
 
 _PUBLIC = frozenset({"certificate_chain", "ocsp_staple"})
+CONFIDENTIAL = "serai.confidential."
+"""How filters are named whose headers have values from Secrets."""
 _WITHHELD = {"inline_string": "[redacted]"}
 
 
@@ -96,6 +98,8 @@ def as_json(resource: Resource) -> Any:
 def _without_keys(value: Any) -> Any:
     """The same without private keys, which clusters have, and what policies took from Secrets."""
     match value:
+        case {"name": str(name), "typed_config": dict(config)} if name.startswith(CONFIDENTIAL):
+            return {"name": name, "typed_config": _without_values(config)}
         case dict():
             kind = str(value.get("@type", "")).rpartition(".")[2]
             return {name: _plain(kind, name, held) for name, held in value.items()}
@@ -114,6 +118,19 @@ def _plain(kind: str, name: str, held: Any) -> Any:
             return [{**each, "key": "[redacted]"} for each in held]
         case _:
             return _without_keys(held)
+
+
+def _without_values(value: Any) -> Any:
+    """The same without the values of headers."""
+    match value:
+        case {"key": key, "value": _}:
+            return {"key": key, "value": "[redacted]"}
+        case dict():
+            return {name: _without_values(held) for name, held in value.items()}
+        case list():
+            return [_without_values(each) for each in value]
+        case _:
+            return value
 
 
 def _redacted(secret: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from serai.trace import (
     lines,
     resolve,
     trace,
+    withheld,
 )
 from serai.views.row import Row, object_name
 from serai.views.state import State
@@ -128,7 +129,7 @@ def traced(state: State, question: TraceQuestion) -> Traced:
     request = resolved(view, question)
     if isinstance(request, Unresolved):
         return _unresolved(request)
-    found = trace(view, request)
+    found = withheld(trace(view, request))
     return Traced(
         reaches_a_backend=found.reaches_a_backend,
         steps=tuple(_step(step) for step in found.steps),
