@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
+
+from casekit.tokens import PLACE, signed
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
@@ -46,6 +49,10 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str | list[str]] = {}
     from_: str = msgspec.field(name="from", default="")
     via: str = ""
+    token: dict[str, Any] | None = None
+    """What a token claims, signed by `signer`: in the place of ``{token}`` in the URL or a header,
+    else in authorization."""
+    signer: str = "a"
     step: int | None = None
     """After how many of the steps it is sent; left out: after all."""
 
@@ -58,14 +65,21 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def url(self) -> str:
         """Where it goes."""
         bytes_to = (self.tcp and f"tcp://{self.tcp}") or (self.udp and f"udp://{self.udp}")
-        return bytes_to or getattr(self, self.method.lower())
+        written = bytes_to or getattr(self, self.method.lower())
+        return str(written).replace(PLACE, self._signed)
+
+    @property
+    def _signed(self) -> str:
+        return signed(self.token, self.signer) if self.token is not None else PLACE
 
     @property
     def header_pairs(self) -> tuple[tuple[str, str], ...]:
         """Its headers, one pair for each value."""
-        return tuple(
-            (name, value) for name, values in self.headers.items() for value in listed(values)
-        )
+        pairs = [(name, each) for name, values in self.headers.items() for each in listed(values)]
+        written = [str(getattr(self, self.method.lower())), *(value for _, value in pairs)]
+        if self.token is not None and not any(PLACE in each for each in written):
+            pairs.append(("authorization", f"Bearer {PLACE}"))
+        return tuple((name, value.replace(PLACE, self._signed)) for name, value in pairs)
 
 
 class Observed(msgspec.Struct, frozen=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+
+from msgspec.structs import replace
 
 from casekit.requests import Expect, Observed, Request, listed, mismatches
 from serai.ir.route import HeaderMutations
@@ -31,7 +34,11 @@ def follow(view: View, request: Request) -> Trace | Unresolved:
         as_=request.from_,
         via=request.via,
     )
-    return resolved if isinstance(resolved, Unresolved) else trace(view, resolved)
+    return (
+        resolved
+        if isinstance(resolved, Unresolved)
+        else trace(view, replace(resolved, at=time.time()))
+    )
 
 
 def possible(found: Trace | Unresolved) -> tuple[Observed, ...]:

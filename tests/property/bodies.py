@@ -452,6 +452,9 @@ traffic_policies = st.fixed_dictionaries(
                 "oauth2": st.just({"extensionRef": {"name": "x"}}),
                 "basicAuth": st.just({"secretRef": {"name": "x"}}),
                 "rbac": st.just({"policy": {"matchExpressions": ["request.method == 'GET'"]}}),
+                "jwtAuth": st.sampled_from(
+                    [{"extensionRef": {"name": "x"}}, {"extensionRef": {"name": "y"}}]
+                ),
                 "rateLimit": st.sampled_from(
                     [
                         {"local": {"tokenBucket": {"maxTokens": 9, "fillInterval": "1s"}}},

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from property.backend_bodies import BACKEND_BODIES
 from property.bodies import BODIES, NAMES, NAMESPACES, Raw, ages, gateways
 from property.route_bodies import ROUTE_BODIES
+from property.token_bodies import TOKEN_BODIES
 from serai.api.decode import decode
 from serai.api.gateway import Gateway, GatewayAddress
 from serai.api.kinds import KINDS, by_kind
@@ -21,7 +22,7 @@ from serai.ir.distribution import REGION
 from serai.ir.viewpoint import Viewpoint
 from serai.model.distribution import ANNOTATION
 
-ALL_BODIES = {**BODIES, **BACKEND_BODIES, **ROUTE_BODIES}
+ALL_BODIES = {**BODIES, **BACKEND_BODIES, **ROUTE_BODIES, **TOKEN_BODIES}
 
 
 def _names_of(kind: str) -> tuple[str, ...]:

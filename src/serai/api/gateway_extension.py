@@ -6,17 +6,9 @@ from typing import Literal
 
 from msgspec import field
 
+from serai.api.extension_jwt import JWT
+from serai.api.extension_reference import ServiceReference
 from serai.api.meta import Object, Struct
-
-
-class ServiceReference(Struct, frozen=True):
-    """A backendRef of an extension."""
-
-    name: str
-    group: str = ""
-    kind: str = "Service"
-    namespace: str | None = None
-    port: int | None = None
 
 
 class ExtensionBackoff(Struct, frozen=True):
@@ -222,6 +214,7 @@ class GatewayExtensionSpec(Struct, frozen=True):
     ext_proc: ExtProcProvider | None = None
     rate_limit: RateLimitProvider | None = None
     oauth2: OAuth2Provider | None = None
+    jwt: JWT | None = None
 
 
 class GatewayExtension(Object, frozen=True):

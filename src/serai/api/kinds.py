@@ -27,6 +27,7 @@ from serai.api.grpcroute import GRPCRoute
 from serai.api.httproute import HTTPRoute
 from serai.api.meta import Object
 from serai.api.problem import Problem
+from serai.api.request_authentication import RequestAuthentication
 from serai.api.validate_backend import (
     check_backend,
     check_backend_config,
@@ -163,6 +164,7 @@ KINDS: tuple[Kind, ...] = (
         ("ap",),
         restricts=True,
     ),
+    Kind(RequestAuthentication, SECURITY, "requestauthentications", ("ra",), restricts=True),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -189,7 +191,7 @@ UNREAD: dict[str, frozenset[str]] = {
             "ListenerPolicy",
         ]
     ),
-    SECURITY.group: frozenset(["PeerAuthentication", "RequestAuthentication"]),
+    SECURITY.group: frozenset(["PeerAuthentication"]),
     ISTIO.group: frozenset(
         [
             "EnvoyFilter",

@@ -125,6 +125,13 @@ class ExtProcPolicy(Struct, frozen=True):
     disable: Nothing | None = None
 
 
+class JWTAuth(Struct, frozen=True):
+    """spec.jwtAuth."""
+
+    extension_ref: ExtensionReference | None = None
+    disable: Nothing | None = None
+
+
 class TrafficPolicySpec(Struct, frozen=True):
     """TrafficPolicy.spec."""
 
@@ -143,6 +150,7 @@ class TrafficPolicySpec(Struct, frozen=True):
     fault_injection: FaultInjection | None = None
     header_modifiers: HeaderModifiers | None = None
     internal_redirect: InternalRedirect | None = None
+    jwt_auth: JWTAuth | None = None
     oauth2: OAuth2Policy | None = None
     rate_limit: RateLimit | None = None
     rbac: RBAC | None = None

@@ -18,6 +18,9 @@ from serai.model.inputs import ViewpointKey
 from serai.model.key_pairs import READ, Window
 from serai.model.settings import Settings
 from serai.model.vips import Allocator, Claim, History, Vips
+from serai.policies.tokens.requirement import KeySource
+from serai.translate.collections import Named
+from serai.translate.tokens import FETCHES, REQUIRED, Required
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
 from serai.xds.wire import Node
@@ -38,6 +41,8 @@ class Committed(msgspec.Struct, frozen=True):
     """By object: what was looked at again; None where it has no VIPs of ours."""
     places: PlaceChanges = {}
     """Likewise what is different for clients at some place; None where nobody is any more."""
+    fetches: tuple[KeySource, ...] = ()
+    """The key sets of which it changed whether, or where, they are fetched."""
 
 
 class Core:
@@ -58,6 +63,9 @@ class Core:
         self.vips = Allocator(settings.vip_ranges)
         self._is_usable = is_usable
         self._expiry = Expiry(now) if now else None
+        self._required: dict[Named, Required] = {}
+        self._retiring: tuple[set[Named], set[Named]] = (set(), set())
+        """What routes required of tokens: since the last `forget`, and before it."""
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
@@ -99,6 +107,9 @@ class Core:
         moved = changes.keys() & {"proxies", "listeners", self.pipeline.inputs.gateways.name}
         if moved and self.pipeline.settings.standalone:
             self._place(keep=keep)
+            changes = graph.commit()
+            found.add(changes)
+        if self._retire(found.tokens, keep=keep):
             found.add(graph.commit())
         found.add(self._look_at_clock(changes.get(READ, ())))
         return self._committed(found)
@@ -121,6 +132,32 @@ class Core:
     def _window(self, key: Key) -> Window | None:
         found = self.pipeline.attached.certificates.pairs.row(key)
         return found.window if found else None
+
+    def forget(self) -> Committed:
+        """Let go of what no route has required of tokens since the last time this was called.
+
+        Routes and what they require are told to Envoys one after the other; so what is not
+        required any more is known to them a while longer.
+        """
+        recent, old = self._retiring
+        for key in old - recent:
+            self.pipeline.inputs.retired_tokens.drop(key)
+        self._retiring = (set(), recent)
+        return self.commit()
+
+    def _retire(self, changed: Iterable[Named], *, keep: bool) -> bool:
+        """Keep what is not required any more; whether there is any."""
+        table, recent = self.pipeline.inputs.retired_tokens, self._retiring[0]
+        gone = False
+        for key in changed:
+            row = self.pipeline.translated.tokens.required.row(key)
+            if row is not None:
+                self._required[key] = row
+            elif (before := self._required.pop(key, None)) is not None and keep:
+                table.put(key, before)
+                recent.add(key)
+                gone = True
+        return gone
 
     def locate(self, node: Node) -> Viewpoint | None:
         """Where a client is, if that is a place of its own.
@@ -209,7 +246,13 @@ class Core:
                 else places.setdefault((name, viewpoint), {})
             )
             changed[key.resource] = self.pipeline.snapshot.row(key)
-        return Committed(resources, tuple(found.statuses), found.problems, places={**places})
+        return Committed(
+            resources,
+            tuple(found.statuses),
+            found.problems,
+            places={**places},
+            fetches=tuple(found.fetches),
+        )
 
 
 def _name(proxy: Key) -> str:
@@ -223,9 +266,13 @@ class _Changes:
         self.snapshot: dict[SnapshotKey, None] = {}
         self.statuses: dict[Key, None] = {}
         self.problems = False
+        self.tokens: dict[Named, None] = {}
+        self.fetches: dict[KeySource, None] = {}
 
     def add(self, changes: Mapping[str, Iterable[object]]) -> None:
         """Add what a commit changed."""
         self.snapshot.update(dict.fromkeys(changes.get("snapshot", ())))  # type: ignore[arg-type]
         self.statuses.update(dict.fromkeys(changes.get("statuses", ())))  # type: ignore[arg-type]
         self.problems = self.problems or "problems" in changes
+        self.fetches.update(dict.fromkeys(changes.get(FETCHES, ())))  # type: ignore[arg-type]
+        self.tokens.update(dict.fromkeys(changes.get(REQUIRED, ())))  # type: ignore[arg-type]

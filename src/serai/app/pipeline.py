@@ -30,6 +30,7 @@ from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
+from serai.check.tokens import token_problems
 from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.listener import ChainMatch, FilterChain, Listener
@@ -71,6 +72,7 @@ from serai.translate.sessions import backend_sessions
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.subsets import subset_backends
+from serai.translate.tokens import fetches, token_filters
 from serai.translate.udp import udp_listeners
 from serai.translate.undeclared import inspected, undeclared_listeners
 from serai.translate.waypoint import (
@@ -230,6 +232,7 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     called = own_services(graph, attached.settings)
     ends = Union(graph, "ends", (leading, called, own.clusters, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
+    verified = token_filters(graph, routes, attached.proxies, inputs)
     viewpoints = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
@@ -245,6 +248,8 @@ def _translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         sights=sights(graph, clusters.clusters, clusters.used, viewpoints),
         applied=applied(graph, clusters.clusters, clusters.used),
         secrets=secrets(graph, attached, around, clusters.mutual, routes),
+        tokens=verified,
+        fetches=fetches(graph, verified, clusters.chosen, clusters.clusters, clusters.endpoints),
     )
 
 
@@ -331,6 +336,7 @@ def _problems(
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),
+            token_problems(graph, attached, inputs.key_sets),
             cluster_policy_problems(graph, attached, done),
             unmet_problems(graph, "DestinationRule", inputs.destination_rules, done),
             unmet_problems(graph, "XBackend", inputs.table("XBackend"), done),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import msgspec
@@ -48,7 +49,8 @@ def trace(
     """
     headers = tuple(_header(each) for each in header or ())
     via = way(via, direct=direct)
-    question = TraceQuestion(url=url, method=method, headers=headers, as_=as_, via=via)
+    now = time.time()
+    question = TraceQuestion(url=url, method=method, headers=headers, as_=as_, via=via, at=now)
     with unreachable():
         found = answers(files or [], admin, settings).trace(question)
     if output:

@@ -30,6 +30,14 @@ class ValueMatch(Value, frozen=True):
     regex: bool = False
 
 
+class ClaimMatch(Value, frozen=True):
+    """A claim of the request's token to compare with; of a list any entry."""
+
+    path: tuple[str, ...]
+    value: str
+    regex: bool = False
+
+
 class RequestMatch(Value, frozen=True):
     """All of these must match."""
 
@@ -37,7 +45,18 @@ class RequestMatch(Value, frozen=True):
     method: str | None = None
     headers: tuple[ValueMatch, ...] = ()
     query: tuple[ValueMatch, ...] = ()
+    claims: tuple[ClaimMatch, ...] = ()
+    """Of a token that was verified."""
     grpc: bool = False
     """Only calls of gRPC, as their content-type says."""
     client_namespace: str = ""
     """Only clients whose identity is of this namespace; empty for all."""
+
+
+def as_number(text: str) -> float | None:
+    """The number that a text is, written as Envoy writes it; None if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if text in {f"{number:g}", f"{number:.0f}"} else None

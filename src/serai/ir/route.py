@@ -171,6 +171,8 @@ class VirtualHost(Value, frozen=True):
     routes: tuple[Route, ...]
     leaves: tuple[Leaf, ...] = ()
     """What applies to all of its routes that nothing more specific is said of."""
+    by_claims: bool = False
+    """Whether some of its routes are chosen by what tokens claim."""
 
 
 class RouteConfiguration(Value, frozen=True):

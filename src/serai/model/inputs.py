@@ -13,6 +13,7 @@ from serai.api import (
     gateway_extension,
     kgateway_backend,
     networking,
+    request_authentication,
     security,
     streamroutes,
     traffic_policy,
@@ -27,6 +28,7 @@ from serai.api.xbackend import XBackend
 from serai.api.xmesh import XMesh
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
+from serai.model.key_sets import Fetched
 from serai.model.vips import Vips
 
 CLUSTER_POLICIES: tuple[type[Object], ...] = (
@@ -39,6 +41,7 @@ CLUSTER_POLICIES: tuple[type[Object], ...] = (
 REQUEST_POLICIES: tuple[type[Object], ...] = (
     traffic_policy.TrafficPolicy,
     security.AuthorizationPolicy,
+    request_authentication.RequestAuthentication,
 )
 """Policies that say what happens to requests."""
 
@@ -112,6 +115,10 @@ class Inputs:
         """Those that each Gateway asks for and that its proxy cannot listen on."""
         self.untimely: Table[Key, str] = Table(graph, "untimely certificates")
         """What is wrong with the time of each Secret's certificate, by who has a clock."""
+        self.key_sets: Table[Any, Fetched] = Table(graph, "key sets")
+        """Keys that issuers of tokens publish, by where they are fetched, by who fetches them."""
+        self.retired_tokens: Table[Any, Any] = Table(graph, "retired tokens")
+        """What routes required of tokens until a moment ago, and some may still."""
 
     def _all_routes(self, graph: Graph) -> Node[Key, Route]:
         tables: tuple[Node[Key, Route], ...] = (

@@ -44,6 +44,8 @@ class Settings(Value, frozen=True):
     root_namespace: str = "istio-system"
     """Whose DestinationRules are for all namespaces, and whose policies may be for all proxies of
     a class; an AuthorizationPolicy of action CUSTOM names extensions of it."""
+    jwks_refresh_seconds: float = 300.0
+    """After which the keys of issuers of tokens are fetched again, unless a policy says."""
     system_certificates: str = "/etc/ssl/certs/ca-certificates.crt"
     """Whom "System" trusts: a file on the machines of the proxies."""
     bind: str = "127.0.0.1"

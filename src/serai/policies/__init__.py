@@ -26,6 +26,7 @@ from serai.policies.rbac import RBAC
 from serai.policies.retry import RETRY
 from serai.policies.stat_prefix import STAT_PREFIX
 from serai.policies.timeouts import TIMEOUTS
+from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION
 from serai.policies.transformation import TRANSFORMATION
 from serai.policies.url_rewrite import URL_REWRITE
 
@@ -35,6 +36,8 @@ FEATURES: tuple[Feature, ...] = (
     ACL,
     OAUTH2,
     EXT_AUTH,
+    JWT_AUTH,
+    REQUEST_AUTHENTICATION,
     BASIC_AUTH,
     API_KEY_AUTH,
     AUTHORIZATION,

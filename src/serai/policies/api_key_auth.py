@@ -275,7 +275,7 @@ def _named(text: str, divider: str, wanted: str, *, plain: bool) -> Iterator[str
 
 API_KEY_AUTH = Feature(
     name="apiKeyAuth",
-    stage=Stage.AUTHN,
+    stage=Stage.TOKENS,
     compile=_compile,
     encode=_encode,
     judge=_judge,

@@ -116,7 +116,7 @@ def _judge(users: Users, asked: Asked) -> Judgement:
 
 BASIC_AUTH = Feature(
     name="basicAuth",
-    stage=Stage.AUTHN,
+    stage=Stage.TOKENS,
     compile=_compile,
     encode=_encode,
     judge=_judge,

@@ -151,6 +151,8 @@ def _place(written: FilterStage | None) -> Place | Fault:
         return USUAL_PLACE
     if written.stage not in STAGES or written.predicate not in SIDES:
         return Fault("", f'"{written.predicate} {written.stage}" is no place among the filters')
+    if (written.stage, written.predicate) == ("AuthN", "After"):
+        return Place(Stage.TOKENS, 1)
     return Place(STAGES[written.stage], SIDES[written.predicate])
 
 

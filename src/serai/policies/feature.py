@@ -29,11 +29,13 @@ class Stage(IntEnum):
     CUSTOM = 2
     """Whom else to ask whether a request may pass."""
     AUTHN = 3
-    AUTHZ = 4
-    RATE_LIMIT = 5
-    ACCEPTED = 6
+    TOKENS = 4
+    """Who calls, by what a token says; and by other credentials, after tokens were verified."""
+    AUTHZ = 5
+    RATE_LIMIT = 6
+    ACCEPTED = 7
     """Changes to requests that may pass."""
-    ROUTE = 7
+    ROUTE = 8
 
 
 class Fault(Value, frozen=True):
@@ -87,8 +89,10 @@ class Context(Protocol):
     def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
         """The Secrets of the policy's namespace that have all these labels, by name."""
 
-    def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
-        """A ConfigMap, likewise."""
+    def config_map(
+        self, name: str, namespace: str | None = None, source: Key | None = None
+    ) -> ConfigMap | Fault:
+        """A ConfigMap, likewise; `source` is the object that names it, if not the policy."""
 
 
 class Compiled(Value, frozen=True):
@@ -146,6 +150,10 @@ class Asked(Value, frozen=True):
     """Of the TLS connection."""
     claims: Mapping[str, Any] = {}
     """What the caller's token says."""
+    keys: Callable[[Any], str] = lambda _: ""
+    """The keys that were fetched from somewhere, as a key set; empty where they are not known."""
+    at: float | None = None
+    """Seconds since the epoch; None: tokens are not looked at for their time."""
 
     def claim(self, path: tuple[str, ...]) -> tuple[str, ...]:
         """What the caller's token says of one thing: a text, or the texts of a list."""
@@ -172,6 +180,8 @@ class Judgement(Value, frozen=True):
     """What it changes in the request's headers, before its route does."""
     response: HeaderMutations = NO_MUTATIONS
     """What it changes in the answer's, after its route did."""
+    claims: Mapping[str, Any] = {}
+    """What a good token says."""
     path: str = ""
     """What the endpoint is asked for in place of the path without its query, where the route says
     nothing of it."""

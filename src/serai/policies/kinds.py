@@ -7,6 +7,7 @@ from typing import Any
 
 from serai.api.kgateway import PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object
+from serai.api.request_authentication import RequestAuthentication
 from serai.api.security import AuthorizationPolicy
 from serai.api.traffic_policy import TrafficPolicy
 from serai.attach.targets import TargetReference, TargetSelector
@@ -57,6 +58,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("acl", spec.acl),
         ("oauth2", spec.oauth2),
         ("extAuth", spec.ext_auth),
+        ("jwtAuth", spec.jwt_auth),
         ("basicAuth", spec.basic_auth),
         ("apiKeyAuth", spec.api_key_auth),
         ("rbac", spec.rbac),
@@ -87,7 +89,7 @@ TRAFFIC_POLICY = PolicyKind(
 )
 
 
-def _istio(policy: AuthorizationPolicy) -> tuple[TargetReference, ...]:
+def _istio(policy: AuthorizationPolicy | RequestAuthentication) -> tuple[TargetReference, ...]:
     """What a policy of Istio's names; objects of another namespace are none of its business."""
     own = policy.metadata.namespace
     return tuple(
@@ -105,4 +107,15 @@ AUTHORIZATION_POLICY = PolicyKind(
     written=lambda policy: iter((("spec", "AuthorizationPolicy", policy),)),
 )
 
-POLICY_KINDS: tuple[PolicyKind, ...] = (TRAFFIC_POLICY, AUTHORIZATION_POLICY)
+REQUEST_AUTHENTICATION = PolicyKind(
+    struct=RequestAuthentication,
+    references=_istio,
+    selectors=lambda _: (),
+    written=lambda policy: iter((("spec", "RequestAuthentication", policy),)),
+)
+
+POLICY_KINDS: tuple[PolicyKind, ...] = (
+    TRAFFIC_POLICY,
+    AUTHORIZATION_POLICY,
+    REQUEST_AUTHENTICATION,
+)

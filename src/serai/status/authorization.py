@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.api.meta import Key
+from serai.api.request_authentication import RequestAuthentication
 from serai.api.security import AuthorizationPolicy
 from serai.attach.targets import Target
 from serai.attach.verdict import ACCEPTED, Verdict, refused
@@ -12,6 +13,8 @@ from serai.translate.collections import Attached
 from serai.translate.policies import CompiledPolicy
 
 WAYPOINT_ACCEPTED = "WaypointAccepted"
+ISTIO = frozenset({AuthorizationPolicy.__name__, RequestAuthentication.__name__})
+"""The kinds that have it."""
 _PARENTS = frozenset({"Gateway", "GatewayClass"})
 
 
@@ -19,13 +22,13 @@ def authorization_statuses(graph: Graph, attached: Attached) -> Derived[Key, Con
     """The status of each policy that names something; of others ztunnel's index has a word."""
 
     def status(reader: Reader, key: Key, policy: CompiledPolicy) -> ConditionsStatus | None:
-        if key.kind != AuthorizationPolicy.__name__ or not policy.targets:
+        if key.kind not in ISTIO or not policy.targets:
             return None
         verdict = _verdict(reader, attached, policy)
         return ConditionsStatus((condition(WAYPOINT_ACCEPTED, verdict, policy.generation),))
 
     compiled = attached.policies.compiled
-    return mapped(graph, "statuses of authorization policies", compiled, status)
+    return mapped(graph, "statuses of Istio's policies", compiled, status)
 
 
 def _verdict(reader: Reader, attached: Attached, policy: CompiledPolicy) -> Verdict:

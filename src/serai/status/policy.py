@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from serai.api.gateway import GROUP, ParentReference
 from serai.api.kinds import by_kind
 from serai.api.meta import Condition, Key
-from serai.api.security import AuthorizationPolicy
 from serai.attach.gateways import CONTROLLER
 from serai.attach.targets import Everything, Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.status.authorization import ISTIO
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.policies import CompiledPolicy
@@ -30,8 +30,8 @@ def policy_statuses(
     """The status of each policy that names something."""
 
     def status(reader: Reader, _: Key, policy: CompiledPolicy) -> PolicyStatus | None:
-        if policy.key.kind == AuthorizationPolicy.__name__:
-            return None  # Istio has a condition of its own for it
+        if policy.key.kind in ISTIO:
+            return None  # Istio has a condition of its own for them
         found: dict[ParentReference, tuple[Condition, ...]] = {}
         for target in policy.targets:
             for ancestor in _ancestors(reader, attached, target):

@@ -25,7 +25,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import changed, judged, judged_bytes
+from serai.trace.policies import changed, claimed, judged, judged_bytes
 from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -116,6 +116,12 @@ def _routed(
     found = route(host, facts, steps)
     if isinstance(found, Answered):
         return found
+    claims = claimed(found.leaves, facts) if host.by_claims else {}
+    if claims:
+        facts = replace(facts, claims=claims)
+        found = route(host, facts, steps)
+        if isinstance(found, Answered):
+            return found
     shares = found.action.clusters if isinstance(found.action, Forward) else ()
     if not any(each.leaves for each in shares):
         refused_by = judged(found.leaves, facts, found.name, steps)
@@ -165,4 +171,6 @@ def _facts(
         principal=request.principal if connection.identified else None,
         trust_domain=view.attached.settings.trust_domain,
         way=request.way,
+        keys=view.keys,
+        at=request.at,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import re2
 
-from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
+from serai.ir.match import ClaimMatch, PathKind, PathMatch, RequestMatch, ValueMatch, as_number
 from serai.ir.origin import Value
 from serai.trace.outcome import Headers
 from serai.trace.request import Way
@@ -24,6 +27,12 @@ class Facts(Value, frozen=True):
     principal: str | None
     trust_domain: str
     way: Way
+    claims: Mapping[str, Any] = {}
+    """What a token says that was verified."""
+    keys: Callable[[Any], str] = lambda _: ""
+    """The keys that were fetched from somewhere, as a key set; empty: not known."""
+    at: float | None = None
+    """When it is sent, in seconds since the epoch; None: tokens do not expire."""
 
     @property
     def bare_path(self) -> str:
@@ -72,6 +81,9 @@ def mismatch(match: RequestMatch, facts: Facts) -> str:
             return f"query parameter {_shown(parameter)} is missing"
     if match.grpc and not facts.is_grpc:
         return "it is no call of gRPC"
+    for claim in match.claims:
+        if not _is_claimed(claim, facts.claims):
+            return f"no token claims {_shown_claim(claim)}"
     return _not_a_client(match.client_namespace, facts)
 
 
@@ -87,6 +99,7 @@ def shown(match: RequestMatch) -> str:
     words = [match.method or "", shown_path(match.path)]
     words += [f"header {_shown(each)}" for each in match.headers]
     words += [f"query {_shown(each)}" for each in match.query]
+    words += [f"claim {_shown_claim(each)}" for each in match.claims]
     if match.client_namespace:
         words.append(f"clients of {match.client_namespace}")
     return " ".join(word for word in words if word)
@@ -110,6 +123,26 @@ def _path_matches(match: PathMatch, path: str) -> bool:
 
 def _value_matches(match: ValueMatch, value: str) -> bool:
     return full_match(match.value, value) if match.regex else value == match.value
+
+
+def _is_claimed(match: ClaimMatch, claims: Mapping[str, Any]) -> bool:
+    found: Any = claims
+    for name in match.path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    match found:
+        case bool():
+            return not match.regex and match.value == str(found).lower()
+        case int() | float():
+            return not match.regex and as_number(match.value) == found
+    listed = found if isinstance(found, list) else [found]
+    texts = [each for each in listed if isinstance(each, str)]
+    if match.regex:
+        return any(full_match(match.value, each) for each in texts)
+    return match.value in texts
+
+
+def _shown_claim(match: ClaimMatch) -> str:
+    return f"{'.'.join(match.path)}{'~' if match.regex else '='}{match.value}"
 
 
 def _shown(match: ValueMatch) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,10 +12,12 @@ from serai.ir.route import Forward, HeaderMutations, PathRewrite, Route
 from serai.model.addresses import canonical
 from serai.policies import ADDITIVE, BY_NAME, ORDER
 from serai.policies.feature import Asked
+from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Step
 from serai.trace.request import Destination, TraceRequest, Way
 
+TOKENS = frozenset({JWT_AUTH.name, REQUEST_AUTHENTICATION.name})
 CLIENT = "127.0.0.1"
 """Where the client of a traced request is taken to be: on this machine."""
 
@@ -29,14 +32,21 @@ def judged(
     return _judged(leaves, _asked(facts), route, steps)
 
 
+def claimed(leaves: tuple[Leaf, ...], facts: Facts) -> Mapping[str, Any]:
+    """What the request's token says, if it is one that policies take."""
+    found: dict[str, Any] = {}
+    for name, value in _values(leaves):
+        if name in TOKENS:
+            found |= BY_NAME[name].judge(value, _asked(facts)).claims
+    return found
+
+
 def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
     """A route and a request, as the policies in force on all of the route change them."""
     request, response = found.request_headers, found.response_headers
     action, asked = found.action, _asked(facts)
-    for leaf in sorted(found.leaves, key=lambda each: ORDER[each.feature], reverse=True):
-        if leaf.feature in ADDITIVE or isinstance(leaf.value, FailClosed):
-            continue
-        said = BY_NAME[leaf.feature].judge(leaf.value, asked)
+    for name, value in reversed(_values(found.leaves)):
+        said = BY_NAME[name].judge(value, asked)
         request, response = said.request.then(request), response.then(said.response)
         if said.path and isinstance(action, Forward) and action.rewrite_path is None:
             action = replace(action, rewrite_path=PathRewrite(said.path, prefix=False))
@@ -45,6 +55,17 @@ def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
             facts = replace(facts, path=f"{bare}?{said.query}" if said.query else bare)
     headers = {"request_headers": request, "response_headers": response}
     return replace(found, action=action, **headers), facts
+
+
+def _values(leaves: tuple[Leaf, ...]) -> list[tuple[str, Any]]:
+    """What each feature in force comes to, in the order in which they act."""
+    values: dict[str, list[Any]] = {}
+    for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
+        if not isinstance(leaf.value, FailClosed):
+            values.setdefault(leaf.feature, []).append(leaf.value)
+    return [
+        (name, tuple(found) if name in ADDITIVE else found[0]) for name, found in values.items()
+    ]
 
 
 def judged_bytes(
@@ -75,16 +96,14 @@ def judged_bytes(
 def _judged(
     leaves: tuple[Leaf, ...], asked: Asked, route: str, steps: list[Step]
 ) -> Answered | None:
-    values: dict[str, list[Any]] = {}
     for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
         if isinstance(leaf.value, FailClosed):
             why = f"cannot be used, and must not be skipped: {leaf.value.why}"
             steps.append(Step(f"policy {leaf.feature}", "refused", why, leaf.origin))
             return Answered(leaf.value.status, "policy_invalid", why, route=route)
-        values.setdefault(leaf.feature, []).append(leaf.value)
-    for name, found in values.items():
-        value = tuple(found) if name in ADDITIVE else found[0]
+    for name, value in _values(leaves):
         said = BY_NAME[name].judge(value, asked)
+        asked = replace(asked, claims={**asked.claims, **said.claims}) if said.claims else asked
         origin = next(each.origin for each in leaves if each.feature == name)
         outcome = f"answers {said.status}" if said.status else "passes"
         steps.append(Step(f"policy {name}", outcome, said.words, origin))
@@ -106,6 +125,8 @@ def _asked(facts: Facts) -> Asked:
         remote=_remote(facts),
         destination=address,
         port=port,
+        keys=facts.keys,
+        at=facts.at,
     )
 
 

@@ -46,3 +46,5 @@ class TraceRequest(Value, frozen=True):
     """The caller's SPIFFE identity.  It counts only where a connection can carry one."""
     server_name: str | None = None
     """The host that the ClientHello names; None: the one that is asked for."""
+    at: float | None = None
+    """When, in seconds since the epoch; None: tokens are not looked at for their time."""

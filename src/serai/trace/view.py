@@ -12,6 +12,7 @@ from serai.attach.workload_capture import Captured, WorkloadAddress
 from serai.ir.cluster import Cluster, ClusterEndpoints
 from serai.ir.listener import FilterChain, Listener
 from serai.ir.route import RouteConfiguration, Scope
+from serai.policies.tokens.requirement import KeySource
 from serai.translate import names
 from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
@@ -100,6 +101,11 @@ class ProxyView(msgspec.Struct, frozen=True):
         """The endpoints of an EDS cluster."""
         chosen = self.translated.chosen.row(Proxied(self.key, name))
         return self.translated.endpoints.row(chosen) if chosen else None
+
+    def keys(self, source: KeySource) -> str:
+        """The keys that were fetched from somewhere, as a key set; empty: not known."""
+        found = self.translated.tokens.key_sets.row(source)
+        return found.keys if found else ""
 
     def binding(self, cidr: str, port: int) -> Binding | None:
         """Who owns an address, or a range of them, and a port."""

@@ -32,6 +32,7 @@ from serai.model.settings import Settings
 from serai.policies import ADDITIVE, BY_NAME
 from serai.policies.feature import BackendReference, Fault, first_of_each
 from serai.policies.kinds import PolicyKind
+from serai.translate.claims import by_claims
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
 
@@ -131,8 +132,10 @@ class _Context:
         found = (self._reader.get(self._looks.secrets, key) for key in common)
         return tuple(each for each in found if each is not None)
 
-    def config_map(self, name: str, namespace: str | None = None) -> ConfigMap | Fault:
-        return self._granted(self._looks.config_maps, "ConfigMap", name, namespace)
+    def config_map(
+        self, name: str, namespace: str | None = None, source: Key | None = None
+    ) -> ConfigMap | Fault:
+        return self._granted(self._looks.config_maps, "ConfigMap", name, namespace, source)
 
     def _granted(
         self,
@@ -288,11 +291,12 @@ class Policies(msgspec.Struct, frozen=True):
         Its own leaves are those that apply to all of its routes, the most specific first.
         """
         around = list(host.leaves)
-        return replace(
+        found = replace(
             host,
             leaves=first_of_each(around, ADDITIVE),
             routes=tuple(self._in_force(reader, route, around) for route in host.routes),
         )
+        return by_claims(found)
 
     def _in_force(self, reader: Reader, route: Route, around: list[Leaf]) -> Route:
         inner = list(route.leaves)

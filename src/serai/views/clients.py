@@ -15,6 +15,7 @@ TYPES = {
     ResourceType.SCOPE: "SRDS",
     ResourceType.ROUTES: "RDS",
     ResourceType.SECRET: "SDS",
+    ResourceType.EXTENSION: "ECDS",
 }
 """The names that people have for the discovery of each type."""
 

@@ -25,6 +25,7 @@ SECTIONS: Mapping[str, ResourceType] = {
     "clusters": ResourceType.CLUSTER,
     "endpoints": ResourceType.ENDPOINTS,
     "secrets": ResourceType.SECRET,
+    "extensions": ResourceType.EXTENSION,
 }
 """The keys of a gateway's configuration, and what they hold."""
 

@@ -39,6 +39,8 @@ class TraceQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """The Gateway to go through, or ``loopback``; empty: what a client of the mesh would find."""
     hbone: bool = False
     """Through a tunnel, where that leads to a waypoint."""
+    at: float | None = None
+    """When it is sent, in seconds since the epoch; null: tokens do not expire."""
 
 
 class OtherRow(Row, frozen=True):
@@ -112,7 +114,7 @@ class Traced(Row, frozen=True):
 
 def resolved(view: View, question: TraceQuestion) -> TraceRequest | Unresolved:
     """The request, with its way into the mesh."""
-    return resolve(
+    found = resolve(
         view,
         question.url,
         method=question.method,
@@ -121,6 +123,9 @@ def resolved(view: View, question: TraceQuestion) -> TraceRequest | Unresolved:
         via=question.via,
         hbone=question.hbone,
     )
+    if isinstance(found, Unresolved):
+        return found
+    return msgspec.structs.replace(found, at=question.at)
 
 
 def traced(state: State, question: TraceQuestion) -> Traced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 
 import msgspec
@@ -24,9 +25,10 @@ async def question(request: Request) -> TraceQuestion | Response:
         words = "a question is JSON: Content-Type: application/json"
         return refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, words)
     try:
-        return msgspec.json.decode(await _body(request), type=TraceQuestion)
+        asked = msgspec.json.decode(await _body(request), type=TraceQuestion)
     except ValueError as error:
         return refused(HTTPStatus.BAD_REQUEST, f"the question cannot be read: {error}")
+    return asked if asked.at is not None else msgspec.structs.replace(asked, at=time.time())
 
 
 async def _body(request: Request) -> bytes:

@@ -31,7 +31,9 @@ class Order:
     cluster waits until the cluster is acknowledged: Envoy 1.40 acknowledges clusters only when all
     of them are warm.  Where one cluster keeps it from doing that, the answer to a cluster's
     endpoints stands for it.  A scope or listener that names a route configuration which doesn't
-    exist waits for it without limit: Envoy would hold back the whole listener for it.
+    exist waits for it without limit: Envoy would hold back the whole listener for it.  A route
+    that names what it requires of tokens waits for the filter that knows it: Envoy answers 403 in
+    its place.
     """
 
     def __init__(self, ledgers: Mapping[ResourceType, Ledger], uses: Uses) -> None:
@@ -64,18 +66,23 @@ class Order:
         if entry.resource.type is ResourceType.CLUSTER:
             return None
         for key in entry.references:
-            if key.type is ResourceType.CLUSTER:
-                if not self._ready(key.name, world):
+            match key.type:
+                case ResourceType.CLUSTER if not self._ready(key.name, world):
                     return key
-            elif key.type in (ResourceType.ROUTES, ResourceType.FILTER_CHAIN):
-                named = world[key.type].get(key.name)
-                if named is not None:
-                    deeper = self.blocker(named, world)
+                case ResourceType.EXTENSION if not self._current(key, world):
+                    return key
+                case ResourceType.ROUTES | ResourceType.FILTER_CHAIN:
+                    deeper = self._behind(key, world)
                     if deeper is not None:
                         return deeper
-                elif key.type is ResourceType.ROUTES:
-                    return key
         return None
+
+    def _behind(self, key: ResourceKey, world: Resources) -> ResourceKey | None:
+        """What blocks something that is named; a route configuration must also exist."""
+        named = world[key.type].get(key.name)
+        if named is None:
+            return key if key.type is ResourceType.ROUTES else None
+        return self.blocker(named, world)
 
     def _ready(self, cluster: str, world: Resources) -> bool:
         ledger = self._ledgers.get(ResourceType.CLUSTER)
@@ -94,6 +101,16 @@ class Order:
             and self.warmed.issuperset(endpoints)
             and self.withholding
         )
+
+    def _current(self, key: ResourceKey, world: Resources) -> bool:
+        """Whether the client has a filter as it should be now, with all that routes name in it."""
+        ledger, wanted = self._ledgers.get(key.type), world[key.type].get(key.name)
+        if ledger is None or wanted is None or not ledger.subscribed(key.name):
+            return True
+        rejection = ledger.rejected.get(key.name)
+        if rejection is not None and rejection.version == wanted.version:
+            return True
+        return ledger.held_version(key.name) == wanted.version
 
     def keeps(self, key: ResourceKey, deadline: float, now: float) -> bool:
         """Whether a removal has to wait, because what named it may still be in force."""

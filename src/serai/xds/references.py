@@ -88,6 +88,8 @@ def _mirrors(policies: Iterable[Any]) -> Iterator[ResourceKey]:
 
 def _in_map(configs: Any) -> Iterator[ResourceKey]:
     for name in sorted(configs):
+        if configs[name].type_url.endswith(_TOKENS):
+            yield ResourceKey(ResourceType.EXTENSION, name)
         yield from _in_any(configs[name])
 
 
@@ -108,6 +110,8 @@ _CLUSTER_FIELDS = frozenset({"cluster", "cluster_name", "upstream_cluster"})
 
 _WEIGHTED = "ClusterWeight"
 _SECRET = "SdsSecretConfig"  # noqa: S105
+_TOKENS = ".jwt_authn.v3.PerRouteConfig"
+"""What a route says to a filter that comes by itself."""
 _ANY = "google.protobuf.Any"
 _STRING = "google.protobuf.StringValue"
 

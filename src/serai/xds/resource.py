@@ -15,6 +15,7 @@ class ResourceType(Enum):
 
     CLUSTER = "envoy.config.cluster.v3.Cluster"
     ENDPOINTS = "envoy.config.endpoint.v3.ClusterLoadAssignment"
+    EXTENSION = "envoy.config.core.v3.TypedExtensionConfig"
     LISTENER = "envoy.config.listener.v3.Listener"
     FILTER_CHAIN = "envoy.config.listener.v3.FilterChain"
     SCOPE = "envoy.config.route.v3.ScopedRouteConfiguration"

@@ -16,16 +16,19 @@ from serai.ir.secret import Secret
 from serai.ir.viewpoint import Viewpoint
 from serai.model.inputs import ViewpointKey
 from serai.model.settings import Settings
+from serai.policies.tokens.requirement import KeySource
 from serai.translate.applied import Applied
 from serai.translate.clusters import ClusterKey, Proxied, SenderKey
 from serai.translate.collections import Named
 from serai.translate.localities import relevant
 from serai.translate.sights import Sight
+from serai.translate.tokens import Fetch, TokenFilter, TokenFilters
 from serai.xds.encode.cluster import encode_cluster
 from serai.xds.encode.endpoint import encode_endpoints
 from serai.xds.encode.listener import encode_chain, encode_listener
 from serai.xds.encode.route import encode_routes, encode_scope
 from serai.xds.encode.secret import encode_secret
+from serai.xds.encode.tokens import encode_token_filter
 from serai.xds.resource import Resource, ResourceKey
 
 T = TypeVar("T")
@@ -58,6 +61,10 @@ class Translated(msgspec.Struct, frozen=True):
     viewpoints: Index[Key, ViewpointKey]
     sights: Node[Sight, Viewpoint]
     secrets: Node[Named, Secret]
+    tokens: TokenFilters
+    """What is verified of tokens."""
+    fetches: Node[KeySource, Fetch]
+    """The key sets that have to be fetched for that."""
 
 
 def snapshot(
@@ -71,6 +78,7 @@ def snapshot(
             *_clusters(graph, translated, settings),
             _own(graph, "listener resources", translated.listeners, encode_listener),
             _own(graph, "chain resources", translated.chains, encode_chain),
+            _token_filters(graph, translated.tokens.filters),
             _own(graph, "secret resources", translated.secrets, encode_secret),
             _own(graph, "scope resources", translated.scopes, encode_scope),
             _own(
@@ -156,6 +164,14 @@ def _seen(
                 yield SnapshotKey(key.proxy, found.key, place.viewpoint), found
 
     return Derived(graph, "clusters of viewpoint", translated.chosen, rows)
+
+
+def _token_filters(graph: Graph, filters: Node[Key, TokenFilter]) -> Derived[SnapshotKey, Resource]:
+    def rows(_: Reader, proxy: Key, row: TokenFilter) -> Iterator[tuple[SnapshotKey, Resource]]:
+        resource = encode_token_filter(row)
+        yield SnapshotKey(proxy, resource.key), resource
+
+    return Derived(graph, "token filter resources", filters, rows)
 
 
 def _own(

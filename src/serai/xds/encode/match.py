@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
+from serai.ir.match import ClaimMatch, PathKind, PathMatch, RequestMatch, ValueMatch, as_number
+from serai.policies.tokens.encode import METADATA, PAYLOAD
 from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
@@ -25,6 +26,8 @@ def encode_match(
     }
     if match.grpc:
         encoded["grpc"] = {}
+    if match.claims:
+        encoded["dynamic_metadata"] = [_claim(each) for each in match.claims]
     if below is not None:
         share = {"numerator": below, "denominator": "MILLION"}
         encoded["runtime_fraction"] = {"default_value": share}
@@ -45,6 +48,24 @@ def _path(path: PathMatch) -> dict[str, Any]:
             return {"path_separated_prefix": whole} if whole else {"prefix": "/"}
 
 
+def _claim(match: ClaimMatch) -> dict[str, Any]:
+    """As a text, an entry of a list, or the number or truth that the text is."""
+    text = {"string_match": _pattern(match)}
+    values: list[dict[str, Any]] = [text, {"list_match": {"one_of": text}}]
+    if not match.regex and (number := as_number(match.value)) is not None:
+        values.append({"double_match": {"exact": number}})
+    if not match.regex and match.value in {"true", "false"}:
+        values.append({"bool_match": match.value == "true"})
+    return {
+        "filter": METADATA,
+        "path": [{"key": each} for each in (PAYLOAD, *match.path)],
+        "value": {"or_match": {"value_matchers": values}},
+    }
+
+
+def _pattern(match: ValueMatch | ClaimMatch) -> dict[str, Any]:
+    return {"safe_regex": {"regex": match.value}} if match.regex else {"exact": match.value}
+
+
 def _value(match: ValueMatch, field: str) -> dict[str, Any]:
-    pattern = {"safe_regex": {"regex": match.value}} if match.regex else {"exact": match.value}
-    return {"name": match.name, field: pattern}
+    return {"name": match.name, field: _pattern(match)}

@@ -2,7 +2,7 @@
 
 Every connection manager has the same few filters, which do nothing by themselves: whatever a
 policy asks for is in the routes, so that no policy ever changes a listener, which would drain its
-connections.  Three slots run any filters that a route brings along; between them are those that
+connections.  Four slots run any filters that a route brings along; between them are those that
 decide by what is known of the caller.  Envoy: composite filter, ExtensionWithMatcherPerRoute.
 """
 
@@ -22,6 +22,8 @@ from serai.policies.authorization import FILTERS as AUTHORIZATION
 from serai.policies.cors import FILTER as CORS
 from serai.policies.feature import Encoded, Place, Stage
 from serai.policies.stat_prefix import StatPrefix
+from serai.policies.tokens import requirement
+from serai.policies.tokens.encode import FILTER, per_route
 from serai.proto.envoy import (
     Composite,
     Cors,
@@ -32,25 +34,35 @@ from serai.proto.envoy import (
     NetworkRBAC,
 )
 from serai.proto.pool import pack
+from serai.xds.encode import tokens
 
 EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
-"""The slots: before it is known who calls, to find that out, and after it was decided upon."""
-SLOTS = (EARLY, AUTHN, LATE)
+TOKENS = "serai.policies.tokens"
+"""The slots: before it is known who calls, to find that out, after it was decided upon; and what
+is done with what tokens say, once those were verified."""
+SLOTS = (EARLY, AUTHN, TOKENS, LATE)
 _PUT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def http_filters() -> list[dict[str, Any]]:
     """The filters of every connection manager that policies use."""
     deciding = [_filter(name, HttpRBAC()) for name in AUTHORIZATION.values()]
-    return [_filter(CORS, Cors()), _slot(EARLY), _slot(AUTHN), *deciding, _slot(LATE)]
+    before = [_filter(CORS, Cors()), _slot(EARLY), _slot(AUTHN)]
+    return [*before, tokens.filter_of_manager(), _slot(TOKENS), *deciding, _slot(LATE)]
 
 
-def route_filters(leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = ()) -> dict[str, Any]:
-    """The `typed_per_filter_config` of a route whose virtual host has what is `around` it."""
+def route_filters(
+    leaves: tuple[Leaf, ...], around: tuple[Leaf, ...] = (), *, by_claims: bool = False
+) -> dict[str, Any]:
+    """The `typed_per_filter_config` of a route whose virtual host has what is `around` it.
+
+    `by_claims`: whether routes there are chosen by what tokens claim.
+    """
     if leaves == around:
         return {}
-    configs, outer = _configs(leaves), _configs(around)
+    configs, outer = _configs(leaves, by_claims), _configs(around, by_claims)
     empty = {name: _run(()) for name in SLOTS if name in outer}
+    empty |= {name: pack(per_route(None)) for name in (FILTER,) if name in outer}
     return {**empty, **configs}
 
 
@@ -81,9 +93,12 @@ def network_filters(leaves: Iterable[Leaf]) -> list[dict[str, Any]]:
     return [_filter(*each) for found in _encoded(found) for each in found.network]
 
 
-def _configs(leaves: tuple[Leaf, ...]) -> dict[str, Any]:
+def _configs(leaves: tuple[Leaf, ...], by_claims: bool) -> dict[str, Any]:  # noqa: FBT001
     asked = _by_feature(leaves)
     found = {name: pack(each) for _, done in asked for name, each in done.per_route}
+    required = requirement(leaves, clears=by_claims)
+    if required is not None:
+        found[FILTER] = pack(per_route(required))
     slots: dict[str, list[tuple[str, Message]]] = {name: [] for name in SLOTS}
     for each in sorted(asked, key=lambda each: _place(*each)):
         slots[_slot_of(_place(*each))] += each[1].filters
@@ -134,4 +149,6 @@ def _place(name: str, done: Encoded) -> Place:
 def _slot_of(place: Place) -> str:
     if place >= Place(Stage.AUTHZ):
         return LATE
+    if place >= Place(Stage.AUTHN, 1):
+        return TOKENS
     return AUTHN if place >= Place(Stage.AUTHN, -1) else EARLY

@@ -74,7 +74,7 @@ def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
             for route in host.routes
             for each, below in shares_as_routes(route)
         ],
-        "typed_per_filter_config": route_filters(host.leaves),
+        "typed_per_filter_config": route_filters(host.leaves, by_claims=host.by_claims),
     }
 
 
@@ -82,11 +82,12 @@ def _route(
     written: Route, host: VirtualHost, trust_domain: str, below: int | None
 ) -> dict[str, Any]:
     route = _changing_headers_last(written)
-    filters = {**route_filters(route.leaves, host.leaves), **_look_up(route), **_kept(route)}
+    own = route_filters(route.leaves, host.leaves, by_claims=host.by_claims)
+    filters = {**own, **_look_up(route), **_kept(route)}
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domain, below),
-        **_action(route),
+        **_action(route, host),
         "typed_per_filter_config": filters,
         **stat_prefix(route),
         **_mutations(route.request_headers, "request"),
@@ -139,10 +140,10 @@ def _is_shared(clusters: tuple[WeightedCluster, ...]) -> bool:
     return len(clusters) > 1 or _changes_headers(clusters[0]) or bool(clusters[0].leaves)
 
 
-def _action(route: Route) -> dict[str, Any]:
+def _action(route: Route, host: VirtualHost) -> dict[str, Any]:
     match route.action:
         case Forward() as forward:
-            return {"route": _forward(forward, route)}
+            return {"route": _forward(forward, route, host)}
         case Redirect() as redirect:
             return {"redirect": _redirect(redirect, route)}
         case DirectResponse(status, body):
@@ -150,11 +151,11 @@ def _action(route: Route) -> dict[str, Any]:
             return {"direct_response": {"status": status, **text}}
 
 
-def _forward(forward: Forward, route: Route) -> dict[str, Any]:
+def _forward(forward: Forward, route: Route, host: VirtualHost) -> dict[str, Any]:
     action: dict[str, Any] = {
         "timeout": timedelta(),
         **_by_policies(forward, route),
-        **_clusters(forward),
+        **_clusters(forward, by_claims=host.by_claims),
         "cluster_not_found_response_code": _not_found(forward),
         **encode_rewrite(forward.rewrite_path, route),
     }
@@ -180,7 +181,7 @@ def _not_found(forward: Forward) -> str:
     return "SERVICE_UNAVAILABLE" if missing == {503} else "INTERNAL_SERVER_ERROR"
 
 
-def _clusters(forward: Forward) -> dict[str, Any]:
+def _clusters(forward: Forward, *, by_claims: bool) -> dict[str, Any]:
     if not _is_shared(forward.clusters):
         return {"cluster": forward.clusters[0].cluster or INVALID_BACKEND}
     return {
@@ -192,7 +193,7 @@ def _clusters(forward: Forward) -> dict[str, Any]:
                     **_mutations(each.request_headers, "request"),
                     **_mutations(each.response_headers, "response"),
                     "typed_per_filter_config": {
-                        **route_filters(each.leaves),
+                        **route_filters(each.leaves, by_claims=by_claims),
                         **filter_config(each, forward.rewrite_host),
                         **session_config(None if forward.session else each.session),
                     },
