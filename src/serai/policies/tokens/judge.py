@@ -57,7 +57,7 @@ def judge(tokens: Tokens, asked: Asked) -> Judgement:
         if bad is not None:
             reasons.append(bad)
         elif read and isinstance(read[-1], Mapping):
-            return _good(tokens, provider, found, read[-1])
+            return _good(tokens, provider, found, read[-1], asked.path)
     if reasons:
         return Judgement(reasons[-1].why, reasons[-1].status)
     if tokens.required:
@@ -66,7 +66,7 @@ def judge(tokens: Tokens, asked: Asked) -> Judgement:
 
 
 def _good(
-    tokens: Tokens, provider: Provider, found: list[_Found], claims: Mapping[str, Any]
+    tokens: Tokens, provider: Provider, found: list[_Found], claims: Mapping[str, Any], path: str
 ) -> Judgement:
     who = "/".join(str(claims.get(each, "")) for each in ("iss", "sub"))
     headers = () if provider.forward else tuple(each.header for each in found if each.header)
@@ -75,7 +75,7 @@ def _good(
         f"the token of {who} is good",
         request=_taken(tokens, headers, tuple(_written(provider, found, claims))),
         claims=_normalised(claims, provider.spaced),
-        query=_rest(asked.path, dropped) if dropped else None,
+        query=_rest(path, dropped) if dropped else None,
     )
 
 
