@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.garbage import follow_garbage, loading
+from serai.app.key_sets import KeySets
 from serai.app.refused import Refused
 from serai.app.said import istiod_runs, wanted_status
 from serai.envoy.bootstrap import HostPort
@@ -77,6 +79,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     scope: Scope = Scope()
     deployment: Deployment | None = None
     """How Envoys are deployed; None: that is somebody else's business."""
+    keys: Path | None = None
+    """A folder that keeps the keys of issuers of tokens over restarts; None: they are fetched."""
     xds_host: str = ""
     """By which they find us, such as ``serai.serai-system.svc``; with the port of `xds`."""
 
@@ -105,6 +109,7 @@ class Controller:
         self._gateways: dict[tuple[str, str], Key] = {}
         """By namespace and name of the Service by which each is reached."""
         self._lock = asyncio.Lock()
+        self._keys = KeySets(self.core, self._lock, self._brought_in, options.keys)
         self._refused = Refused(None, self._resource, self._settle_soon)
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
@@ -129,11 +134,13 @@ class Controller:
                     tasks.create_task(self.cluster.run())
                     await self._synced.wait()
                     await self._apply(self.source.batch())
+                await self._keys.first()
                 self.xds_port = await self.server.start(self.options.xds)
                 self.server.mark_ready()
                 self._serving = True
                 self.changes.tell()
                 tasks.create_task(self._follow())
+                tasks.create_task(self._keys.follow())
                 tasks.create_task(follow_clock(self.core, self._look_at_clock))
                 tasks.create_task(self.writer.run())
                 if self.options.deployment is not None:
@@ -142,6 +149,7 @@ class Controller:
                 tasks.create_task(follow_garbage())
         finally:
             self.changes.close()
+            await self._keys.stop()
             if web is not None:
                 await web.stop()
             await self.server.stop()
@@ -203,6 +211,9 @@ class Controller:
         async for batch in self.source.changes():
             await self._apply(batch)
 
+    async def _brought_in(self, committed: Committed) -> None:
+        self._publish(committed)
+
     async def _look_at_clock(self) -> None:
         async with self._lock:
             self._publish(self.core.commit())
@@ -213,6 +224,7 @@ class Controller:
             self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
             self._publish(committed)
+            self._keys.look(committed)
             if any(key.kind == "GatewayClass" for key in (*batch.changed, *batch.removed)):
                 self._allocate()
         for key, raw in seen.items():

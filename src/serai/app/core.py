@@ -107,8 +107,7 @@ class Core:
         moved = changes.keys() & {"proxies", "listeners", self.pipeline.inputs.gateways.name}
         if moved and self.pipeline.settings.standalone:
             self._place(keep=keep)
-            changes = graph.commit()
-            found.add(changes)
+            found.add(graph.commit())
         if self._retire(found.tokens, keep=keep):
             found.add(graph.commit())
         found.add(self._look_at_clock(changes.get(READ, ())))

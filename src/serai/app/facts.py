@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from serai.api.meta import Key
+from serai.envoy.event import EnvoyStatus
 from serai.server import client as server
-from serai.views.state import ClientState
+from serai.views.state import ClientState, EnvoyState
 from serai.xds.refusals import Refusal
 from serai.xds.resource import ResourceKey
 
@@ -16,6 +17,21 @@ def client_states(
 ) -> tuple[ClientState, ...]:
     """The connected clients; `refusals` is what is refused now, by Gateway."""
     return tuple(_state(client, refusals) for client in clients)
+
+
+def envoy_states(envoys: Iterable[EnvoyStatus]) -> tuple[EnvoyState, ...]:
+    """The Envoys of our own."""
+    return tuple(
+        EnvoyState(
+            gateway=each.gateway,
+            state=each.state,
+            pid=each.pid,
+            admin=each.admin,
+            restarts=each.restarts,
+            access_log=each.access_log,
+        )
+        for each in envoys
+    )
 
 
 def _state(

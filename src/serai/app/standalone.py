@@ -14,10 +14,11 @@ from serai.api.problem import Problem
 from serai.app.addresses import AddressFile
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
-from serai.app.facts import client_states
+from serai.app.facts import client_states, envoy_states
 from serai.app.garbage import follow_garbage, loading
 from serai.app.health import EnvoyHealth, Heard
 from serai.app.identities import LOOK_SECONDS, Identities
+from serai.app.key_sets import KeySets
 from serai.app.offline import located
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
@@ -33,7 +34,7 @@ from serai.server.ads import AdsServer
 from serai.sources.folder import Batch, FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
-from serai.views.state import Counts, EnvoyState, Facts, State
+from serai.views.state import Counts, Facts, State
 from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
@@ -107,6 +108,7 @@ class Standalone:
         self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._lock = asyncio.Lock()
         """Held while the pipeline is changed, or read beside the event loop."""
+        self._keys = KeySets(core, self._lock, self._brought_in, instance.keys)
         self._under_way: set[asyncio.Task[None]] = set()
         self._addresses = AddressFile(instance.folder / "addresses")
         self._vips = VipJournal(instance.vips)
@@ -127,6 +129,7 @@ class Standalone:
             self.core.addresses = self._addresses.read() or self.core.addresses
             self.core.remember(self._vips.read())
             await self._apply(self.batch, first=True)
+        await self._keys.first()
         self.server.mark_ready()
         self.instance.xds_socket.unlink(missing_ok=True)
         await self.server.start(f"unix:{self.instance.xds_socket}")
@@ -146,12 +149,14 @@ class Standalone:
             tasks.create_task(follow_garbage())
             tasks.create_task(follow_clock(self.core, self._look_at_clock))
             tasks.create_task(self._follow_identities())
+            tasks.create_task(self._keys.follow())
 
     async def stop(self, *, drain: bool = True) -> None:
         """End the Envoys, each after its requests in flight, and everything else."""
         self.changes.close()
         if self._web is not None:
             await self._web.stop()
+        await self._keys.stop()
         await self._health.close()
         if self.fleet is not None:
             await self.fleet.stop(drain=drain)
@@ -197,17 +202,7 @@ class Standalone:
             live=True,
             clients=client_states(self.server.clients(), self._refused.all()),
             counts=Counts(self._commits, sent.pushed, sent.acknowledged, sent.rejected),
-            envoys=tuple(
-                EnvoyState(
-                    gateway=each.gateway,
-                    state=each.state,
-                    pid=each.pid,
-                    admin=each.admin,
-                    restarts=each.restarts,
-                    access_log=each.access_log,
-                )
-                for each in envoys
-            ),
+            envoys=envoy_states(envoys),
             health=heard.health,
             answered=heard.answered,
         )
@@ -228,7 +223,11 @@ class Standalone:
 
     async def _look_at_clock(self) -> None:
         async with self._lock:
-            await self._publish(self.core.commit())
+            await self._brought_in(self.core.commit())
+
+    async def _brought_in(self, committed: Committed) -> None:
+        """Publish what a change brought that is not of files; under the lock."""
+        await self._publish(committed)
         self.changes.tell()
 
     async def _follow_ports(self) -> None:
@@ -247,6 +246,7 @@ class Standalone:
             committed = self.core.apply(batch.changed.values(), batch.removed)
             self._keep_identities()
             await self._publish(committed)
+            self._keys.look(committed)
         self._commits += 1
         self._addresses.keep(self.core.addresses)
         self._keep_vips(committed, first=first)

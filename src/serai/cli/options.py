@@ -223,6 +223,15 @@ _SystemCertificates = Annotated[
 ]
 
 
+_JwksRefresh = Annotated[
+    float,
+    _option(
+        "jwks-refresh",
+        "How often the keys of issuers of tokens are fetched, unless a policy says.",
+        metavar="SECONDS",
+        min=1,
+    ),
+]
 _IdentityFolder = Annotated[
     str,
     _option(
@@ -266,10 +275,12 @@ def settings(
     network: _Network = "",
     node: _Node = "",
     system_certificates: _SystemCertificates = "/etc/ssl/certs/ca-certificates.crt",
+    jwks_refresh: _JwksRefresh = 300.0,
 ) -> Settings:
     """What the operator decides for all objects at once; these are the options for it."""
     given: dict[str, Any] = dict(locals())
     given.pop("trust_domain_alias")
+    given["jwks_refresh_seconds"] = given.pop("jwks_refresh")
     lists = {
         "allow_resolved": tuple(allow_resolved or ()),
         "proxy_bind": tuple(proxy_bind or LOOPBACK),

@@ -91,6 +91,8 @@ class Instance:
         """Where the xDS server listens; the same in every run, so that Envoys find us again."""
         self.vips = folder / "vips"
         """Which VIPs were handed out; outlives every run, so that services keep theirs."""
+        self.keys = folder / "keys"
+        """Keys of issuers of tokens, likewise: an issuer may be down when we come back."""
         self._lock = lock
         (folder / "logs").mkdir(mode=PRIVATE, exist_ok=True)
 
@@ -129,7 +131,7 @@ class Instance:
         if not self.records():
             self.xds_socket.unlink(missing_ok=True)
             for path in self.folder.iterdir():
-                if path.is_dir() and not keep_logs:
+                if path.is_dir() and not keep_logs and path != self.keys:
                     shutil.rmtree(path, ignore_errors=True)
                 elif not path.is_dir() and path != self.vips:
                     path.unlink(missing_ok=True)

@@ -79,7 +79,9 @@ async def _get(url: Parsed, fetch: Fetch, settings: Settings) -> bytes:
     leaves = fetch.leaves if in_mesh else ()
     tls = next((each for each in leaves if isinstance(each, UpstreamTls)), None)
     failure = f"{url.host} has no endpoints"
-    for target in (await _targets(url, fetch.endpoints if in_mesh else None, settings))[:MOST_TRIED]:
+    for target in (await _targets(url, fetch.endpoints if in_mesh else None, settings))[
+        :MOST_TRIED
+    ]:
         try:
             return await _ask(target, url, tls)
         except (httpx2.HTTPError, OSError, ssl.SSLError) as error:
@@ -171,6 +173,6 @@ def _name(url: Parsed, tls: UpstreamTls | None) -> str:
 def _trust(tls: UpstreamTls | None) -> ssl.SSLContext:
     """Always verified: who can answer in an issuer's place can make tokens."""
     trust = tls.trust if tls else None
-    if trust is not None and trust.text:
-        return ssl.create_default_context(cadata=trust.text)
+    if trust is not None and trust.pem:
+        return ssl.create_default_context(cadata=trust.pem)
     return ssl.create_default_context(cafile=trust.path if trust and trust.path else None)
