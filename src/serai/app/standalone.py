@@ -89,8 +89,7 @@ class Standalone:
     ) -> None:
         """`fleet` is None where Envoys are somebody else's business, `identities` likewise."""
         self.identities = identities
-        self.source = source
-        self.core = core
+        self.source, self.core = source, core
         self.server = server
         self.fleet = fleet
         self.instance, self.options = instance, options

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from serai.api.duration import seconds
+from serai.api.extension_reference import ServiceReference
 from serai.api.gateway_extension import (
     ExtensionRetry,
     GrpcService,
     HttpService,
-    ServiceReference,
 )
 from serai.api.meta import Key
 from serai.ir.origin import Value
