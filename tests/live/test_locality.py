@@ -159,3 +159,36 @@ async def keep_asking(served: Served, answers: list[str]) -> None:
     """Requests without end, each over a new connection; `pod` fails on any that fails."""
     while True:
         answers.append(pod(await served.to_vip(VIP, PORT, host="close.example")))
+
+
+async def test_zone_aware_policies_count_as_they_change(tmp_path: Path) -> None:
+    place = Place()
+    a, b = place.address(), place.address()
+
+    def policy(least: int) -> str:
+        return f"""
+            apiVersion: gateway.kgateway.dev/v1alpha1
+            kind: BackendConfigPolicy
+            metadata: {{name: close, namespace: shop}}
+            spec:
+              targetRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: close}}]
+              loadBalancer:
+                roundRobin: {{}}
+                zoneAware: {{preferLocal: {{minEndpointsThreshold: {least}}}}}
+            """
+
+    alike = entry((a, "eu/a"), (b, "eu/b")).replace("PreferClose", "Any")
+    echoes = [workload(a, 3000, "a"), workload(b, 3000, "b")]
+    files = {"mesh.yaml": MESH, "close.yaml": alike, "policy.yaml": policy(3)}
+    async with serving(tmp_path, files, echoes, place, Settings(locality="eu/a")) as served:
+
+        async def answering() -> set[str]:
+            return {pod(await served.to_vip(VIP, PORT)) for _ in range(12)}
+
+        assert await answering() == {"a", "b"}
+        served.write("policy.yaml", policy(2))
+        await become(served.instance.fleet, {"a": 0, "b": 1})
+        assert await answering() == {"a"}
+        served.write("policy.yaml", policy(3))
+        await become(served.instance.fleet, {"a": 0, "b": 0})
+        assert await answering() == {"a", "b"}

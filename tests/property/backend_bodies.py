@@ -42,7 +42,11 @@ backend_configs = _spec(
     outlierDetection=[{}, {"consecutive5xx": 0}],
     circuitBreakers=[{"maxConnections": 5}, {"maxRetries": 0}],
     connectTimeout=["1s"],
-    loadBalancer=[{"random": {}}, {"maglev": {"hashPolicies": [{"sourceIP": {}}]}}],
+    loadBalancer=[
+        {"random": {}},
+        {"random": {}, "zoneAware": {"preferLocal": {"minEndpointsThreshold": 1}}},
+        {"maglev": {"hashPolicies": [{"sourceIP": {}}]}},
+    ],
     tls=[{"insecureSkipVerify": True}, {"secretRef": {"name": "x"}}],
 )
 
@@ -81,6 +85,7 @@ _traffic: list[Raw] = [
     {"outlierDetection": {"consecutive5xxErrors": 2}, "connectionPool": {"tcp": {}}},
     {"portLevelSettings": [{"port": {"number": number}} for number in PORTS]},
     {"loadBalancer": {"consistentHash": {"httpHeaderName": "x-user"}}},
+    {"loadBalancer": {"zoneAwareLbSetting": {"minClusterSize": 1}}},
     {"tunnel": {"targetHost": "far.example", "targetPort": 443}},
 ]
 

@@ -141,6 +141,15 @@ class LocalityLbSetting(Struct, frozen=True):
     enabled: bool | None = None
 
 
+class ZoneAwareLbSetting(Struct, frozen=True):
+    """loadBalancer.zoneAwareLbSetting."""
+
+    enabled: bool | None = None
+    failover: tuple[Failover, ...] = ()
+    failover_priority: tuple[str, ...] = ()
+    min_cluster_size: Count | None = None
+
+
 class Warmup(Struct, frozen=True):
     """loadBalancer.warmup."""
 
@@ -157,6 +166,7 @@ class LoadBalancer(Struct, frozen=True):
     ] = "UNSPECIFIED"
     consistent_hash: ConsistentHash | None = None
     locality_lb_setting: LocalityLbSetting | None = None
+    zone_aware_lb_setting: ZoneAwareLbSetting | None = None
     warmup: Warmup | None = None
     warmup_duration_secs: Positive | None = None
 

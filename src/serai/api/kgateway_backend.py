@@ -171,8 +171,28 @@ class Maglev(Struct, frozen=True):
     hash_policies: tuple[HashPolicy, ...] = ()
 
 
+class ForceLocal(Struct, frozen=True):
+    """zoneAware.preferLocal.force."""
+
+    min_endpoints_in_zone_threshold: Some = 1
+
+
+class PreferLocal(Struct, frozen=True):
+    """zoneAware.preferLocal."""
+
+    force: ForceLocal | None = None
+    min_endpoints_threshold: Some = 6
+    routing_enabled: Percent = 100
+
+
+class ZoneAware(Struct, frozen=True):
+    """loadBalancer.zoneAware."""
+
+    prefer_local: PreferLocal | None = None
+
+
 class LoadBalancer(Struct, frozen=True):
-    """spec.loadBalancer: one of the five, and what goes with any.  zoneAware is not implemented."""
+    """spec.loadBalancer: one of the five, and what goes with any."""
 
     least_request: LeastRequest | None = None
     round_robin: RoundRobin | None = None
@@ -181,6 +201,7 @@ class LoadBalancer(Struct, frozen=True):
     random: Nothing | None = None
     healthy_panic_threshold: Percent | None = None
     locality_type: Literal["WeightedLb"] | None = None
+    zone_aware: ZoneAware | None = None
     update_merge_window: Duration | None = None
     close_connections_on_host_set_change: bool | None = None
 

@@ -77,6 +77,12 @@ def _load_balancer(found: LoadBalancer) -> Iterator[Problem]:
     path = "spec.loadBalancer"
     kinds = ("least_request", "round_robin", "ring_hash", "maglev", "random")
     yield from exactly_one(path, found, *kinds)
+    if found.zone_aware and found.locality_type:
+        words = f"{path} has zoneAware and localityType, which exclude each other"
+        yield clash(f"{path}.zoneAware", words, "Keep one of them.")
+    if found.zone_aware and (found.ring_hash or found.maglev):
+        words = f"{path} has zoneAware with a load balancer that hashes"
+        yield clash(f"{path}.zoneAware", words, "Use leastRequest, roundRobin or random.")
     for name, by in (("ringHash", found.ring_hash), ("maglev", found.maglev)):
         for index, each in enumerate(by.hash_policies if by else ()):
             here = f"{path}.{name}.hashPolicies[{index}]"

@@ -1,12 +1,16 @@
-"""Which places a cluster's endpoints are preferred at.  Istio: localityLbSetting."""
+"""Which places a cluster's endpoints are preferred at.
+
+Istio: localityLbSetting, zoneAwareLbSetting.  kgateway: zoneAware.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from serai.api.destination_rule import LocalityLbSetting, TrafficPolicy
+from serai.api.destination_rule import LocalityLbSetting, TrafficPolicy, ZoneAwareLbSetting
+from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.backends.feature import Draft, Feature, Subject
-from serai.ir.distribution import Distribution, Failover, Share, Shares
+from serai.ir.distribution import REGION, ZONE, Distribution, Failover, Share, Shares
 from serai.ir.origin import Value
 
 
@@ -22,7 +26,11 @@ def preferred(leaves: Iterable[Value]) -> Distribution | None:
 
 
 def _of_rule(policy: TrafficPolicy, _: Subject) -> Preference | None:
-    setting = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
+    balancer = policy.load_balancer
+    zones = balancer.zone_aware_lb_setting if balancer else None
+    if zones is not None and zones.enabled is not False:
+        return Preference(_by_zone(zones))
+    setting = balancer.locality_lb_setting if balancer else None
     if setting is None or setting.enabled is False:
         return None
     if setting.distribute:
@@ -30,6 +38,30 @@ def _of_rule(policy: TrafficPolicy, _: Subject) -> Preference | None:
         return Preference(Shares(tuple(shares)))
     found = _failover(setting, fails=policy.outlier_detection is not None)
     return None if found == Failover() else Preference(found)
+
+
+def _by_zone(setting: ZoneAwareLbSetting) -> Failover:
+    """Whether or not endpoints are found to fail.  Istio: zoneAwareLbSetting."""
+    return Failover(
+        labels=setting.failover_priority,
+        by_locality=True,
+        regions=tuple((each.from_, each.to) for each in setting.failover),
+        least=setting.min_cluster_size or 0,
+    )
+
+
+def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> Preference | None:
+    """kgateway: zoneAware.  A zone keeps its own requests as long as enough there is healthy.
+
+    How many clients each zone has is not looked at, as Envoy's own zone aware routing does.
+    """
+    zones = spec.load_balancer.zone_aware if spec.load_balancer else None
+    local = zones.prefer_local if zones else None
+    if local is None or not local.routing_enabled:
+        return None
+    near = local.force.min_endpoints_in_zone_threshold if local.force else 1
+    least = local.min_endpoints_threshold
+    return Preference(Failover((REGION, ZONE), least=least, least_near=near))
 
 
 def _failover(setting: LocalityLbSetting, *, fails: bool) -> Failover:
@@ -46,4 +78,9 @@ def _write(_: Preference, __: Draft) -> None:
     """It is in the load assignment, which differs by client."""
 
 
-PREFERENCE = Feature(value=Preference, reads={TrafficPolicy: _of_rule}, write=_write, whole=True)
+PREFERENCE = Feature(
+    value=Preference,
+    reads={BackendConfigPolicySpec: _of_config, TrafficPolicy: _of_rule},
+    write=_write,
+    whole=True,
+)

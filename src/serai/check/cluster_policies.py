@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from serai.api.backend_policy import BackendTLSPolicy, XBackendTrafficPolicy
+from serai.api.kgateway_backend import BackendConfigPolicy
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.backends.upstream_tls import trust_of
@@ -41,7 +42,7 @@ def cluster_policy_problems(
                     break
         yield from _refusals(reader, done, key)
         yield from _untrusted(reader, attached, key)
-        yield from _endless(reader, attached, key)
+        yield from _unkept(reader, attached, key)
 
     return Derived(graph, "problems of cluster policies", attached.cluster_policies.aims, rows)
 
@@ -75,15 +76,23 @@ def _untrusted(
         yield keyed(Problem("SER1104", "warning", message, "Correct or remove it.", key, path))
 
 
-def _endless(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
-    """Sessions that end otherwise than is asked for."""
+def _unkept(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
+    """What is done otherwise than it is asked for."""
     policy = reader.get(attached.cluster_policies.written[key.kind], key)
-    if not isinstance(policy, XBackendTrafficPolicy) or policy.spec.session_persistence is None:
-        return
-    path = "spec.sessionPersistence"
-    _, untrue = session(key, "", policy.spec.session_persistence)
+    match policy:
+        case XBackendTrafficPolicy(spec=spec) if spec.session_persistence is not None:
+            path = "spec.sessionPersistence"
+            remedy = "Remove it, or use a Permanent cookie and an absoluteTimeout."
+            _, untrue = session(key, "", spec.session_persistence)
+        case BackendConfigPolicy(spec=spec) if spec.load_balancer and spec.load_balancer.zone_aware:
+            path = "spec.loadBalancer.zoneAware.preferLocal.routingEnabled"
+            remedy = "Write 100, or 0 for none."
+            local = spec.load_balancer.zone_aware.prefer_local
+            partly = local is not None and local.routing_enabled not in {0, 100}
+            untrue = ("it is for all requests, as there is no part of them",) if partly else ()
+        case _:
+            return
     for words in untrue:
-        remedy = "Remove it, or use a cookie with lifetimeType Permanent and an absoluteTimeout."
         yield keyed(Problem("SER1107", "warning", f"{path}: {words}", remedy, key, path))
 
 

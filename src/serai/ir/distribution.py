@@ -29,6 +29,10 @@ class Failover(Value, frozen=True):
     regions: tuple[tuple[str, str], ...] = ()
     """From a client's region to the one that is next to it; all others are farther.  Only with
     `by_locality`."""
+    least: int = 0
+    """With fewer healthy endpoints in all, all are alike."""
+    least_near: int = 0
+    """With fewer healthy endpoints among the nearest, all are alike."""
 
 
 class Share(Value, frozen=True):

@@ -54,6 +54,8 @@ def localities(
     """
     if isinstance(distribution, Failover):
         measured = [(_distance(each, distribution, viewpoint), each) for each in endpoints]
+        if _are_too_few(measured, distribution):
+            measured = [((0, 0), each) for _, each in measured]
     else:
         measured = [((0, 0), each) for each in endpoints]
     ranks = {far: rank for rank, far in enumerate(sorted({far for far, _ in measured}))}
@@ -109,6 +111,13 @@ def _locality(
 ) -> LocalityEndpoints:
     weight = sum(each.weight for each in endpoints)
     return LocalityEndpoints(locality, endpoints, weight, priority)
+
+
+def _are_too_few(measured: list[tuple[Distance, Endpoint]], failover: Failover) -> bool:
+    """Whether there is too little to prefer something: in all, or nearby."""
+    healthy = [far for far, each in measured if each.health is Health.HEALTHY]
+    near = sum(far == (0, 0) for far in healthy)
+    return len(healthy) < failover.least or near < failover.least_near
 
 
 def _distance(endpoint: Endpoint, failover: Failover, viewpoint: Viewpoint | None) -> Distance:
