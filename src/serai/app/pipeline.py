@@ -22,6 +22,7 @@ from serai.backends import Lookup
 from serai.check.backends import backend_problems
 from serai.check.capture import binding_problems, capture_problems, uncaptured_workloads
 from serai.check.cluster_policies import cluster_policy_problems, unmet_problems
+from serai.check.destination_rules import rule_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
@@ -338,6 +339,7 @@ def _problems(
             policy_problems(graph, attached.policies.compiled),
             token_problems(graph, attached, inputs.key_sets),
             cluster_policy_problems(graph, attached, done),
+            rule_problems(graph, attached, done),
             unmet_problems(graph, "DestinationRule", inputs.destination_rules, done),
             unmet_problems(graph, "XBackend", inputs.table("XBackend"), done),
             backend_problems(graph, inputs.backends),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from serai.api.backend_policy import BackendTLSPolicy, XBackendTrafficPolicy
+from serai.api.backend_policy import BackendTLSPolicy, RetryConstraint, XBackendTrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicy
 from serai.api.meta import Key
 from serai.api.problem import Problem
@@ -79,6 +79,8 @@ def _untrusted(
 def _unkept(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
     """What is done otherwise than it is asked for."""
     policy = reader.get(attached.cluster_policies.written[key.kind], key)
+    if isinstance(policy, XBackendTrafficPolicy):
+        yield from _uncounted(key, policy)
     match policy:
         case XBackendTrafficPolicy(spec=spec) if spec.session_persistence is not None:
             path = "spec.sessionPersistence"
@@ -94,6 +96,21 @@ def _unkept(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[Prob
             return
     for words in untrue:
         yield keyed(Problem("SER1107", "warning", f"{path}: {words}", remedy, key, path))
+
+
+def _uncounted(key: Key, policy: XBackendTrafficPolicy) -> Iterator[tuple[ProblemKey, Problem]]:
+    """Times over which a retry budget is to count, where somebody wrote others than usual."""
+    asked, usual = policy.spec.retry_constraint, RetryConstraint()
+    if asked is None:
+        return
+    for field, given, default in (
+        ("budget", asked.budget.interval, usual.budget.interval),
+        ("minRetryRate", asked.min_retry_rate.interval, usual.min_retry_rate.interval),
+    ):
+        if given != default:
+            path = f"spec.retryConstraint.{field}.interval"
+            message = f"{path}: Envoy counts what is under way, not over {given}"
+            yield keyed(Problem("SER1107", "warning", message, "Remove it.", key, path))
 
 
 def _refusals(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:

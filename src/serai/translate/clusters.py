@@ -293,7 +293,7 @@ class Clusters:
 
     def _asked(self, reader: Reader, key: ClusterKey, backend: Backend) -> Iterator[Asked]:
         yield from self._attached.cluster_policies.asked(reader, backend)
-        yield from self._attached.rules.asked(reader, key.rules, backend.key)
+        yield from self._attached.rules.asked(reader, key.rules, backend.key, key.namespace)
         service = reader.get(self._catalog.services, backend.key.service)
         if service is not None and service.speaks_tls:
             yield Asked(service.key, "", SpeaksTls())
@@ -339,7 +339,7 @@ class Clusters:
         )
 
     def _subset(self, reader: Reader, key: ClusterKey, backend: Backend) -> Subset | None:
-        return self._attached.rules.subset(reader, key.rules, backend.key.subset)
+        return self._attached.rules.subset(reader, key.rules, backend.key, key.namespace)
 
     def _members(self, reader: Reader, key: ClusterKey, backend: Backend) -> tuple[Endpoint, ...]:
         """Its endpoints; of a subset those that have its labels, as a proxy's rules say."""

@@ -3,7 +3,7 @@
 Istio: the rules of the client's namespace come before those of the service's, and those before
 the root namespace's; in a namespace the most specific host counts, and several rules for it are
 one.  Where none of them has a rule, one of another namespace counts that is exported to the
-client's by name, as in kgateway.
+client's by name, as in kgateway; of that one only what cannot do harm to who did not ask for it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from serai.api.destination_rule import DestinationRule, Subset, TrafficPolicy
+from serai.api.destination_rule import (
+    ConnectionPool,
+    DestinationRule,
+    LoadBalancer,
+    PortTrafficPolicy,
+    Subset,
+    TcpSettings,
+    TrafficPolicy,
+)
 from serai.api.gateway import Gateway
 from serai.api.meta import Key
 from serai.backends.feature import Asked
@@ -88,19 +96,35 @@ class DestinationRules(msgspec.Struct, frozen=True):
         written = gateway.metadata.labels if gateway else {}
         return {**written, GATEWAY_NAME: proxy.name}
 
-    def asked(self, reader: Reader, keys: Sequence[Key], backend: BackendKey) -> Iterator[Asked]:
-        """What rules ask of one port of a host, or of a subset of it, as one TrafficPolicy."""
+    def asked(
+        self, reader: Reader, keys: Sequence[Key], backend: BackendKey, client: str
+    ) -> Iterator[Asked]:
+        """What rules ask of one port of a host, or of a subset of it, as one TrafficPolicy.
+
+        `client` is the namespace of the proxy.
+        """
         found = [rule for key in keys if (rule := reader.get(self.rules, key))]
+        if any(self._is_foreign(rule.key, client, backend) for rule in found):
+            asked = _asked_of_all(found, backend.port)
+            if asked is not None:
+                yield replace(asked, spec=of_strangers(asked.spec))
+            return
         whole = _asked_of_all(found, backend.port)
         for asked in _asked_of_subset(found, backend):
             yield _merged(whole, asked)
         if whole is not None:
             yield replace(whole, spec=TrafficPolicy()) if backend.subset else whole
 
-    def subset(self, reader: Reader, keys: Sequence[Key], name: str) -> Subset | None:
-        """A subset by its name, of the first rule that has one of that name."""
+    def subset(
+        self, reader: Reader, keys: Sequence[Key], backend: BackendKey, client: str
+    ) -> Subset | None:
+        """What a subset is to proxies of a namespace, by the first rule that has it."""
         found = (rule for key in keys if (rule := reader.get(self.rules, key)))
-        return next((each for rule in found for each in _named(rule, name)), None)
+        own = (rule for rule in found if not self._is_foreign(rule.key, client, backend))
+        return next((each for rule in own for each in _named(rule, backend.subset)), None)
+
+    def _is_foreign(self, rule: Key, client: str, backend: BackendKey) -> bool:
+        return is_foreign(rule, client, backend.service.namespace, self.root_namespace)
 
 
 def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> DestinationRules:
@@ -143,6 +167,42 @@ def of_port(policy: TrafficPolicy, number: int) -> tuple[TrafficPolicy, str]:
             )
             return found, f".portLevelSettings[{index}]"
     return policy, ""
+
+
+def is_foreign(rule: Key, client: str, service: str, root: str) -> bool:
+    """Whether a rule is of another namespace than the client's, the service's and the root."""
+    return rule.namespace not in {client, service, root}
+
+
+def of_strangers(policy: TrafficPolicy) -> TrafficPolicy:
+    """What a policy may say of others' services to others' clients, as in kgateway.
+
+    Not whether TLS is spoken and whom to trust, nor limits, nor where bytes go.
+    """
+    return TrafficPolicy(
+        load_balancer=_only_places(policy.load_balancer),
+        connection_pool=_only_keepalive(policy.connection_pool),
+        outlier_detection=policy.outlier_detection,
+        port_level_settings=tuple(
+            PortTrafficPolicy(
+                port=each.port,
+                load_balancer=_only_places(each.load_balancer),
+                connection_pool=_only_keepalive(each.connection_pool),
+                outlier_detection=each.outlier_detection,
+            )
+            for each in policy.port_level_settings
+        ),
+    )
+
+
+def _only_places(balancer: LoadBalancer | None) -> LoadBalancer | None:
+    setting = balancer.locality_lb_setting if balancer else None
+    return LoadBalancer(locality_lb_setting=setting) if setting else None
+
+
+def _only_keepalive(pool: ConnectionPool | None) -> ConnectionPool | None:
+    keepalive = pool.tcp.tcp_keepalive if pool and pool.tcp else None
+    return ConnectionPool(tcp=TcpSettings(tcp_keepalive=keepalive)) if keepalive else None
 
 
 def _named(rule: DestinationRule, name: str) -> Iterator[Subset]:

@@ -25,7 +25,7 @@ def as_ruled(reader: Reader, attached: Attached, proxy: Key, forward: TcpForward
     host = destination.host
     backend = BackendKey(service.key, host, destination.port, destination.subset)
     rules = attached.rules.applying(reader, host, service, proxy)
-    for asked in attached.rules.asked(reader, rules, backend):
+    for asked in attached.rules.asked(reader, rules, backend, proxy.namespace):
         return _as_asked(forward, asked.spec)
     return forward
 
