@@ -504,6 +504,8 @@ gateway_extensions = st.fixed_dictionaries(
                     {"grpcService": st.just({"backendRef": {"name": "x", "port": 80}})}
                 ),
                 "extProc": st.just({"grpcService": {"backendRef": {"name": "x", "port": 80}}}),
+            },
+            optional={
                 "rateLimit": st.sampled_from(
                     [
                         {"domain": "d"},
@@ -522,7 +524,7 @@ gateway_extensions = st.fixed_dictionaries(
                         "credentials": {"clientID": "x", "clientSecretRef": {"name": "x"}},
                     }
                 ),
-            }
+            },
         )
     }
 )

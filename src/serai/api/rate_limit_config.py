@@ -13,6 +13,8 @@ import yaml
 
 Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
 
+LABEL = "serai.dev/rate-limits"
+"""Of the ConfigMaps that have limits for Serai's own rate limit service; ``true``."""
 DEEPEST = 32
 """Levels of YAML, more than anybody writes by hand."""
 LARGEST_BYTES = 1 << 20
@@ -82,6 +84,14 @@ def parse(text: str) -> tuple[Domain, ...] | Wrong:
     except yaml.YAMLError as error:
         return Wrong("", f"is no YAML: {' '.join(str(error).split())}")
     return wrong or _domains([each for each in found if each is not None and each != ""])
+
+
+def parse_json(content: bytes) -> tuple[Domain, ...] | Wrong:
+    """The domains of a list in JSON, as `serai run` hands them on."""
+    try:
+        return msgspec.json.decode(content, type=tuple[Domain, ...])
+    except msgspec.MsgspecError as error:
+        return Wrong("", str(error))
 
 
 def _unsafe(text: str) -> Wrong | None:

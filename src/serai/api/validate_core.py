@@ -11,6 +11,7 @@ from serai.api.core import ConfigMap, EndpointSlice, Pod, Secret, Service
 from serai.api.faults import clash, port_faults, twice, value_faults, wrong
 from serai.api.fields_check import entry_path
 from serai.api.problem import Problem
+from serai.api.rate_limit_config import LABEL, Wrong, parse
 from serai.api.syntax import is_dns_label, is_hostname, is_ip, is_port_name, is_subdomain
 
 _DATA_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -98,10 +99,19 @@ def check_secret(secret: Secret) -> Iterator[Problem]:
 
 
 def check_config_map(config_map: ConfigMap) -> Iterator[Problem]:
-    """Keys and encoding of a ConfigMap."""
+    """Keys and encoding of a ConfigMap, and what it says of rate limits."""
     yield from _data_keys("data", config_map.data)
     yield from _data_keys("binaryData", config_map.binary_data)
     yield from _base64("binaryData", config_map.binary_data)
+    if config_map.metadata.labels.get(LABEL) == "true":
+        for name, text in config_map.data.items():
+            found = parse(text)
+            if isinstance(found, Wrong):
+                where = f"{found.path} " if found.path else ""
+                message = f"{name} has limits that cannot be used: {where}{found.message}"
+                remedy = f"Correct it, or take the label {LABEL} away."
+                path = entry_path("data", name)
+                yield Problem("SER1501", "error", message, remedy, path=path)
 
 
 def _data_keys(path: str, data: dict[str, str]) -> Iterator[Problem]:

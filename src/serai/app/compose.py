@@ -42,8 +42,12 @@ def standalone(
 
 
 def _guarded(settings: Settings, instance: Instance, options: Options) -> Settings:
-    """The same, with the places of ours that no object may lead to."""
+    """The same, with the places of ours that no object may lead to, and our own service's."""
     xds = options.xds.rpartition(":")[2]
     ports = (*settings.own_ports, *((int(xds),) if xds.isdecimal() else ()))
-    paths = (str(instance.folder), str(instance.xds_socket))
-    return msgspec.structs.replace(settings, own_ports=ports, own_paths=paths)
+    sockets = (instance.xds_socket, instance.rate_limits_socket)
+    paths = (str(instance.folder), *map(str, sockets))
+    limits = settings.rate_limit_service or f"unix://{instance.rate_limits_socket}"
+    return msgspec.structs.replace(
+        settings, own_ports=ports, own_paths=paths, rate_limit_service=limits
+    )

@@ -29,6 +29,7 @@ from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
+from serai.check.rate_limits import limit_problems
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
 from serai.check.tokens import token_problems
@@ -39,6 +40,7 @@ from serai.ir.route import RouteConfiguration
 from serai.model.catalog import Catalog, catalog
 from serai.model.inputs import Inputs
 from serai.model.key_pairs import key_pairs
+from serai.model.rate_limits import Limits, limits
 from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
 from serai.status.authorization import authorization_statuses
@@ -99,6 +101,8 @@ class Pipeline(msgspec.Struct, frozen=True):
     attached: Attached
     translated: Translated
     snapshot: Node[SnapshotKey, Resource]
+    rate_limits: Node[Key, Limits]
+    """What ConfigMaps have for our own rate limit service."""
     statuses: Node[Key, Status]
     problems: Node[ProblemKey, Problem]
 
@@ -110,6 +114,7 @@ def pipeline(settings: Settings) -> Pipeline:
     refusals: Table[SnapshotKey, Refusal] = Table(graph, "refusals")
     attached = _attach(graph, inputs, settings)
     translated = _translate(graph, inputs, attached)
+    limited = limits(graph, inputs.config_maps)
     return Pipeline(
         graph=graph,
         settings=settings,
@@ -118,8 +123,16 @@ def pipeline(settings: Settings) -> Pipeline:
         attached=attached,
         translated=translated,
         snapshot=snapshot(graph, translated, settings),
+        rate_limits=limited,
         statuses=_statuses(graph, inputs, attached, translated.applied, Refusals(graph, refusals)),
-        problems=_problems(graph, inputs, attached, translated.applied, refusals),
+        problems=Union(
+            graph,
+            "problems",
+            (
+                _problems(graph, inputs, attached, translated.applied, refusals),
+                limit_problems(graph, limited, attached.policies.compiled),
+            ),
+        ),
     )
 
 
@@ -324,7 +337,7 @@ def _problems(
     """What a person must know."""
     return Union(
         graph,
-        "problems",
+        "problems of objects",
         (
             capture_problems(graph, attached),
             uncaptured_workloads(graph, attached),

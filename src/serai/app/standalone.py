@@ -20,6 +20,7 @@ from serai.app.health import EnvoyHealth, Heard
 from serai.app.identities import LOOK_SECONDS, Identities
 from serai.app.key_sets import KeySets
 from serai.app.offline import located
+from serai.app.own_rate_limits import OwnRateLimits
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
 from serai.app.vips import VipJournal
@@ -111,10 +112,14 @@ class Standalone:
         self._under_way: set[asyncio.Task[None]] = set()
         self._addresses = AddressFile(instance.folder / "addresses")
         self._vips = VipJournal(instance.vips)
+        self.limits = OwnRateLimits(instance, core, bind_life=options.bind_life)
         self._web: WebServer | None = None
         self._waiting_for = "the files to be read"
+        self._listen_to(server, fleet)
+
+    def _listen_to(self, server: AdsServer, fleet: Fleet | None) -> None:
         server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
-        server.locate, server.on_places = core.locate, self._look_soon
+        server.locate, server.on_places = self.core.locate, self._look_soon
         if fleet is not None:
             fleet.on_event = self._on_event
 
@@ -159,6 +164,7 @@ class Standalone:
         await self._health.close()
         if self.fleet is not None:
             await self.fleet.stop(drain=drain)
+        await self.limits.stop()
         await self.server.stop()
         await self._refused.stop()
         self.instance.release(keep_logs=self.fleet is not None and self.fleet.had_deaths)
@@ -244,6 +250,7 @@ class Standalone:
             self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
             self._keep_identities()
+            await self.limits.ensure()
             await self._publish(committed)
             self._keys.look(committed)
         self._commits += 1

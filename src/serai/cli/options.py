@@ -99,6 +99,13 @@ def _address(value: str) -> str:
         raise typer.BadParameter(f"{value!r} is not an IP address such as 127.0.0.1") from None
 
 
+def _service(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not value or value.startswith("unix:///") or (host and port.isdecimal()):
+        return value
+    raise typer.BadParameter(f"{value!r} is not HOST:PORT, nor unix:///PATH")
+
+
 def _ranges(values: list[str] | None) -> list[str]:
     try:
         return [str(ip_network(each, strict=False)) for each in values or ()]
@@ -254,6 +261,18 @@ _ProxyBind = Annotated[
 ]
 
 
+_RateLimitService = Annotated[
+    str,
+    _option(
+        "rate-limit-service",
+        "Where Serai's own rate limit service is; else `serai run` starts one where it is needed.",
+        metavar="ADDR",
+        callback=_service,
+        show_default=False,
+    ),
+]
+
+
 def settings(
     *,
     cluster_domain: _ClusterDomain = "cluster.local",
@@ -274,6 +293,7 @@ def settings(
     locality: _Locality = "",
     network: _Network = "",
     node: _Node = "",
+    rate_limit_service: _RateLimitService = "",
     system_certificates: _SystemCertificates = "/etc/ssl/certs/ca-certificates.crt",
     jwks_refresh: _JwksRefresh = 300.0,
 ) -> Settings:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from serai.api.problem import Problem
+from serai.envoy.companion import end_companions
 from serai.envoy.pid import Pid, processes
 from serai.envoy.process import EnvoyProcess, is_alive
 from serai.envoy.state import EnvoyRecord, Instance, claim_folder, instance_folders
@@ -75,6 +76,7 @@ async def _stop(folder: Path, drain_seconds: float | None) -> Leftovers:
         await asyncio.gather(
             *(EnvoyProcess(instance, record).stop(drain_seconds) for record in found)
         )
+        await end_companions(instance)
     finally:
         instance.release()
     ended = (EndedEnvoy(record.gateway, record.pid.number, str(folder)) for record in found)

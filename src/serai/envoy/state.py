@@ -89,6 +89,8 @@ class Instance:
         self.folder = folder
         self.xds_socket = _socket_path(folder)
         """Where the xDS server listens; the same in every run, so that Envoys find us again."""
+        self.rate_limits_socket = self.xds_socket.with_suffix(".rate")
+        """Likewise Serai's own rate limit service; as long a name, since that is limited."""
         self.vips = folder / "vips"
         """Which VIPs were handed out; outlives every run, so that services keep theirs."""
         self.keys = folder / "keys"

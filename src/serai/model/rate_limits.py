@@ -8,7 +8,7 @@ import msgspec
 
 from serai.api.core import ConfigMap
 from serai.api.meta import Key
-from serai.api.rate_limit_config import Domain, Wrong, parse
+from serai.api.rate_limit_config import LABEL, Domain, Wrong, parse
 from serai.incremental import Derived, Graph, Node, mapped
 from serai.ir.origin import Value
 
@@ -18,18 +18,13 @@ OWN_CLUSTER = "serai_ratelimit"
 OWN_GROUP, OWN_KIND = "serai.dev", "RateLimitService"
 """As which a GatewayExtension may name it, where a reference must be written."""
 
-LABEL = "serai.dev/rate-limits"
-"""Of the ConfigMaps that have limits for it; ``true``."""
-
 
 class Limits(Value, frozen=True):
-    """What a ConfigMap says of limits, by the names of its texts."""
+    """What a ConfigMap says of limits."""
 
     created: str
     domains: tuple[Domain, ...] = ()
     """Under the names by which the service knows them."""
-    wrong: tuple[tuple[str, Wrong], ...] = ()
-    """Texts that cannot be used, and why."""
 
 
 def own_domain(namespace: str, domain: str) -> str:
@@ -46,18 +41,14 @@ def limits_of(key: Key, row: ConfigMap) -> Limits | None:
     """The limits in a ConfigMap; None if it is about something else."""
     if row.metadata.labels.get(LABEL) != "true":
         return None
-    domains: list[Domain] = []
-    wrong: list[tuple[str, Wrong]] = []
-    for name, text in sorted(row.data.items()):
-        found = parse(text)
-        if isinstance(found, Wrong):
-            wrong.append((name, found))
-            continue
-        domains += (
-            msgspec.structs.replace(each, domain=own_domain(key.namespace, each.domain))
-            for each in found
-        )
-    return Limits(row.metadata.creation_timestamp or "", tuple(domains), tuple(wrong))
+    # Texts that have none were refused when the object was read.
+    parsed = (parse(text) for _, text in sorted(row.data.items()))
+    domains = (each for found in parsed if not isinstance(found, Wrong) for each in found)
+    named = (
+        msgspec.structs.replace(each, domain=own_domain(key.namespace, each.domain))
+        for each in domains
+    )
+    return Limits(row.metadata.creation_timestamp or "", tuple(named))
 
 
 def in_force(found: Iterable[tuple[Key, Limits]]) -> Mapping[str, tuple[Key, Domain]]:

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from serai.api.duration import seconds
-from serai.api.gateway_extension import GrpcService, RateLimitProvider
+from serai.api.gateway_extension import RateLimitProvider, ServiceReference
 from serai.api.meta import Key
 from serai.api.traffic_policy import Descriptor as DescriptorSpec
 from serai.api.traffic_policy import DescriptorEntry, ExtensionReference, GlobalRateLimit
@@ -20,7 +20,6 @@ from serai.ir.origin import Value
 from serai.model.rate_limits import OWN_CLUSTER, OWN_GROUP, OWN_KIND, own_domain
 from serai.policies.feature import (
     Asked,
-    BackendReference,
     Compiled,
     Context,
     Encoded,
@@ -29,6 +28,7 @@ from serai.policies.feature import (
     Judgement,
     Stage,
 )
+from serai.policies.services import Called, called, grpc_service
 from serai.proto.envoy import RateLimit
 
 FILTER = "envoy.filters.http.ratelimit"
@@ -37,13 +37,17 @@ FILTER = "envoy.filters.http.ratelimit"
 class Service(Value, frozen=True):
     """Who counts, and what happens while nobody does."""
 
-    cluster: str
+    called: Called
     domain: str
-    authority: str = ""
     timeout_seconds: float = 0.1
     fail_open: bool = True
     headers: bool = False
     """Whether clients are told of their limit, in x-ratelimit headers."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is Serai's own."""
+        return self.called.cluster == OWN_CLUSTER
 
 
 class Entry(Value, frozen=True):
@@ -83,7 +87,7 @@ def _compile(context: Context, spec: GlobalRateLimit) -> Compiled | Fault:
         if wrong:
             return Fault(f"descriptors[{position}].entries", wrong, status=closed)
     entries = tuple(tuple(map(_entry, each.entries)) for each in spec.descriptors)
-    return Compiled(Limit(service, entries), (service.cluster,))
+    return Compiled(Limit(service, entries), (service.called.cluster,))
 
 
 def _provider(
@@ -104,36 +108,29 @@ def _service(context: Context, key: Key, found: RateLimitProvider) -> Service | 
         return Fault("", f'{key}: "{found.timeout}" is not a duration such as 100ms')
     if not found.domain:
         return Fault("", f"{key}: domain is empty")
-    cluster = _cluster(context, key, found.grpc_service)
-    if isinstance(cluster, Fault):
-        return Fault("", f"{key}: {cluster.message}", cluster.reason)
-    own = cluster == OWN_CLUSTER
+    service = found.grpc_service
+    own = service is None or _is_own(service.backend_ref)
+    asked = _own(context, key) if service is None or own else called(context, key, service)
+    if isinstance(asked, Fault):
+        return asked
     return Service(
-        cluster=cluster,
+        called=asked,
         domain=own_domain(key.namespace, found.domain) if own else found.domain,
-        authority=(found.grpc_service.authority or "") if found.grpc_service else "",
         timeout_seconds=timeout,
         fail_open=found.fail_open,
         headers=found.x_rate_limit_headers != "Off",
     )
 
 
-def _cluster(context: Context, key: Key, service: GrpcService | None) -> str | Fault:
-    if service is None or (service.backend_ref.group, service.backend_ref.kind) == (
-        OWN_GROUP,
-        OWN_KIND,
-    ):
-        if not context.settings.rate_limits_at:
-            return Fault(
-                "",
-                "it names no grpcService, and Serai was not told where its own rate limit service"
-                " is (--rate-limit-service)",
-                "BackendNotFound",
-            )
-        return OWN_CLUSTER
-    ref = service.backend_ref
-    reference = BackendReference(ref.group, ref.kind, ref.name, ref.namespace, ref.port)
-    return context.cluster(reference, key)
+def _is_own(reference: ServiceReference) -> bool:
+    return (reference.group, reference.kind) == (OWN_GROUP, OWN_KIND)
+
+
+def _own(context: Context, key: Key) -> Called | Fault:
+    if context.settings.rate_limits_at:
+        return Called(OWN_CLUSTER)
+    message = "Serai was not told where its own rate limit service is (--rate-limit-service)"
+    return Fault("", f"{key}: {message}", "BackendNotFound")
 
 
 def _wrong(descriptor: DescriptorSpec) -> str:
@@ -164,7 +161,6 @@ def _encode(limit: Limit) -> Encoded:
     service = limit.service
     if service is None:
         return Encoded()
-    asked: dict[str, Any] = {"cluster_name": service.cluster, "authority": service.authority}
     message = RateLimit(
         domain=service.domain,
         timeout=timedelta(seconds=service.timeout_seconds),
@@ -172,10 +168,7 @@ def _encode(limit: Limit) -> Encoded:
         enable_x_ratelimit_headers="DRAFT_VERSION_03" if service.headers else "OFF",
         rate_limit_service={
             "transport_api_version": "V3",
-            "grpc_service": {
-                "envoy_grpc": asked,
-                "timeout": timedelta(seconds=service.timeout_seconds),
-            },
+            "grpc_service": grpc_service(service.called, service.timeout_seconds),
         },
         rate_limits=[{"actions": list(map(_action, each))} for each in limit.descriptors],
     )
@@ -196,10 +189,13 @@ def _judge(limit: Limit, asked: Asked) -> Judgement:
         return Judgement("no limit")
     told = [" ".join(pairs) for each in limit.descriptors if (pairs := _pairs(each, asked))]
     if not told:
-        return Judgement(f"{service.cluster} is not asked: the request has none of what is counted")
+        return Judgement(
+            f"{service.called.cluster} is not asked: the request has none of what is counted"
+        )
     meanwhile = "passes" if service.fail_open else "answers 500"
+    who = service.called.cluster
     return Judgement(
-        f"{service.cluster} is asked, domain {service.domain}: {'; '.join(told)}."
+        f"{who} is asked, domain {service.domain}: {'; '.join(told)}."
         f" 429 beyond the limit; {meanwhile} while it cannot be asked"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 from watchfiles import awatch
 
-from serai.api.rate_limit_config import Domain, Wrong, parse
+from serai.api.rate_limit_config import Domain, Wrong, parse, parse_json
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +28,9 @@ def read(paths: Iterable[Path]) -> tuple[Domain, ...]:
     found: dict[str, tuple[Path, Domain]] = {}
     for path in _files(paths):
         try:
-            domains = parse(path.read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            is_json = path.suffix == ".json"
+            domains = parse_json(content) if is_json else parse(content.decode())
         except (OSError, ValueError) as error:
             raise UnusableError(f"{path}: {error}") from error
         if isinstance(domains, Wrong):

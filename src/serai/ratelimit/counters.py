@@ -85,11 +85,6 @@ class Counters:
         self._away_until = 0.0
         self._full: dict[str, _Full] = {}
 
-    @property
-    def available(self) -> bool:
-        """Whether the last try to count was not in vain."""
-        return not self._away_until
-
     async def hit(self, key: str, amount: int, seconds: int, cost: int = 1) -> Counted:
         """Count `cost` hits of a limit of `amount` in `seconds`; 0: only look.
 
@@ -111,7 +106,6 @@ class Counters:
         with contextlib.suppress(UnavailableError):
             if await self._ask(self.storage.check):
                 return True
-        self._away_until = self._away_until or time.monotonic()
         return False
 
     @contextlib.asynccontextmanager
@@ -162,14 +156,15 @@ class Counters:
     async def _ask(self, question: Callable[[], Awaitable[Result]]) -> Result:
         if not self._shared:
             return await question()
-        if time.monotonic() < self._away_until:
-            raise UnavailableError
-        try:
-            async with asyncio.timeout(STORAGE_SECONDS), self._connections:
-                answer = await question()
-        except (StorageError, TimeoutError, OSError) as error:
-            self._away_until = time.monotonic() + AGAIN_SECONDS
-            raise UnavailableError(str(error) or type(error).__name__) from error
+        async with self._connections:
+            if time.monotonic() < self._away_until:
+                raise UnavailableError("Redis did not answer a moment ago")
+            try:
+                async with asyncio.timeout(STORAGE_SECONDS):
+                    answer = await question()
+            except (StorageError, TimeoutError, OSError) as error:
+                self._away_until = time.monotonic() + AGAIN_SECONDS
+                raise UnavailableError(str(error) or type(error).__name__) from error
         self._away_until = 0.0
         return answer
 
