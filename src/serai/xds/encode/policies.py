@@ -2,14 +2,17 @@
 
 Every connection manager has the same few filters, which do nothing by themselves: whatever a
 policy asks for is in the routes, so that no policy ever changes a listener, which would drain its
-connections.  Four slots run any filters that a route brings along; between them are those that
+connections.  Rows of slots run any filters that a route brings along; between them are those that
 decide by what is known of the caller.  Envoy: composite filter, ExtensionWithMatcherPerRoute.
+
+A slot may run several filters only as long as none of them waits for something: when one that
+waited goes on, Envoy goes on after the slot, and skips what is left in it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -38,17 +41,24 @@ from serai.xds.encode import tokens
 
 EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
 TOKENS = "serai.policies.tokens"
-"""The slots: before it is known who calls, to find that out, after it was decided upon; and what
+"""The rows: before it is known who calls, to find that out, after it was decided upon; and what
 is done with what tokens say, once those were verified."""
-SLOTS = (EARLY, AUTHN, TOKENS, LATE)
+SLOTS = {EARLY: 4, AUTHN: 8, TOKENS: 4, LATE: 12}
+"""How many slots each row has.  Where a route needs more, nothing may pass."""
+NEVER_WAIT = (
+    *("rbac", "basic_auth", "api_key_auth", "csrf", "local_ratelimit", "header_mutation"),
+    *("compressor.", "decompressor."),
+)
+"""Filters that decide at once, on requests and on answers; a dot: all whose names go on so."""
+_Named = tuple[str, Message]
 _PUT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def http_filters() -> list[dict[str, Any]]:
     """The filters of every connection manager that policies use."""
     deciding = [_filter(name, HttpRBAC()) for name in AUTHORIZATION.values()]
-    before = [_filter(CORS, Cors()), _slot(EARLY), _slot(AUTHN)]
-    return [*before, tokens.filter_of_manager(), _slot(TOKENS), *deciding, _slot(LATE)]
+    before = [_filter(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
+    return [*before, tokens.filter_of_manager(), *_row(TOKENS), *deciding, *_row(LATE)]
 
 
 def route_filters(
@@ -61,7 +71,7 @@ def route_filters(
     if leaves == around:
         return {}
     configs, outer = _configs(leaves, by_claims), _configs(around, by_claims)
-    empty = {name: _run(()) for name in SLOTS if name in outer}
+    empty = {name: _run(()) for row in SLOTS for name in _names(row) if name in outer}
     empty |= {name: pack(per_route(None)) for name in (FILTER,) if name in outer}
     return {**empty, **configs}
 
@@ -102,7 +112,34 @@ def _configs(leaves: tuple[Leaf, ...], by_claims: bool) -> dict[str, Any]:  # no
     slots: dict[str, list[tuple[str, Message]]] = {name: [] for name in SLOTS}
     for each in sorted(asked, key=lambda each: _place(*each)):
         slots[_slot_of(_place(*each))] += each[1].filters
-    return {**found, **{name: _run(tuple(run)) for name, run in slots.items() if run}}
+    runs = {name: part for row, run in slots.items() for name, part in _parts(row, run)}
+    return {**found, **{name: _run(part) for name, part in runs.items()}}
+
+
+def _parts(row: str, run: Sequence[_Named]) -> Iterator[tuple[str, tuple[_Named, ...]]]:
+    """What each slot of a row runs: a filter that may wait is alone in its own."""
+    parts: list[list[_Named]] = []
+    for each in run:
+        if parts and _decides_at_once(each) and _decides_at_once(parts[-1][-1]):
+            parts[-1].append(each)
+        else:
+            parts.append([each])
+    if len(parts) > SLOTS[row]:
+        parts = [[("envoy.filters.http.rbac", HttpRBAC(rules={}))]]
+    return zip(_names(row), map(tuple, parts), strict=False)
+
+
+def _decides_at_once(found: _Named) -> bool:
+    name = found[0].removeprefix("envoy.filters.http.")
+    return any(name == each or (each[-1] == "." and name.startswith(each)) for each in NEVER_WAIT)
+
+
+def _names(row: str) -> tuple[str, ...]:
+    return (row, *(f"{row}.{number}" for number in range(2, SLOTS[row] + 1)))
+
+
+def _row(name: str) -> list[dict[str, Any]]:
+    return [_slot(each) for each in _names(name)]
 
 
 def _run(filters: tuple[tuple[str, Message], ...]) -> dict[str, Any]:
