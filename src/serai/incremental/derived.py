@@ -14,8 +14,9 @@ SV = TypeVar("SV")
 RK = TypeVar("RK", bound=Hashable)
 RV = TypeVar("RV")
 
-Read = tuple[Node[Any, Any], Hashable]
 WHOLE: Any = object()
+_UNDER_ITS_KEY: tuple[Any, ...] = ("a row under the key of its source's",)
+"""In place of the same tuple for each of very many rows."""
 
 
 class Reader:
@@ -23,9 +24,14 @@ class Reader:
 
     __slots__ = ("_dependent", "_reads")
 
-    def __init__(self, dependent: Dependent, reads: dict[Read, None]) -> None:
+    def __init__(self, dependent: Dependent) -> None:
         self._dependent = dependent
-        self._reads = reads
+        self._reads: list[Any] = []
+
+    @property
+    def reads(self) -> tuple[Any, ...]:
+        """What was looked at: collections and keys in turn, flat, since there are very many."""
+        return tuple(self._reads)
 
     def get(self, node: Node[RK, RV], key: RK) -> RV | None:
         """The row under a key, or None; its coming, changing or going is noticed."""
@@ -51,12 +57,11 @@ class Reader:
         if node.order >= self._dependent[0].order:
             msg = f"{self._dependent[0].name} reads {node.name}, which is settled after it"
             raise RuntimeError(msg)
-        read = (node, key)
-        if read in self._reads:
+        if key is WHOLE:
+            node.scanners[self._dependent] = None
+        elif not node.note_reader(key, self._dependent):
             return
-        self._reads[read] = None
-        readers = node.scanners if key is WHOLE else node.readers.setdefault(key, {})
-        readers[self._dependent] = None
+        self._reads += (node, key)
 
 
 class Derived(Node[K, V], Generic[K, V]):
@@ -82,7 +87,7 @@ class Derived(Node[K, V], Generic[K, V]):
         self.calls = 0
         """How often the function has run."""
         self._outputs: dict[Hashable, tuple[K, ...]] = {}
-        self._reads: dict[Hashable, dict[Read, None]] = {}
+        self._reads: dict[Hashable, tuple[Any, ...]] = {}
 
     def settle(self) -> None:
         """Compute again what read something that changed."""
@@ -109,29 +114,35 @@ class Derived(Node[K, V], Generic[K, V]):
         computed: dict[K, V] = {}
         self.graph.failures.pop((self.name, key), None)
         if row is not None:
-            reads = self._reads[key] = {}
+            reader = Reader((self, key))
             self.calls += 1
             try:
-                computed = dict(self.compute(Reader((self, key), reads), key, row))
+                computed = dict(self.compute(reader, key, row))
             except Exception as error:  # noqa: BLE001  one row's bug must not cost the others
                 self.graph.failures[self.name, key] = Failure(self.name, key, error)
                 return
-        gone.update(dict.fromkeys(self._outputs.pop(key, ())))
+            finally:
+                if reads := reader.reads:
+                    self._reads[key] = reads
+        self._replace(key, computed, gone)
+        fresh.update(computed)
+
+    def _replace(self, key: Any, computed: dict[K, V], gone: dict[K, None]) -> None:
+        """Note what rows a source row gives now; those that it gave before may be gone."""
+        before: Any = self._outputs.pop(key, ())
+        gone.update(dict.fromkeys([key] if before is _UNDER_ITS_KEY else before))
         if computed:
-            self._outputs[key] = tuple(computed)
-            fresh.update(computed)
+            outputs: tuple[Any, ...] = tuple(computed)
+            self._outputs[key] = _UNDER_ITS_KEY if outputs == (key,) else outputs
 
     def _forget_reads(self, key: Hashable) -> None:
         dependent: Dependent = (self, key)
-        for node, read in self._reads.pop(key, ()):
+        found = iter(self._reads.pop(key, ()))
+        for node, read in zip(found, found, strict=True):
             if read is WHOLE:
                 node.scanners.pop(dependent, None)
-                continue
-            readers = node.readers.get(read)
-            if readers is not None:
-                readers.pop(dependent, None)
-                if not readers:
-                    del node.readers[read]
+            else:
+                node.forget_reader(read, dependent)
 
     def row(self, key: K) -> V | None:
         """The row under a key, or None."""
