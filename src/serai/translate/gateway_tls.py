@@ -10,12 +10,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from serai.api.meta import Key
+from serai.attach.hostnames import ANY
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Index, Reader
 from serai.ir.listener import ClientCheck, FilterChain, NamedRoutes, SniMatch, TcpForward, Tls
 from serai.ir.match import PathKind, PathMatch, RequestMatch
 from serai.ir.origin import Origin
-from serai.ir.route import DirectResponse, Route, RouteConfiguration, WeightedCluster
+from serai.ir.route import (
+    DirectResponse,
+    Route,
+    RouteConfiguration,
+    VirtualHost,
+    WeightedCluster,
+)
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.listener_routes import host_group, routes_on
@@ -24,6 +31,8 @@ from serai.translate.streams import streams
 from serai.translate.virtual_hosts import HostGroup, virtual_hosts
 
 MISDIRECTED = 421
+ELSEWHERE = "elsewhere~"
+"""The virtual host of what is misdirected; no host's name."""
 HTTP_PROTOCOLS = ("h2", "http/1.1")
 _REJECTED = TcpForward((WeightedCluster(None),))
 _EVERYTHING = RequestMatch(PathMatch(PathKind.PREFIX, "/"))
@@ -149,8 +158,8 @@ def https_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfig
         name = names.gateway_chain(key, port)
         others = reader.get(hosts_of, GatewayPortKey(state.gateway, port)) or ()
         groups = [host_group(reader, attached, state)]
-        groups += [_misdirected(each, origin) for each in others if each != state.hostname]
-        merged = at_port(virtual_hosts(tuple(groups)), port, "https")
+        groups += [_misdirected(each, origin) for each in told_apart(state.hostname, others)]
+        merged = at_port(_in_one(virtual_hosts(tuple(groups)), origin), port, "https")
         hosts = tuple(attached.policies.in_force(reader, each) for each in merged)
         routes = routes_on(reader, attached, [state])
         yield Named(state.gateway, name), RouteConfiguration(name, hosts, origin, routes)
@@ -158,7 +167,41 @@ def https_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfig
     return Derived(graph, "HTTPS routes", attached.listeners, rows)
 
 
+def told_apart(own: str, hostnames: Iterable[str]) -> tuple[str, ...]:
+    """Those of other listeners' hostnames that have to be written beside a listener's own.
+
+    The others lie below one of another listener anyway.  Were all written, what a port's
+    listeners say would grow with the square of their number.
+    """
+    known = {*hostnames, own}
+    return tuple(
+        each
+        for each in sorted(known - {own})
+        if next((wider for wider in _wider(each) if wider in known), own) == own
+    )
+
+
+def _wider(hostname: str) -> Iterator[str]:
+    """The patterns that cover a hostname, the most specific first."""
+    labels = hostname.removeprefix("*.").split(".")
+    for start in range(1, len(labels)):
+        yield "*." + ".".join(labels[start:])
+    if hostname != ANY:
+        yield ANY
+
+
 def _misdirected(hostname: str, origin: Origin) -> HostGroup:
     """Gateway API: Listener.hostname; RFC 9110, 15.5.20."""
-    route = Route("misdirected", _EVERYTHING, DirectResponse(MISDIRECTED), origin)
-    return HostGroup(hostname, (), first=(route,))
+    return HostGroup(hostname, (), first=(_misdirection(origin),))
+
+
+def _misdirection(origin: Origin) -> Route:
+    return Route("misdirected", _EVERYTHING, DirectResponse(MISDIRECTED), origin)
+
+
+def _in_one(hosts: tuple[VirtualHost, ...], origin: Origin) -> tuple[VirtualHost, ...]:
+    """The same, with one virtual host for all that is misdirected."""
+    route = (_misdirection(origin),)
+    elsewhere = tuple(domain for each in hosts if each.routes == route for domain in each.domains)
+    rest = tuple(each for each in hosts if each.routes != route)
+    return (*rest, VirtualHost(ELSEWHERE, elsewhere, route)) if elsewhere else rest
