@@ -47,10 +47,11 @@ def _twins(service: Key) -> set[Key]:
 
 def _like(found: set[BackendKey]) -> set[BackendKey]:
     return {
-        _backend(service, each.host, port)
+        _backend(service, each.host, port)._replace(udp=udp)
         for each in found
         for service in _twins(each.service)
         for port in (each.port, each.port % 6553 * 10 + 1)
+        for udp in (False, True)
     }
 
 

@@ -68,7 +68,7 @@ def _host(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | 
         with_port = (each for each in owners.services if each.port(port))
         owner = next(with_port, owners.services[0])
         name = owners.pattern if owners.pattern in owner.hosts else owner.hosts[0]
-        return on_port(owner, name, port)
+        return on_port(owner, name, reference)
     if owners.hidden:
         return _hidden(reference, owners.hidden[0])
     return Invalid(

@@ -11,6 +11,7 @@ from serai.attach.grants import Grants
 from serai.incremental import Node, Reader
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog
+from serai.model.protocol import Protocol
 from serai.model.service import Backend, BackendKey, Service
 
 
@@ -64,7 +65,7 @@ def resolve_object(reader: Reader, lookup: Lookup, reference: Reference) -> Back
     service = reader.get(lookup.catalog.services, target)
     if service is None:
         return Invalid("BackendNotFound", f"{target} does not exist")
-    return on_port(service, service.hosts[0], reference.port or 0)
+    return on_port(service, service.hosts[0], reference)
 
 
 def may_reach(reader: Reader, lookup: Lookup, reference: Reference, target: Key) -> bool:
@@ -82,9 +83,21 @@ def not_permitted(reference: Reference, target: Key) -> Invalid:
     )
 
 
-def on_port(service: Service, host: str, port: int) -> BackendKey | Invalid:
-    """One port of a host of a service."""
-    if service.port(port) is None:
-        ports = ", ".join(str(each.number) for each in service.ports) or "none"
-        return Invalid("BackendNotFound", f"{service.key} has no port {port}; it has: {ports}")
-    return BackendKey(service.key, host, port)
+def on_port(service: Service, host: str, reference: Reference) -> BackendKey | Invalid:
+    """The port of a host of a service that a reference means: that for what it sends.
+
+    Gateway API: GEP-1911, multiple protocols on the same port.
+    """
+    number, udp = reference.port or 0, reference.source.kind == "UDPRoute"
+    port = service.udp_port(number) if udp else service.port(number)
+    if port is not None and (port.protocol is Protocol.UDP) == udp:
+        return service.backend(host, port)
+    return _no_port(service, number, "datagrams" if udp else "connections")
+
+
+def _no_port(service: Service, port: int, sent: str) -> Invalid:
+    if service.port(port) is not None:
+        message = f"port {port} of {service.key} takes no {sent}, which is what is sent"
+        return Invalid("UnsupportedProtocol", message)
+    ports = ", ".join(str(each.number) for each in service.ports) or "none"
+    return Invalid("BackendNotFound", f"{service.key} has no port {port}; it has: {ports}")

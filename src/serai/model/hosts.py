@@ -83,9 +83,9 @@ def merged_backends(
 
 def _parts(services: Iterable[Service], key: BackendKey) -> Iterator[Backend]:
     for each in services:
-        port = each.port(key.port)
+        port = each.udp_port(key.port) if key.udp else each.port(key.port)
         if port is not None and each.resolution in MERGEABLE and key.host in each.hosts:
-            own = BackendKey(each.key, key.host, key.port)
+            own = each.backend(key.host, port)
             yield Backend(own, port, each.resolution, each.members, distribution=each.distribution)
 
 

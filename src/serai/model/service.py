@@ -137,8 +137,19 @@ class Service(Value, frozen=True):
         return (self.rank, created, self.key.namespace, self.key.name, self.key.kind)
 
     def port(self, number: int) -> ServicePort | None:
-        """The port of a number."""
-        return next((port for port in self.ports if port.number == number), None)
+        """The port of a number; where connections and datagrams share it, that of connections."""
+        found = (port for port in self.ports if port.number == number)
+        return min(found, key=lambda port: port.protocol is Protocol.UDP, default=None)
+
+    def udp_port(self, number: int) -> ServicePort | None:
+        """The port of a number that takes datagrams."""
+        found = (port for port in self.ports if port.number == number)
+        return next((port for port in found if port.protocol is Protocol.UDP), None)
+
+    def backend(self, host: str, port: ServicePort) -> BackendKey:
+        """What is sent to by a host and a port of it."""
+        shared = port.protocol is Protocol.UDP and self.port(port.number) != port
+        return BackendKey(self.key, host, port.number, udp=shared)
 
     def visible_from(self, namespace: str) -> bool:
         """Whether objects of a namespace may send to it by host.  Istio: exportTo."""
@@ -158,6 +169,11 @@ class BackendKey(NamedTuple):
     port: int
     subset: str = ""
     """Only some of its endpoints; which, each proxy's DestinationRules say.  Istio: subsets."""
+    udp: bool = False
+    """Of a number that connections and datagrams share: whether it is that of datagrams.
+
+    Gateway API: GEP-1911.
+    """
 
     @property
     def whole(self) -> BackendKey:
@@ -188,7 +204,7 @@ def backends(service: Service) -> tuple[Backend, ...]:
     """One backend for each host and port."""
     return tuple(
         Backend(
-            BackendKey(service.key, host, port.number),
+            service.backend(host, port),
             port,
             service.resolution,
             service.members,

@@ -40,8 +40,13 @@ def cluster(backend: BackendKey) -> str:
     prefix = _CLUSTER_PREFIXES.get(service.kind, service.kind.lower())
     host = () if service.kind in _ONE_HOST else (backend.host,)
     subset = (backend.subset,) if backend.subset else ()
-    parts = (prefix, service.namespace, service.name, *host, str(backend.port), *subset)
+    parts = (prefix, service.namespace, service.name, *host, _port(backend), *subset)
     return shortened("_".join(parts))
+
+
+def _port(backend: BackendKey) -> str:
+    """Its number, and what it takes where two share that."""
+    return f"{backend.port}udp" if backend.udp else str(backend.port)
 
 
 def istio_cluster(backend: BackendKey, *, owner: bool) -> str:
@@ -56,7 +61,7 @@ def _outbound(backend: BackendKey, *, owner: bool) -> str:
     service = backend.service
     claimed = () if owner else (service.namespace, service.name, service.kind.lower())
     subset = ".".join(each for each in (backend.subset, *claimed) if each)
-    return f"outbound|{backend.port}|{subset}|{backend.host}"
+    return f"outbound|{_port(backend)}|{subset}|{backend.host}"
 
 
 def alt_stat_name(backend: BackendKey, *, owner: bool) -> str:

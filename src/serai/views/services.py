@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
-from serai.model.service import BackendKey, Resolution, Service, ServicePort
+from serai.model.service import Resolution, Service, ServicePort
 from serai.views.health import Endpoints, count, sources
 from serai.views.members import Members
 from serai.views.row import Row
@@ -57,7 +57,7 @@ def service_row(state: State, members: Members, service: Service) -> ServiceRow:
     endpoints = Endpoints(0, 0)
     found: tuple[str, ...] = ()
     if service.hosts and service.ports:
-        key = BackendKey(service.key, service.hosts[0], service.ports[0].number)
+        key = service.backend(service.hosts[0], service.ports[0])
         backend = attached.catalog.backends.row(key)
         if backend is not None:
             listed = members.of(backend)

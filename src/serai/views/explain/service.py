@@ -34,7 +34,7 @@ def explain_service(subject: Subject, service: Service) -> Explanation:
     lines += _refused(subject, service)
     for host in service.hosts:
         for port in service.ports:
-            lines += _backend(subject, BackendKey(service.key, host, port.number))
+            lines += _backend(subject, service.backend(host, port))
     waypoint = capture.bound_to if capture else None
     places = (service.key, waypoint) if waypoint else (service.key,)
     return subject.explanation(
