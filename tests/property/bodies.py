@@ -20,6 +20,7 @@ APPS = ("a", "b")
 PORTS = (80, 90)
 GATEWAY_API = "gateway.networking.k8s.io"
 ISTIO = "networking.istio.io"
+KGW = "gateway.kgateway.dev"
 
 _GATEWAY_PORTS = {
     (namespace, name): 20000 + 10 * number
@@ -340,6 +341,18 @@ filters = _choice(
     [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-a"]}}],
     [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}],
     [{"type": "ExtensionRef", "extensionRef": {"group": "g", "kind": "K", "name": "n"}}],
+    [
+        {
+            "type": "ExtensionRef",
+            "extensionRef": {"group": KGW, "kind": "DirectResponse", "name": "x"},
+        }
+    ],
+    [
+        {
+            "type": "ExtensionRef",
+            "extensionRef": {"group": KGW, "kind": "TrafficPolicy", "name": "x"},
+        }
+    ],
     [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "x", "port": 80}}}],
     [{"type": "URLRewrite", "urlRewrite": {"hostname": "two.example"}}],
 )
@@ -530,6 +543,18 @@ gateway_extensions = st.fixed_dictionaries(
 )
 
 
+direct_responses = st.fixed_dictionaries(
+    {
+        "spec": st.sampled_from(
+            [
+                {"status": 418, "body": "teapot"},
+                {"status": 200, "bodyFormat": {"text": "%PROTOCOL%"}},
+                {"status": 200, "bodyFormat": {"text": "%NO%"}},
+            ]
+        )
+    }
+)
+
 BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Namespace": namespaces,
     "Node": nodes,
@@ -547,5 +572,6 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "WorkloadEntry": workload_entries,
     "TrafficPolicy": traffic_policies,
     "GatewayExtension": gateway_extensions,
+    "DirectResponse": direct_responses,
     "AuthorizationPolicy": authorization_policies,
 }

@@ -128,6 +128,14 @@ class HTTPExternalAuthFilter(Struct, frozen=True):
     forward_body: ForwardBody | None = None
 
 
+class LocalObjectReference(Struct, frozen=True):
+    """extensionRef: an object of the route's namespace."""
+
+    group: str
+    kind: str
+    name: str
+
+
 class HTTPRouteFilter(Struct, frozen=True):
     """rules[].filters[] and backendRefs[].filters[]; types not known here answer 500."""
 
@@ -139,6 +147,7 @@ class HTTPRouteFilter(Struct, frozen=True):
     request_mirror: HTTPRequestMirrorFilter | None = None
     cors: HTTPCORSFilter | None = None
     external_auth: HTTPExternalAuthFilter | None = None
+    extension_ref: LocalObjectReference | None = None
 
 
 class HTTPBackendRef(Struct, frozen=True):

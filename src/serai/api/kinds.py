@@ -11,6 +11,7 @@ from serai.api import (
     backend_policy,
     core,
     destination_rule,
+    direct_response,
     gateway,
     gateway_extension,
     kgateway,
@@ -42,6 +43,7 @@ from serai.api.validate_core import (
     check_service,
     check_slice,
 )
+from serai.api.validate_direct_response import check_direct_response
 from serai.api.validate_gateway import check_gateway_class
 from serai.api.validate_listeners import check_gateway, check_listener_set
 from serai.api.validate_networking import check_service_entry, check_workload_entry
@@ -165,6 +167,7 @@ KINDS: tuple[Kind, ...] = (
         restricts=True,
     ),
     Kind(RequestAuthentication, SECURITY, "requestauthentications", ("ra",), restricts=True),
+    Kind(direct_response.DirectResponse, KGATEWAY, "directresponses", (), check_direct_response),
 )
 
 UNREAD: dict[str, frozenset[str]] = {
@@ -185,7 +188,6 @@ UNREAD: dict[str, frozenset[str]] = {
     ),
     KGATEWAY.group: frozenset(
         [
-            "DirectResponse",
             "GatewayParameters",
             "HTTPListenerPolicy",
             "ListenerPolicy",

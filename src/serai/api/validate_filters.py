@@ -27,6 +27,7 @@ GRPC_FILTERS = {
     "RequestHeaderModifier": "request_header_modifier",
     "ResponseHeaderModifier": "response_header_modifier",
     "RequestMirror": "request_mirror",
+    "ExtensionRef": "extension_ref",
 }
 """The filters that a GRPCRoute holds, by type, and their fields."""
 
@@ -43,7 +44,7 @@ _FIELDS = {"URLRewrite": "urlRewrite", "CORS": "cors"}
 OF_RULES = frozenset({"CORS", "ExternalAuth"})
 """Those that a rule can have and one of its backends cannot: they answer before one is chosen."""
 
-_REPEATABLE = frozenset({"RequestMirror"})
+_REPEATABLE = frozenset({"RequestMirror", "ExtensionRef"})
 
 
 def check_filters(

@@ -47,6 +47,7 @@ from serai.status.authorization import authorization_statuses
 from serai.status.backend import backend_statuses
 from serai.status.classes import class_statuses, mesh_statuses
 from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
+from serai.status.direct_response import direct_response_statuses
 from serai.status.extension import extension_statuses
 from serai.status.gateway import Statuses, gateway_statuses, listener_set_statuses
 from serai.status.policy import policy_statuses
@@ -62,6 +63,7 @@ from serai.translate.collections import Attached, Named
 from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
 from serai.translate.destination_rules import destination_rules
 from serai.translate.detours import detour_listeners, tunnel_clusters
+from serai.translate.extensions import Extensions, extensions
 from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.gateway_tls import gateway_chains, https_routes
 from serai.translate.inbound import loopback_listeners, waypoint_listeners
@@ -69,7 +71,7 @@ from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
 from serai.translate.own_services import own_services
-from serai.translate.policies import Looks, Policies, compiled_policies, labelled, on_kinds
+from serai.translate.policies import Looks, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
 from serai.translate.sessions import backend_sessions
 from serai.translate.sights import sights, viewpoints_of
@@ -148,7 +150,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     subsets = subset_backends(graph, known, rules, settings.cluster_domain)
     aimed = _targets(graph, inputs, known, settings)
     looks = _looks(graph, inputs, Lookup(known, grants, subsets), settings)
-    policies = _policies(graph, inputs, aimed, looks, ours)
+    asked = _asked(graph, inputs, aimed, looks, ours)
     return Attached(
         settings=settings,
         catalog=known,
@@ -166,16 +168,26 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         attachments=joined,
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
         sessions=(kept := backend_sessions(graph, known, sent)),
-        compiled=compiled_routes(graph, joined, inputs.routes, looks, policies, around, kept),
+        compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, kept),
         on_service=(on := AttachmentIndexes(graph, joined)).on_service,
         on_waypoint=on.on_waypoint,
         on_listener=on.on_listener,
         of_route=on.of_route,
         looks=looks,
-        policies=policies,
+        policies=asked.policies,
+        extensions=asked,
         rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
+
+
+def _asked(
+    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
+) -> Extensions:
+    """What policies ask of requests, and what filters of routes name."""
+    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
+    policies = compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
+    return extensions(graph, policies, inputs.table("DirectResponse"), inputs.routes)
 
 
 def _joined(graph: Graph, inputs: Inputs, parents: Parents) -> Node[AttachmentKey, Attachment]:
@@ -202,14 +214,6 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -
         "GRPCRoute": inputs.grpc_routes,
     }
     return targets(graph, known, tables, inputs.gateway_classes, settings)
-
-
-def _policies(
-    graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks, ours: Node[Key, Proxy]
-) -> Policies:
-    """What is asked of requests."""
-    kinds = on_kinds(POLICY_KINDS, inputs.by_kind)
-    return compiled_policies(graph, kinds, inputs.unread, aimed, looks, ours)
 
 
 def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> Looks:
@@ -322,6 +326,7 @@ def _statuses(
         backend_statuses(graph, inputs.backends),
         xbackend_statuses(graph, inputs.table("XBackend"), done),
         extension_statuses(graph, inputs.table("GatewayExtension"), attached.looks),
+        direct_response_statuses(graph, inputs.table("DirectResponse"), attached),
         authorization_statuses(graph, attached),
     )
     return Union(graph, "statuses", parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.api.meta import Key
+from serai.ir.format import Format
 from serai.ir.leaf import Leaf
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin, Value
@@ -145,6 +146,8 @@ class DirectResponse(Value, frozen=True):
 
     status: int
     body: str = ""
+    body_format: Format | None = None
+    """In place of the body."""
 
 
 Action = Forward | Redirect | DirectResponse

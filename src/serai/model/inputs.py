@@ -9,6 +9,7 @@ from serai.api import (
     backend_policy,
     core,
     destination_rule,
+    direct_response,
     gateway,
     gateway_extension,
     kgateway_backend,
@@ -48,10 +49,14 @@ REQUEST_POLICIES: tuple[type[Object], ...] = (
 EXTENSIONS: tuple[type[Object], ...] = (gateway_extension.GatewayExtension,)
 """What those policies name as whom they ask."""
 
+FILTERS: tuple[type[Object], ...] = (direct_response.DirectResponse,)
+"""What rules of routes name as filters, beside policies."""
+
 BY_KIND_ONLY: tuple[type[Object], ...] = (
     *CLUSTER_POLICIES,
     *REQUEST_POLICIES,
     *EXTENSIONS,
+    *FILTERS,
     XBackend,
 )
 """Kinds whose tables have no name but that of the kind."""

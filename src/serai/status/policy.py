@@ -35,7 +35,9 @@ def policy_statuses(
         found: dict[ParentReference, tuple[Condition, ...]] = {}
         for target in policy.targets:
             for ancestor in _ancestors(reader, attached, target):
-                found.setdefault(ancestor, _conditions(policy, target))
+                found.setdefault(ancestor, _conditions(policy, target.verdict))
+        for route in naming_routes(reader, attached, policy.key):
+            found.setdefault(route, _conditions(policy, ACCEPTED))
         ancestors = [
             PolicyAncestorStatus(reference, CONTROLLER, conditions)
             for reference, conditions in list(found.items())[:MOST_ANCESTORS]
@@ -43,6 +45,12 @@ def policy_statuses(
         return PolicyStatus(tuple(ancestors)) if ancestors else None
 
     return mapped(graph, "statuses of policies", policies, status)
+
+
+def naming_routes(reader: Reader, attached: Attached, key: Key) -> Iterator[ParentReference]:
+    """The routes that name an object in a filter, sorted."""
+    for route in sorted(set(reader.members(attached.extensions.named_by, key))):
+        yield ParentReference(route.name, GROUP, route.kind, route.namespace)
 
 
 def _ancestors(reader: Reader, attached: Attached, target: Target) -> Iterator[ParentReference]:
@@ -66,14 +74,14 @@ def _ancestor(reader: Reader, attached: Attached, key: TargetKey) -> ParentRefer
     return ParentReference(name, group, kind, namespace or None, key.section or None)
 
 
-def _conditions(policy: CompiledPolicy, target: Target) -> tuple[Condition, ...]:
+def _conditions(policy: CompiledPolicy, target: Verdict) -> tuple[Condition, ...]:
     verdict = _verdict(policy, target)
     return (condition("Accepted", verdict, policy.generation),)
 
 
-def _verdict(policy: CompiledPolicy, target: Target) -> Verdict:
-    if not target.verdict.ok:
-        return target.verdict
+def _verdict(policy: CompiledPolicy, target: Verdict) -> Verdict:
+    if not target.ok:
+        return target
     if policy.faults:
         first = policy.faults[0]
         return refused(first.reason, "; ".join(f"{f.path}: {f.message}" for f in policy.faults))

@@ -22,6 +22,7 @@ from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.translate.cluster_policies import ClusterPolicies
 from serai.translate.destination_rules import DestinationRules
+from serai.translate.extensions import Extensions
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, Policies
 from serai.translate.rules import CompiledRoute
@@ -62,6 +63,8 @@ class Attached(msgspec.Struct, frozen=True):
     """Where what policies and extensions refer to is looked up."""
     policies: Policies
     """What is asked of requests, and where."""
+    extensions: Extensions
+    """What filters of routes name."""
     cluster_policies: ClusterPolicies
     sessions: Node[BackendKey, Session]
     """Kept for services, whoever routes to them."""

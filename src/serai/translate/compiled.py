@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -27,9 +28,10 @@ from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
 from serai.translate import names
+from serai.translate.extensions import Extend, Extensions
 from serai.translate.grpcroute import compile_grpc
 from serai.translate.httproute import compile_http
-from serai.translate.policies import Looks, Policies
+from serai.translate.policies import Looks
 from serai.translate.rules import AnyBackendRef, CompiledRoute, LeavesOf, Resolve, Rule
 from serai.translate.streamroutes import compile_stream
 
@@ -87,7 +89,7 @@ def compiled_routes(
     attachments: Node[AttachmentKey, Attachment],
     routes: Node[Key, Route],
     looks: Looks,
-    policies: Policies,
+    extensions: Extensions,
     detours: Node[BackendKey, Detour],
     sessions: Node[BackendKey, Session],
 ) -> Derived[AttachmentKey, CompiledRoute]:
@@ -95,7 +97,7 @@ def compiled_routes(
 
     Each has the leaves of the policies on itself and on its route.
     """
-    lookup, clusters = looks.lookup, looks.clusters
+    lookup, clusters, policies = looks.lookup, looks.clusters, extensions.policies
 
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
         trusted = attachment.namespace if _is_mesh(attachment) else ""
@@ -118,7 +120,8 @@ def compiled_routes(
             return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))
 
         route = _written(reader, routes, key.route)
-        return _compile(key.route, route, to_cluster, own, _clients(attachment))
+        named = partial(extensions.find, reader, key.route)
+        return _compile(key.route, route, to_cluster, own, named, _clients(attachment))
 
     return mapped(graph, "compiled routes", attachments, compiled)
 
@@ -143,13 +146,13 @@ def _around(to: WeightedCluster, cluster: str | None) -> WeightedCluster:
 
 
 def _compile(
-    key: Key, route: Route, resolve: Resolve, leaves: LeavesOf, clients: str
+    key: Key, route: Route, resolve: Resolve, leaves: LeavesOf, extend: Extend, clients: str
 ) -> CompiledRoute:
     match route:
         case HTTPRoute():
-            return compile_http(key, route, resolve, leaves, clients)
+            return compile_http(key, route, resolve, leaves, extend, clients)
         case GRPCRoute():
-            return compile_grpc(key, route, resolve, leaves, clients)
+            return compile_grpc(key, route, resolve, leaves, extend, clients)
         case _:
             return compile_stream(route, resolve)
 

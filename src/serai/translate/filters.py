@@ -11,6 +11,7 @@ from serai.api.httproute import (
     HTTPRequestRedirectFilter,
     HTTPRouteFilter,
     HTTPURLRewriteFilter,
+    LocalObjectReference,
 )
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations, PathRewrite, Redirect
@@ -28,6 +29,7 @@ class Filters(Value, frozen=True):
     mirrors: tuple[HTTPRequestMirrorFilter, ...] = ()
     cors: Cors | None = None
     external_auth: HTTPExternalAuthFilter | None = None
+    extensions: tuple[LocalObjectReference, ...] = ()
     unsupported: tuple[str, ...] = ()
     """Types that are not implemented; a filter must not be skipped, so the rule answers 500."""
     fixed_headers: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
                 shared = cors(found)
             case HTTPRouteFilter(external_auth=found) if found is not None:
                 continue
+            case HTTPRouteFilter(extension_ref=found) if found is not None:
+                continue
             case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
             case HTTPRouteFilter(type="URLRewrite"):
@@ -77,6 +81,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
         mirrors=tuple(mirrors),
         cors=shared,
         external_auth=next((each.external_auth for each in filters if each.external_auth), None),
+        extensions=tuple(each.extension_ref for each in filters if each.extension_ref),
         unsupported=tuple(unsupported),
         fixed_headers=_fixed(filters),
     )

@@ -13,6 +13,7 @@ from serai.api.meta import Key
 from serai.api.regex import regex_problem
 from serai.api.validate_filters import GRPC_FILTERS
 from serai.ir.match import PathKind, PathMatch, RequestMatch
+from serai.translate.extensions import Extend
 from serai.translate.httproute import regexes, value_matches
 from serai.translate.order import Age, rank_of_call
 from serai.translate.rules import (
@@ -30,7 +31,12 @@ _ANY = "[^/]+"
 
 
 def compile_grpc(
-    key: Key, route: GRPCRoute, resolve: Resolve, leaves: LeavesOf, clients: str = ""
+    key: Key,
+    route: GRPCRoute,
+    resolve: Resolve,
+    leaves: LeavesOf,
+    extend: Extend,
+    clients: str = "",
 ) -> CompiledRoute:
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
 
@@ -45,7 +51,7 @@ def compile_grpc(
             yield wanted, place
 
     compiled = (
-        (CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS), rule)
+        (CompiledRule(key, index, rule, resolve, leaves(rule), extend, _SETTINGS), rule)
         for index, rule in enumerate(route.spec.rules)
     )
     return compile_rules(route.metadata, compiled, placed)

@@ -9,6 +9,7 @@ from serai.api.meta import Key
 from serai.api.regex import regex_problem
 from serai.api.validate_filters import HTTP_FILTERS
 from serai.ir.match import PathKind, PathMatch, RequestMatch, ValueMatch
+from serai.translate.extensions import Extend
 from serai.translate.order import Age, rank
 from serai.translate.rules import (
     CompiledRoute,
@@ -33,6 +34,7 @@ def compile_http(
     route: HTTPRoute,
     resolve: Resolve,
     leaves: LeavesOf,
+    extend: Extend,
     clients: str = "",
 ) -> CompiledRoute:
     """Compile every rule.  `clients` limits them to the clients of a namespace."""
@@ -47,7 +49,7 @@ def compile_http(
             yield wanted, rank(wanted, age, index, position)
 
     compiled = (
-        (CompiledRule(key, index, rule, resolve, leaves(rule), _SETTINGS), rule)
+        (CompiledRule(key, index, rule, resolve, leaves(rule), extend, _SETTINGS), rule)
         for index, rule in enumerate(route.spec.rules)
     )
     return compile_rules(route.metadata, compiled, placed)

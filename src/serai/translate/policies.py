@@ -1,8 +1,9 @@
 """Policies -> the leaves that are in force on each route.
 
-Of several policies the most specific wins, feature by feature: the rule, then its route, then what
-the route sends to, then the service or listener that was asked, then the Gateway, then its class.
-At one place a section comes before the whole, then the older policy, then its name.
+Of several policies the most specific wins, feature by feature: what a filter of the backendRef or
+of the rule names, then the rule, then its route, then what the route sends to, then the service or
+listener that was asked, then the Gateway, then its class.  At one place a section comes before the
+whole, then the older policy, then its name.
 
 Gateway API: policy attachment (GEP-713).
 """
@@ -302,10 +303,17 @@ class Policies(msgspec.Struct, frozen=True):
         inner = list(route.leaves)
         if not isinstance(route.action, Forward):
             return _closed(replace(route, leaves=first_of_each([*inner, *around], ADDITIVE)))
-        sent = [self._sent(reader, each) for each in route.action.clusters]
-        chosen = [first_of_each([*inner, *each, *around], ADDITIVE) for each in sent]
+        chosen = [
+            first_of_each(
+                [*each.leaves, *inner, *self._sent(reader, each), *around],
+                ADDITIVE,
+            )
+            for each in route.action.clusters
+        ]
         if all(each == chosen[0] for each in chosen):
-            return _closed(replace(route, leaves=chosen[0]))
+            plain = tuple(replace(each, leaves=()) for each in route.action.clusters)
+            action = replace(route.action, clusters=plain)
+            return _closed(replace(route, action=action, leaves=chosen[0]))
         clusters = tuple(
             _closed_share(replace(each, leaves=leaves))
             for each, leaves in zip(route.action.clusters, chosen, strict=True)

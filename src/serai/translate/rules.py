@@ -37,6 +37,7 @@ from serai.ir.route import (
     Session,
     WeightedCluster,
 )
+from serai.translate.extensions import Extend, Extension
 from serai.translate.external_auth import external_auth
 from serai.translate.filters import Filters, gather
 from serai.translate.order import Age, Rank, RankedRoute
@@ -137,16 +138,19 @@ class CompiledRule:
         rule: Rule,
         resolve: Resolve,
         leaves: tuple[Leaf, ...],
+        extend: Extend,
         settings: RuleSettings,
     ) -> None:
         """Resolves its references; what cannot be done is in `invalid` and `dropped`."""
         self.key = key
         self.path = f"spec.rules[{index}]"
         self.name = rule.name or str(index)
+        self._index = index
         self.leaves = leaves
         self.invalid: list[tuple[str, Invalid]] = []
         self.dropped: list[Dropped] = []
         self._resolve = resolve
+        self._extend = extend
         self._settings = settings
         self._filters = gather(rule.filters, settings.filters)
         self._note(self._filters, f"{self.path}.filters", index)
@@ -155,6 +159,9 @@ class CompiledRule:
             self.leaves = (Leaf("cors", self._filters.cors, origin), *leaves)
         if self._filters.external_auth is not None:
             self.leaves = (self._external_auth(self._filters.external_auth), *self.leaves)
+        self._extension = self._extended(self._filters, f"{self.path}.filters")
+        if self._extension is not None:
+            self.leaves = (*self._extension.leaves, *self.leaves)
         self._action = self._act(rule)
 
     def route(self, match: RequestMatch, position: int) -> Route:
@@ -195,8 +202,10 @@ class CompiledRule:
             for index, ref in enumerate(rule.backend_refs)
         )
         mirrors = self._mirrors(self._filters, f"{self.path}.filters")
-        if self._filters.unsupported or self._filters.incompatible:
+        if self._filters.unsupported or self._filters.incompatible or self._extension is None:
             return DirectResponse(500)
+        if self._extension.answer is not None:
+            return self._answer(self._extension.answer, rule)
         if self._filters.redirect is not None:
             return self._filters.redirect
         serving = tuple(each for each in clusters if each.weight > 0)
@@ -212,6 +221,37 @@ class CompiledRule:
             ),
             rule,
         )
+
+    def _answer(self, answer: DirectResponse, rule: Rule) -> DirectResponse:
+        """The answer of a DirectResponse, where nothing else is asked for.  As in kgateway."""
+        others = {
+            "redirected": self._filters.redirect,
+            "rewritten": self._filters.rewrite_host or self._filters.rewrite_path,
+            "copied": self._filters.mirrors,
+            "sent to a backend": rule.backend_refs,
+        }
+        also = next((words for words, asked in others.items() if asked), "")
+        if not also:
+            return answer
+        words = f"a request that a DirectResponse answers cannot be {also} too; keep one of the two"
+        path = f"{self.path}.filters"
+        self.dropped.append(Dropped(path, self._answered(words), INCOMPATIBLE, self._index))
+        return DirectResponse(500)
+
+    def _extended(self, filters: Filters, path: str) -> Extension | None:
+        """What all ExtensionRefs come to, of which the first counts; None if one cannot be had."""
+        leaves: list[Leaf] = []
+        answer: DirectResponse | None = None
+        missing = False
+        for ref in filters.extensions:
+            found = self._extend(ref)
+            if isinstance(found, Invalid):
+                self.invalid.append((path, found))
+                missing = True
+                continue
+            leaves += found.leaves
+            answer = answer or found.answer
+        return None if missing else Extension(tuple(leaves), answer)
 
     def _with_terms(self, forward: Forward, rule: Rule) -> Forward:
         """With the timeouts and retries that HTTPRoutes have."""
@@ -238,7 +278,8 @@ class CompiledRule:
         if isinstance(found, Invalid):
             self.invalid.append((path, found))
         usable = nothing if isinstance(found, Invalid) else found
-        broken = bool(filters.unsupported) or filters.incompatible
+        extension = self._of_backend(filters, f"{path}.filters")
+        broken = bool(filters.unsupported) or filters.incompatible or extension is None
         return replace(
             nothing if broken else usable,
             weight=ref.weight,
@@ -248,7 +289,17 @@ class CompiledRule:
             rewrite_path=filters.rewrite_path,
             redirect=None if broken else filters.redirect,
             mirrors=self._mirrors(filters, f"{path}.filters"),
+            leaves=extension.leaves if extension else (),
         )
+
+    def _of_backend(self, filters: Filters, path: str) -> Extension | None:
+        """Likewise for a backendRef, whose share no DirectResponse can answer.  As in kgateway."""
+        found = self._extended(filters, path)
+        if found is None or found.answer is None:
+            return found
+        words = "a DirectResponse is for rules, not for one of their backends"
+        self.dropped.append(Dropped(path, self._answered(words), INCOMPATIBLE))
+        return None
 
     def _mirrors(self, filters: Filters, path: str) -> tuple[Mirror, ...]:
         """Where copies go; to a backend that is not there, none.  Gateway API: requestMirror."""

@@ -27,6 +27,7 @@ from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.body import resource
 from serai.xds.encode.dynamic import filter_config
+from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
 from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
@@ -146,9 +147,15 @@ def _action(route: Route, host: VirtualHost) -> dict[str, Any]:
             return {"route": _forward(forward, route, host)}
         case Redirect() as redirect:
             return {"redirect": _redirect(redirect, route)}
-        case DirectResponse(status, body):
-            text = {"body": {"inline_string": body}} if body else {}
-            return {"direct_response": {"status": status, **text}}
+        case DirectResponse() as answer:
+            return {"direct_response": _answer(answer)}
+
+
+def _answer(answer: DirectResponse) -> dict[str, Any]:
+    if answer.body_format is not None:
+        return {"status": answer.status, "body_format": substitution(answer.body_format)}
+    text = {"body": {"inline_string": answer.body}} if answer.body else {}
+    return {"status": answer.status, **text}
 
 
 def _forward(forward: Forward, route: Route, host: VirtualHost) -> dict[str, Any]:
