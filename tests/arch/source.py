@@ -21,6 +21,7 @@ CORE = frozenset(
         "check",
         "incremental",
         "ir",
+        "listener_policies",
         "model",
         "policies",
         "proto",

@@ -555,6 +555,50 @@ direct_responses = st.fixed_dictionaries(
     }
 )
 
+_http_settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "serverName": st.sampled_from(["a", "b"]),
+        "healthCheck": st.sampled_from([{"path": "/ok"}, {"path": "not"}]),
+        "accessLog": st.sampled_from(
+            [
+                [],
+                [{"fileSink": {"path": "/dev/stdout", "stringFormat": "%PROTOCOL%"}}],
+                [{"grpcService": {"logName": "l", "backendRef": {"name": "x", "port": 80}}}],
+                [{"fileSink": {"path": "/dev/stdout", "stringFormat": "%NO%"}}],
+            ]
+        ),
+        "idleTimeout": st.just("1h"),
+    },
+)
+
+_listener_configs = st.fixed_dictionaries(
+    {}, optional={"httpSettings": _http_settings, "perConnectionBufferLimitBytes": st.just(4096)}
+)
+
+listener_policies = st.fixed_dictionaries(
+    {
+        "spec": st.fixed_dictionaries(
+            {},
+            optional={
+                "targetRefs": st.lists(_named_targets, max_size=2),
+                "targetSelectors": st.lists(_targets, max_size=1),
+                "default": _listener_configs,
+                "perPort": st.lists(
+                    st.fixed_dictionaries({"port": st.just(80), "listener": _listener_configs}),
+                    max_size=1,
+                ),
+            },
+        )
+    }
+)
+
+http_listener_policies = st.builds(
+    lambda settings, refs: {"spec": {**settings, "targetRefs": refs}},
+    _http_settings,
+    st.lists(_named_targets, max_size=2),
+)
+
 BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Namespace": namespaces,
     "Node": nodes,
@@ -573,5 +617,7 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "TrafficPolicy": traffic_policies,
     "GatewayExtension": gateway_extensions,
     "DirectResponse": direct_responses,
+    "ListenerPolicy": listener_policies,
+    "HTTPListenerPolicy": http_listener_policies,
     "AuthorizationPolicy": authorization_policies,
 }

@@ -16,6 +16,7 @@ from serai.api import (
     gateway_extension,
     kgateway,
     kgateway_backend,
+    listener_policy,
     listener_set,
     networking,
     security,
@@ -45,6 +46,10 @@ from serai.api.validate_core import (
 )
 from serai.api.validate_direct_response import check_direct_response
 from serai.api.validate_gateway import check_gateway_class
+from serai.api.validate_listener_policy import (
+    check_http_listener_policy,
+    check_listener_policy,
+)
 from serai.api.validate_listeners import check_gateway, check_listener_set
 from serai.api.validate_networking import check_service_entry, check_workload_entry
 from serai.api.validate_routes import check_grpc_route, check_http_route, check_stream_route
@@ -167,6 +172,14 @@ KINDS: tuple[Kind, ...] = (
         restricts=True,
     ),
     Kind(RequestAuthentication, SECURITY, "requestauthentications", ("ra",), restricts=True),
+    Kind(listener_policy.ListenerPolicy, KGATEWAY, "listenerpolicies", (), check_listener_policy),
+    Kind(
+        listener_policy.HTTPListenerPolicy,
+        KGATEWAY,
+        "httplistenerpolicies",
+        (),
+        check_http_listener_policy,
+    ),
     Kind(direct_response.DirectResponse, KGATEWAY, "directresponses", (), check_direct_response),
 )
 
@@ -189,8 +202,6 @@ UNREAD: dict[str, frozenset[str]] = {
     KGATEWAY.group: frozenset(
         [
             "GatewayParameters",
-            "HTTPListenerPolicy",
-            "ListenerPolicy",
         ]
     ),
     SECURITY.group: frozenset(["PeerAuthentication"]),

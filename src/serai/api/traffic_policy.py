@@ -9,6 +9,7 @@ from msgspec import field
 from serai.api.gateway_extension import ProcessingMode, WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
+from serai.api.tracing import RouteTracing
 from serai.api.traffic_auth import ACL, RBAC, APIKeyAuth, BasicAuth
 from serai.api.traffic_shaping import (
     CSRF,
@@ -157,6 +158,7 @@ class TrafficPolicySpec(Struct, frozen=True):
     retry: Retry | None = None
     stat_prefix: str | None = None
     timeouts: Timeouts | None = None
+    tracing: RouteTracing | None = None
     transformation: Transformation | None = None
     url_rewrite: URLRewrite | None = None
 

@@ -27,6 +27,7 @@ from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
+from serai.check.listener_policies import listener_policy_problems
 from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
 from serai.check.rate_limits import limit_problems
@@ -50,6 +51,7 @@ from serai.status.cluster_policy import cluster_policy_statuses, rule_statuses
 from serai.status.direct_response import direct_response_statuses
 from serai.status.extension import extension_statuses
 from serai.status.gateway import Statuses, gateway_statuses, listener_set_statuses
+from serai.status.listener_policy import listener_policy_statuses
 from serai.status.policy import policy_statuses
 from serai.status.route import route_statuses
 from serai.status.service import service_statuses, workload_statuses
@@ -68,6 +70,7 @@ from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.gateway_tls import gateway_chains, https_routes
 from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
+from serai.translate.listener_policies import listener_policies
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
 from serai.translate.own_services import own_services
@@ -145,7 +148,8 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     taken = captures(graph, known.services, inputs.namespaces, ours)
     grants = Grants(graph, inputs.grants)
     heard, certificates = _listening(graph, inputs, ours, grants)
-    joined = _joined(graph, inputs, Parents(known, inputs.namespaces, ours, heard, taken, grants))
+    above = Parents(known, inputs.namespaces, ours, heard, taken, grants)
+    joined, by_parent = _joined(graph, inputs, above)
     rules = destination_rules(graph, inputs, settings)
     subsets = subset_backends(graph, known, rules, settings.cluster_domain)
     aimed = _targets(graph, inputs, known, settings)
@@ -169,13 +173,10 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
         sessions=(kept := backend_sessions(graph, known, sent)),
         compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, kept),
-        on_service=(on := AttachmentIndexes(graph, joined)).on_service,
-        on_waypoint=on.on_waypoint,
-        on_listener=on.on_listener,
-        of_route=on.of_route,
+        by_parent=by_parent,
         looks=looks,
-        policies=asked.policies,
         extensions=asked,
+        listener_policies=listener_policies(graph, inputs.by_kind, aimed, looks),
         rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
@@ -190,10 +191,13 @@ def _asked(
     return extensions(graph, policies, inputs.table("DirectResponse"), inputs.routes)
 
 
-def _joined(graph: Graph, inputs: Inputs, parents: Parents) -> Node[AttachmentKey, Attachment]:
-    """Which routes are attached, of one kind on each port."""
+def _joined(
+    graph: Graph, inputs: Inputs, parents: Parents
+) -> tuple[Node[AttachmentKey, Attachment], AttachmentIndexes]:
+    """Which routes are attached, of one kind on each port, and by what they are found."""
     wanted = attachments(graph, inputs.routes, parents)
-    return settled(graph, wanted, inputs.routes, parents.catalog.services)
+    joined = settled(graph, wanted, inputs.routes, parents.catalog.services)
+    return joined, AttachmentIndexes(graph, joined)
 
 
 def _listening(
@@ -210,6 +214,7 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -
     """What policies can apply to."""
     tables: dict[str, Node[Key, Object]] = {
         "Gateway": inputs.gateways,
+        "ListenerSet": inputs.listener_sets,
         "HTTPRoute": inputs.http_routes,
         "GRPCRoute": inputs.grpc_routes,
     }
@@ -326,6 +331,7 @@ def _statuses(
         backend_statuses(graph, inputs.backends),
         xbackend_statuses(graph, inputs.table("XBackend"), done),
         extension_statuses(graph, inputs.table("GatewayExtension"), attached.looks),
+        listener_policy_statuses(graph, attached),
         direct_response_statuses(graph, inputs.table("DirectResponse"), attached),
         authorization_statuses(graph, attached),
     )
@@ -356,6 +362,7 @@ def _problems(
             route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),
             token_problems(graph, attached, inputs.key_sets),
+            listener_policy_problems(graph, attached),
             cluster_policy_problems(graph, attached, done),
             rule_problems(graph, attached, done),
             unmet_problems(graph, "DestinationRule", inputs.destination_rules, done),

@@ -109,6 +109,8 @@ class FilterChain(Value, frozen=True):
     """None: connections are taken as they are, also those that are TLS."""
     identified: bool = False
     """Whether its listener is told who calls."""
+    settings: tuple[Leaf, ...] = ()
+    """What listener policies ask of it."""
 
 
 class ServerName(Value, frozen=True):
@@ -177,6 +179,8 @@ class Listener(Value, frozen=True):
     http: bool = False
     """Of an internal listener: whether HTTP is spoken to it, in version 2 with `http2`."""
     http2: bool = False
+    settings: tuple[Leaf, ...] = ()
+    """What listener policies ask of it."""
     server_names: tuple[ServerName, ...] = ()
     """Of an internal listener, which has no addresses: reached by a cluster of this proxy."""
 

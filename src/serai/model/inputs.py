@@ -13,6 +13,7 @@ from serai.api import (
     gateway,
     gateway_extension,
     kgateway_backend,
+    listener_policy,
     networking,
     request_authentication,
     security,
@@ -46,6 +47,12 @@ REQUEST_POLICIES: tuple[type[Object], ...] = (
 )
 """Policies that say what happens to requests."""
 
+LISTENER_POLICIES: tuple[type[Object], ...] = (
+    listener_policy.ListenerPolicy,
+    listener_policy.HTTPListenerPolicy,
+)
+"""Policies that say what holds for all clients of a listener."""
+
 EXTENSIONS: tuple[type[Object], ...] = (gateway_extension.GatewayExtension,)
 """What those policies name as whom they ask."""
 
@@ -57,6 +64,7 @@ BY_KIND_ONLY: tuple[type[Object], ...] = (
     *REQUEST_POLICIES,
     *EXTENSIONS,
     *FILTERS,
+    *LISTENER_POLICIES,
     XBackend,
 )
 """Kinds whose tables have no name but that of the kind."""

@@ -27,6 +27,7 @@ from serai.policies.retry import RETRY
 from serai.policies.stat_prefix import STAT_PREFIX
 from serai.policies.timeouts import TIMEOUTS
 from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION
+from serai.policies.tracing import TRACING
 from serai.policies.transformation import TRANSFORMATION
 from serai.policies.url_rewrite import URL_REWRITE
 
@@ -57,6 +58,7 @@ FEATURES: tuple[Feature, ...] = (
     AUTO_HOST_REWRITE,
     INTERNAL_REDIRECT,
     STAT_PREFIX,
+    TRACING,
 )
 """In the order in which they act on a request.  Nowhere else is that order written down."""
 

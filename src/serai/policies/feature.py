@@ -124,6 +124,8 @@ class Encoded(Value, frozen=True):
     """Configuration of filters that are in every connection manager, by their names there."""
     action: Mapping[str, Any] = {}
     """Fields of the RouteAction."""
+    route: Mapping[str, Any] = {}
+    """Fields of the Route."""
     network: tuple[tuple[str, Message], ...] = ()
     """Network filters that run for a connection in place of all this, where it is not HTTP."""
 

@@ -77,6 +77,7 @@ def _traffic(policy: TrafficPolicy) -> Written:
         ("autoHostRewrite", spec.auto_host_rewrite),
         ("internalRedirect", spec.internal_redirect),
         ("statPrefix", spec.stat_prefix),
+        ("tracing", spec.tracing),
     )
     return ((f"spec.{field}", field, found) for field, found in fields if found is not None)
 

@@ -153,6 +153,16 @@ _PACKAGES = {
     ],
     # Access logs and bootstrap extensions
     "envoy.extensions.access_loggers.file.v3": ["FileAccessLog"],
+    "envoy.extensions.access_loggers.grpc.v3": ["HttpGrpcAccessLogConfig"],
+    "envoy.extensions.access_loggers.open_telemetry.v3": ["OpenTelemetryAccessLogConfig"],
+    "envoy.config.trace.v3": ["OpenTelemetryConfig"],
+    "envoy.extensions.tracers.opentelemetry.resource_detectors.v3": [
+        "EnvironmentResourceDetectorConfig"
+    ],
+    "envoy.extensions.tracers.opentelemetry.samplers.v3": ["AlwaysOnSamplerConfig"],
+    "envoy.extensions.http.original_ip_detection.xff.v3": ["XffConfig"],
+    "envoy.extensions.request_id.uuid.v3": ["UuidRequestIdConfig"],
+    "envoy.extensions.http.header_formatters.preserve_case.v3": ["PreserveCaseFormatterConfig"],
     "envoy.extensions.access_loggers.stream.v3": ["StderrAccessLog", "StdoutAccessLog"],
     "envoy.extensions.bootstrap.internal_listener.v3": ["InternalListener"],
     # What Envoy's admin interface answers
@@ -227,6 +237,8 @@ MESSAGES = {name: f"{package}.{name}" for package, names in _PACKAGES.items() fo
     ),
     "UdpProxy": "envoy.extensions.filters.udp.udp_proxy.v3.UdpProxyConfig",
     "UdpRoute": "envoy.extensions.filters.udp.udp_proxy.v3.Route",
+    "HealthCheckFilter": "envoy.extensions.filters.http.health_check.v3.HealthCheck",
+    "CelAccessLogFilter": "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
     "StatsAccessLog": "envoy.extensions.access_loggers.stats.v3.Config",
 }
 """The full name of each message, by the name it has here."""

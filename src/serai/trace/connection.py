@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
+from serai.ir.leaf import Leaf
 from serai.ir.listener import ChainMatch, Connects, Handling, Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin, Value
 from serai.ir.route import RouteConfiguration
@@ -23,6 +24,8 @@ class Connected(Value, frozen=True):
     """Whether it may carry an identity."""
     ended: bool = False
     """Whether it was TLS until here."""
+    settings: tuple[Leaf, ...] = ()
+    """What listener policies ask of it."""
 
 
 def listener_of(view: ProxyView, request: TraceRequest) -> Listener | None:
@@ -54,9 +57,15 @@ def connected(
         named = chain_by_name(view, request, listener, steps)
         if isinstance(named, Closed):
             return named
-        return Connected(named.handling, named.origin, False, ended=named.tls is not None)
+        return Connected(
+            named.handling,
+            named.origin,
+            False,
+            ended=named.tls is not None,
+            settings=named.settings,
+        )
     found = listener.default
-    origin = listener.origin
+    origin, settings = listener.origin, listener.settings
     way = request.way
     if isinstance(way, Destination) and listener.chains:
         chosen, others = _chain(listener, way)
@@ -65,10 +74,11 @@ def connected(
             return Closed("no_chain", f"filter chain {chosen.chain} is not there")
         if chosen is not None and chain is not None:
             steps.append(_chain_step(chosen, others, chain.origin))
-            found, origin = chain.handling, chain.origin
+            found, origin, settings = chain.handling, chain.origin, chain.settings
     if found is None:
         return Closed("no_chain", f"nothing in listener {listener.name} takes this destination")
-    return Connected(found, origin, listener.proxy_protocol or listener.tunnelled)
+    known = listener.proxy_protocol or listener.tunnelled
+    return Connected(found, origin, known, settings=settings)
 
 
 def inspected(
@@ -87,7 +97,7 @@ def inspected(
     why = "the port does not say what it speaks, and the connection's first bytes do"
     steps.append(Step("protocol", "HTTP" if http else "not HTTP", why, inside.origin))
     chosen = inside.requests if http and inside.requests else inside.default
-    return Connected(chosen, inside.origin, found.identified)
+    return Connected(chosen, inside.origin, found.identified, settings=inside.settings)
 
 
 def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:

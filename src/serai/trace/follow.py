@@ -30,6 +30,7 @@ from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
 from serai.trace.sending import forwarded, sent_bytes
+from serai.trace.settings import answered, early
 from serai.trace.view import ProxyView, View
 from serai.xds.encode.http import DESTINATION_HEADER
 
@@ -95,7 +96,7 @@ def _http(
         return Redirected(307, path.text)
     if path.text != request.path:
         steps.append(Step("path", path.text, f"{request.path} normalised"))
-    facts = _facts(view, request, connection, path, edge=edge)
+    facts = early(connection.settings, _facts(view, request, connection, path, edge=edge), steps)
     outcome = _routed(view, request, connection, facts, steps)
     return as_call(outcome) if facts.is_grpc else outcome
 
@@ -107,6 +108,9 @@ def _routed(
     facts: Facts,
     steps: list[Step],
 ) -> Outcome:
+    healthy = answered(connection.settings, facts.path)
+    if healthy is not None:
+        return healthy
     routes = route_configuration(view, request, connection.handling, steps)
     if isinstance(routes, Answered):
         return routes

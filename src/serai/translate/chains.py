@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from msgspec.structs import replace
 
+from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.workload_capture import WorkloadAddress
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
@@ -24,6 +25,7 @@ from serai.policies import ADDITIVE
 from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.listener_policies import of_chain
 from serai.translate.own_addresses import to_the_chosen
 from serai.translate.sni import to_host, told_by_sni
 from serai.translate.streams import on_frontend
@@ -82,9 +84,18 @@ def frontend_chains(
             http = frontend.port.protocol.is_http
             handling = NamedRoutes(key.name) if http else to(reader, attached, frontend)
             origin = Origin(frontend.key.service)
-            yield key, FilterChain(key.name, handling, origin, identified=True)
+            own = of_chain(asked_of(reader, attached, key.proxy), http=http)
+            chain = FilterChain(key.name, handling, origin, identified=True, settings=own)
+            yield key, chain
 
     return Derived(graph, "frontend chains", by_chain, rows)
+
+
+def asked_of(reader: Reader, attached: Attached, waypoint: Key) -> tuple[Leaf, ...]:
+    """What listener policies ask of all that a waypoint captures."""
+    proxy = reader.get(attached.proxies, waypoint)
+    found = proxy.listeners if proxy else ()
+    return attached.listener_policies.of_waypoint(reader, waypoint, found)
 
 
 def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:

@@ -68,7 +68,8 @@ def clusters_of(sender: Sender) -> tuple[str, ...]:
             forwards += [TcpForward((default.cluster,))] if isinstance(default, Connects) else []
         case _:
             forwards = []
-    return tuple(sorted({name for each in forwards for name in _of_forward(each)}))
+    called = {name for leaf in sender.settings for name in leaf.clusters}
+    return tuple(sorted(called | {name for each in forwards for name in _of_forward(each)}))
 
 
 def _of_forward(forward: TcpForward) -> Iterator[str]:

@@ -21,8 +21,10 @@ from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.translate.cluster_policies import ClusterPolicies
+from serai.translate.compiled import AttachmentIndexes
 from serai.translate.destination_rules import DestinationRules
 from serai.translate.extensions import Extensions
+from serai.translate.listener_policies import ListenerPolicies
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, Policies
 from serai.translate.rules import CompiledRoute
@@ -55,16 +57,13 @@ class Attached(msgspec.Struct, frozen=True):
     workloads: WorkloadCaptures
     attachments: Node[AttachmentKey, Attachment]
     compiled: Node[AttachmentKey, CompiledRoute]
-    on_service: Index[Key, AttachmentKey]
-    on_waypoint: Index[Key, AttachmentKey]
-    on_listener: Index[ListenerKey, AttachmentKey]
-    of_route: Index[Key, AttachmentKey]
+    by_parent: AttachmentIndexes
     looks: Looks
     """Where what policies and extensions refer to is looked up."""
-    policies: Policies
-    """What is asked of requests, and where."""
     extensions: Extensions
     """What filters of routes name."""
+    listener_policies: ListenerPolicies
+    """What is asked of listeners."""
     cluster_policies: ClusterPolicies
     sessions: Node[BackendKey, Session]
     """Kept for services, whoever routes to them."""
@@ -75,6 +74,31 @@ class Attached(msgspec.Struct, frozen=True):
     def cluster_names(self) -> Node[BackendKey, str]:
         """The name of each backend's cluster, and of its subsets'."""
         return self.looks.clusters
+
+    @property
+    def on_service(self) -> Index[Key, AttachmentKey]:
+        """The attachments of routes to each service."""
+        return self.by_parent.on_service
+
+    @property
+    def on_waypoint(self) -> Index[Key, AttachmentKey]:
+        """Those to all that a waypoint captures."""
+        return self.by_parent.on_waypoint
+
+    @property
+    def on_listener(self) -> Index[ListenerKey, AttachmentKey]:
+        """Those to each listener."""
+        return self.by_parent.on_listener
+
+    @property
+    def of_route(self) -> Index[Key, AttachmentKey]:
+        """Those of each route."""
+        return self.by_parent.of_route
+
+    @property
+    def policies(self) -> Policies:
+        """What is asked of requests, and where."""
+        return self.extensions.policies
 
     @property
     def listeners(self) -> Node[ListenerKey, ListenerState]:

@@ -48,7 +48,6 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
     redirect: HTTPRequestRedirectFilter | None = None
     rewrite: HTTPURLRewriteFilter | None = None
     mirrors: list[HTTPRequestMirrorFilter] = []
-    shared: Cors | None = None
     unsupported: list[str] = []
     for each in filters:
         match each:
@@ -60,11 +59,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
                 response = _mutations(found)
             case HTTPRouteFilter(request_mirror=found) if found is not None:
                 mirrors.append(found)
-            case HTTPRouteFilter(cors=found) if found is not None:
-                shared = cors(found)
-            case HTTPRouteFilter(external_auth=found) if found is not None:
-                continue
-            case HTTPRouteFilter(extension_ref=found) if found is not None:
+            case HTTPRouteFilter() if each.cors or each.external_auth or each.extension_ref:
                 continue
             case HTTPRouteFilter(type="RequestRedirect"):
                 redirect = each.request_redirect
@@ -79,7 +74,7 @@ def gather(filters: tuple[HTTPRouteFilter, ...], known: frozenset[str]) -> Filte
         rewrite_host=rewrite.hostname if rewrite else None,
         rewrite_path=_path(rewrite.path) if rewrite and rewrite.path else None,
         mirrors=tuple(mirrors),
-        cors=shared,
+        cors=next((cors(each.cors) for each in filters if each.cors), None),
         external_auth=next((each.external_auth for each in filters if each.external_auth), None),
         extensions=tuple(each.extension_ref for each in filters if each.extension_ref),
         unsupported=tuple(unsupported),

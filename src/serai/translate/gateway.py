@@ -17,6 +17,7 @@ from serai.ir.route import RouteConfiguration, WeightedCluster
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.gateway_tls import ended_by, sni_chains, told_by_sni
+from serai.translate.listener_policies import of_chain, of_port
 from serai.translate.listener_routes import host_group, routes_on
 from serai.translate.redirects import at_port
 from serai.translate.streams import streams
@@ -65,17 +66,22 @@ def _listener(
     first = states[0]
     port, origin = first.listener.port, Origin(first.gateway)
     name = names.gateway_listener(port)
+    settings = attached.listener_policies.of_listeners(reader, states)
+    shared = of_port(settings)
     match first.listener.protocol:
         case "HTTP":
             routes = NamedRoutes(names.gateway_routes(first.gateway, port))
-            return Listener(name, addresses, port, routes, origin)
+            return Listener(name, addresses, port, routes, origin, settings=settings)
         case "TCP":
             found = streams(reader, attached, first)
             forward = found[0].forward if found else REJECTED
-            return Listener(name, addresses, port, forward, origin)
+            own = (*shared, *of_chain(settings, http=False))
+            return Listener(name, addresses, port, forward, origin, settings=own)
         case _:
-            sni = sni_chains(reader, attached, states)
-            return Listener(name, addresses, port, None, origin, sni=sni, ended=ended_by(states))
+            sni, ended = sni_chains(reader, attached, states), ended_by(states)
+            return Listener(
+                name, addresses, port, None, origin, sni=sni, ended=ended, settings=shared
+            )
 
 
 def _ports(

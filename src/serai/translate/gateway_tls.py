@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from serai.api.meta import Key
 from serai.attach.hostnames import ANY
 from serai.attach.listeners import ListenerKey, ListenerState
@@ -25,6 +27,7 @@ from serai.ir.route import (
 )
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.listener_policies import of_chain
 from serai.translate.listener_routes import host_group, routes_on
 from serai.translate.redirects import at_port
 from serai.translate.streams import streams
@@ -70,8 +73,10 @@ def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterCha
         reader: Reader, _: ListenerKey, state: ListenerState
     ) -> Iterator[tuple[Named, FilterChain]]:
         if state.served and told_by_sni(state):
+            found = attached.listener_policies.of_listeners(reader, [state])
             for _match, chain in _chains(reader, attached, state):
-                yield Named(state.gateway, chain.name), chain
+                settings = of_chain(found, http=isinstance(chain.handling, NamedRoutes))
+                yield Named(state.gateway, chain.name), replace(chain, settings=settings)
 
     return Derived(graph, "gateway chains", attached.listeners, rows)
 

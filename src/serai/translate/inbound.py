@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from serai.api.meta import Key
 from serai.attach.frontends import Binding, BindingKey
 from serai.attach.gateways import Proxy
 from serai.attach.transports import PROXY
 from serai.attach.workload_capture import WorkloadAddress
 from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.ir.leaf import Leaf
 from serai.ir.listener import (
     ChainMatch,
     Connects,
@@ -30,8 +33,10 @@ from serai.model.addresses import is_loopback, is_range
 from serai.model.service import Resolution
 from serai.model.settings import MOUNTED_IDENTITY, Settings
 from serai.translate import names
+from serai.translate.chains import asked_of
 from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
+from serai.translate.listener_policies import of_chain, of_port
 from serai.translate.material import workload_tls
 from serai.translate.undeclared import inspected
 
@@ -56,6 +61,7 @@ def waypoint_listeners(
         matches = tuple(match for match in found if not match.by_name)
         placed = reader.get(attached.addresses, key)
         settings = attached.settings
+        asked = attached.listener_policies.of_waypoint(reader, key, proxy.listeners)
         for transport in proxy.transports if placed != () else ():
             proxied = transport.protocol == PROXY
             bound = settings.proxy_bind if proxied else settings.hbone_bind
@@ -63,10 +69,11 @@ def waypoint_listeners(
                 yield _named(
                     _proxied(key, suffix, addresses, transport.port, matches)
                     if proxied
-                    else _ending(key, suffix, addresses, transport.port, workload_tls(settings))
+                    else _ending(key, suffix, addresses, transport.port, workload_tls(settings)),
+                    asked if proxied else of_port(asked),
                 )
         if proxy.hears_names:
-            yield _named(_tunnelled(key, found))
+            yield _named(_tunnelled(key, found), of_chain(asked, http=True))
             yield _named(_originating(key))
 
     return Derived(graph, "waypoint listeners", attached.proxies, rows)
@@ -83,8 +90,8 @@ def _by_family(addresses: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...
     yield from zip(("", names.OF_OTHER_FAMILY), filter(None, found), strict=False)
 
 
-def _named(listener: Listener) -> tuple[Named, Listener]:
-    return Named(listener.origin.key, listener.name), listener
+def _named(listener: Listener, settings: tuple[Leaf, ...] = ()) -> tuple[Named, Listener]:
+    return Named(listener.origin.key, listener.name), replace(listener, settings=settings)
 
 
 def _proxied(
@@ -190,7 +197,9 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
         handling: Handling = ScopedRoutes() if http else inspected(reader, attached, frontend)
         name = names.loopback_listener(key.cidr, key.port)
         origin = Origin(frontend.key.service)
-        listener = Listener(name, (key.cidr,), key.port, handling, origin)
+        asked = asked_of(reader, attached, key.waypoint)
+        own = asked if http else (*of_port(asked), *of_chain(asked, http=False))
+        listener = Listener(name, (key.cidr,), key.port, handling, origin, settings=own)
         yield Named(key.waypoint, name), listener
 
     return Derived(graph, "loopback listeners", attached.bindings, rows)

@@ -31,7 +31,7 @@ from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, Weighted
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.policies import ADDITIVE, BY_NAME
-from serai.policies.feature import BackendReference, Fault, first_of_each
+from serai.policies.feature import BackendReference, Context, Fault, first_of_each
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
@@ -152,6 +152,11 @@ class _Context:
             message = f"{key} is in another namespace and no ReferenceGrant there permits it"
             return Fault("", message, "RefNotPermitted")
         return self._reader.get(node, key) or Fault("", f"{key} does not exist")
+
+
+def context(reader: Reader, looks: Looks, policy: Key) -> Context:
+    """What a policy of another kind may look up."""
+    return _Context(reader, looks, policy)
 
 
 def compiled_policies(

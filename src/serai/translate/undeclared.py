@@ -17,8 +17,9 @@ from serai.ir.listener import Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.translate import names
-from serai.translate.chains import forward
+from serai.translate.chains import asked_of, forward
 from serai.translate.collections import Attached, Named
+from serai.translate.listener_policies import of_chain
 
 
 def undeclared_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
@@ -38,6 +39,7 @@ def undeclared_listeners(graph: Graph, attached: Attached) -> Derived[Named, Lis
             origin=Origin(key.service),
             tunnelled=True,
             requests=NamedRoutes(names.frontend(key, http=True)),
+            settings=of_chain(asked_of(reader, attached, key.waypoint), http=True),
         )
         yield Named(key.waypoint, name), listener
 

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from serai.ir.listener import NamedRoutes, ScopedRoutes
+from serai.listener_policies.setting import Changes
 from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
 from serai.xds.encode import dynamic, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
 from serai.xds.encode.forward import session_filter
 from serai.xds.encode.identity import CONNECT_AUTHORITY
+from serai.xds.encode.settings import merged
 
 DESTINATION_HEADER = "x-serai-destination"
 """Carries the restored destination to the scope lookup; overwritten first and removed last."""
 
 
-def http(name: str, handling: ScopedRoutes | NamedRoutes, *, mesh: bool) -> dict[str, Any]:
-    """The filter that routes requests; at a waypoint `mesh`, at a gateway not."""
-    manager = HttpConnectionManager(
-        stat_prefix=name,
+def http(
+    name: str, handling: ScopedRoutes | NamedRoutes, asked: Changes, *, mesh: bool
+) -> dict[str, Any]:
+    """The filter that routes requests, as `asked`; at a waypoint `mesh`, at a gateway not."""
+    usual: dict[str, Any] = {
         # At a waypoint the peer is ztunnel, and the headers of its clients are to stay.
-        use_remote_address={"value": not mesh},
-        preserve_external_request_id=mesh,
-        normalize_path={"value": True},
-        merge_slashes=True,
-        path_with_escaped_slashes_action="UNESCAPE_AND_REDIRECT",
-        common_http_protocol_options={
+        "use_remote_address": {"value": not mesh},
+        "preserve_external_request_id": mesh,
+        "normalize_path": {"value": True},
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
+        "common_http_protocol_options": {
             "headers_with_underscores_action": "ALLOW" if mesh else "REJECT_REQUEST"
         },
-        stream_idle_timeout={} if mesh else {"seconds": 300},
-        upgrade_configs=[{"upgrade_type": "websocket"}],
+        "stream_idle_timeout": {} if mesh else {"seconds": 300},
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "access_log": [access_log()],
+    }
+    manager = HttpConnectionManager(
+        stat_prefix=name,
         http_filters=[
-            *policies.http_filters(),
+            *policies.http_filters(asked.filters),
             session_filter(),
             *dynamic.http_filters(),
             extension("envoy.filters.http.router", Router()),
         ],
-        access_log=[access_log()],
+        early_header_mutation_extensions=list(_early(handling, asked)),
+        **merged(usual, asked.manager),
         **_route_source(handling),
     )
     return extension("envoy.filters.network.http_connection_manager", manager)
@@ -48,7 +57,6 @@ def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
         return {"rds": {"route_config_name": handling.name, "config_source": ADS}}
     destination = {"header_value_extractor": {"name": DESTINATION_HEADER, "index": 0}}
     return {
-        "early_header_mutation_extensions": [_destination_header(handling)],
         "scoped_routes": {
             "name": "scopes",
             "scope_key_builder": {"fragments": [destination]},
@@ -58,6 +66,14 @@ def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
     }
 
 
+def _early(handling: ScopedRoutes | NamedRoutes, asked: Changes) -> Iterator[dict[str, Any]]:
+    """What is asked for, and the destination last, so that nobody else can have written it."""
+    if asked.early:
+        yield _header_mutation(asked.early)
+    if isinstance(handling, ScopedRoutes):
+        yield _destination_header(handling)
+
+
 def _destination_header(handling: ScopedRoutes) -> dict[str, Any]:
     asked = f"%FILTER_STATE({CONNECT_AUTHORITY}:PLAIN)%"
     found = asked if handling.by_authority else "%DOWNSTREAM_LOCAL_ADDRESS%"
@@ -65,7 +81,11 @@ def _destination_header(handling: ScopedRoutes) -> dict[str, Any]:
         "header": {"key": DESTINATION_HEADER, "value": found},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }
+    return _header_mutation(({"append": written},))
+
+
+def _header_mutation(mutations: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
-        EarlyHeaderMutation(mutations=[{"append": written}]),
+        EarlyHeaderMutation(mutations=mutations),
     )

@@ -14,6 +14,7 @@ from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
 from serai.ir.route import WeightedCluster
+from serai.listener_policies.setting import Changes
 from serai.proto.envoy import (
     Filter,
     FilterChain,
@@ -31,6 +32,7 @@ from serai.xds.encode.identity import identity, proxy_protocol, relay
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.policies import network_filters
+from serai.xds.encode.settings import changes, listener_filters
 from serai.xds.encode.tcp import tcp_proxy
 from serai.xds.encode.tls import ended
 from serai.xds.encode.udp import udp_proxy
@@ -56,27 +58,36 @@ def encode_listener(listener: IrListener) -> Resource:
             **_addresses(listener),
         )
         return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
+    asked = changes(listener.settings)
     message = Listener(
         name=listener.name,
         stat_prefix=listener.name,
-        listener_filters=_listener_filters(listener),
+        listener_filters=[*listener_filters(asked), *_listener_filters(listener)],
         **_addresses(listener),
         **_patience(listener),
-        **_chains(listener),
+        **_chains(listener, asked),
+        **asked.listener,
     )
     return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
 
 
 def encode_chain(chain: IrChain) -> Resource:
     """A filter chain that is discovered by itself."""
-    message = _filter_chain(chain.name, chain.handling, identified=chain.identified, tls=chain.tls)
+    message = _filter_chain(
+        chain.name,
+        chain.handling,
+        changes(chain.settings),
+        identified=chain.identified,
+        tls=chain.tls,
+    )
     return resource(ResourceType.FILTER_CHAIN, chain.name, message, (chain.origin,))
 
 
-def _chains(listener: IrListener) -> dict[str, Any]:
+def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
     chains: dict[str, Any] = {}
     if listener.default is not None:
-        chain = _filter_chain(listener.name, listener.default, identified=listener.proxy_protocol)
+        known = listener.proxy_protocol
+        chain = _filter_chain(listener.name, listener.default, asked, identified=known)
         if listener.originates:
             filters = [Filter(**expected_identity()), *chain.filters]
             chain = FilterChain(name=listener.name, filters=filters)
@@ -91,7 +102,7 @@ def _chains(listener: IrListener) -> dict[str, Any]:
         chains["fcds_config"] = {"config_source": ADS}
         chains["filter_chains"] = list(_never_chosen(listener))
     if listener.requests is not None:
-        told = _filter_chain(listener.requests.name, listener.requests, identified=True)
+        told = _filter_chain(listener.requests.name, listener.requests, asked, identified=True)
         if isinstance(listener.default, TcpForward) and listener.default.relayed:
             filters = [Filter(**relay()), *told.filters]
             told = FilterChain(name=told.name, filters=filters)
@@ -150,7 +161,12 @@ def _listener_filters(listener: IrListener) -> list[dict[str, Any]]:
 
 
 def _filter_chain(
-    name: str, handling: Handling, *, identified: bool, tls: Tls | None = None
+    name: str,
+    handling: Handling,
+    asked: Changes,
+    *,
+    identified: bool,
+    tls: Tls | None = None,
 ) -> FilterChain:
     """Identity first, so that everything after it can ask who calls."""
     filters = [identity()] if identified else []
@@ -163,9 +179,9 @@ def _filter_chain(
             filters.append(connects(name, handling))
         case _:
             mesh = identified or isinstance(handling, ScopedRoutes)
-            filters.append(http(name, handling, mesh=mesh))
+            filters.append(http(name, handling, asked, mesh=mesh))
     sockets = {"transport_socket": ended(tls)} if tls else {}
-    return FilterChain(name=name, filters=filters, **sockets)
+    return FilterChain(name=name, filters=filters, **sockets, **asked.chain)
 
 
 def _address(address: str, listener: IrListener) -> dict[str, Any]:

@@ -54,11 +54,16 @@ _Named = tuple[str, Message]
 _PUT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
-def http_filters() -> list[dict[str, Any]]:
-    """The filters of every connection manager that policies use."""
+def http_filters(answering: tuple[tuple[str, Message], ...] = ()) -> list[dict[str, Any]]:
+    """The filters of every connection manager that policies use.
+
+    What is `answering` for Envoy itself comes once it is decided who may call.
+    """
     deciding = [_filter(name, HttpRBAC()) for name in AUTHORIZATION.values()]
+    own = [_filter(*each) for each in answering]
     before = [_filter(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
-    return [*before, tokens.filter_of_manager(), *_row(TOKENS), *deciding, *_row(LATE)]
+    decided = [tokens.filter_of_manager(), *_row(TOKENS), *deciding, *own]
+    return [*before, *decided, *_row(LATE)]
 
 
 def route_filters(
@@ -79,6 +84,11 @@ def route_filters(
 def action_fields(leaves: Iterable[Leaf]) -> dict[str, Any]:
     """The fields of a RouteAction that features set, where the route itself sets none."""
     return {name: each for found in _encoded(leaves) for name, each in found.action.items()}
+
+
+def route_fields(leaves: Iterable[Leaf]) -> dict[str, Any]:
+    """The fields of a Route that features set."""
+    return {name: each for found in _encoded(leaves) for name, each in found.route.items()}
 
 
 def stat_prefix(route: Route) -> dict[str, str]:

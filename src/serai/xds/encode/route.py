@@ -31,7 +31,7 @@ from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
 from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
-from serai.xds.encode.policies import action_fields, route_filters, stat_prefix
+from serai.xds.encode.policies import action_fields, route_fields, route_filters, stat_prefix
 from serai.xds.encode.split import shares_as_routes
 from serai.xds.resource import Resource, ResourceType
 
@@ -88,6 +88,7 @@ def _route(
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domain, below),
+        **route_fields(route.leaves),
         **_action(route, host),
         "typed_per_filter_config": filters,
         **stat_prefix(route),

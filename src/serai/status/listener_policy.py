@@ -1,0 +1,83 @@
+"""The status of listener policies.  Gateway API: PolicyStatus (GEP-713), by what they name.
+
+Accepted says whether all that is asked can be done, Attached whether it is in force there: all of
+it, some of it (Merged), or none, as older policies at the same place say it all (Overridden).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from serai.api.gateway import GROUP, ParentReference
+from serai.api.meta import Condition, Key
+from serai.attach.gateways import CONTROLLER
+from serai.attach.targets import Target, TargetKey, TargetReference
+from serai.attach.verdict import ACCEPTED, Verdict, refused
+from serai.incremental import Derived, Graph, Reader, mapped
+from serai.status.policy import MOST_ANCESTORS
+from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
+from serai.translate.collections import Attached
+from serai.translate.listener_policies import CompiledListenerPolicy
+
+_PENDING = refused("Pending", "it applies to nothing")
+
+
+def listener_policy_statuses(graph: Graph, attached: Attached) -> Derived[Key, PolicyStatus]:
+    """The status of each listener policy that names something."""
+
+    def status(reader: Reader, _: Key, policy: CompiledListenerPolicy) -> PolicyStatus | None:
+        found: dict[ParentReference, tuple[Condition, ...]] = {}
+        for target in policy.targets:
+            for ancestor, conditions in _of_target(reader, attached, policy, target):
+                found.setdefault(ancestor, conditions)
+        ancestors = [
+            PolicyAncestorStatus(reference, CONTROLLER, conditions)
+            for reference, conditions in list(found.items())[:MOST_ANCESTORS]
+        ]
+        return PolicyStatus(tuple(ancestors)) if ancestors else None
+
+    compiled = attached.listener_policies.compiled
+    return mapped(graph, "statuses of listener policies", compiled, status)
+
+
+def _of_target(
+    reader: Reader, attached: Attached, policy: CompiledListenerPolicy, target: Target
+) -> Iterator[tuple[ParentReference, tuple[Condition, ...]]]:
+    if not target.verdict.ok:
+        asked = target.asked
+        if isinstance(asked, TargetReference):
+            section = asked.section or None
+            ancestor = ParentReference(asked.name, asked.group, asked.kind, section_name=section)
+            yield ancestor, _conditions(policy, target.verdict, _PENDING)
+        return
+    for key in target.keys:
+        kind, namespace, name = key.object
+        ancestor = ParentReference(name, GROUP, kind, namespace, key.section or None)
+        attachment = _attachment(reader, attached, policy, key)
+        yield ancestor, _conditions(policy, ACCEPTED, attachment)
+
+
+def _conditions(
+    policy: CompiledListenerPolicy, accepted: Verdict, attachment: Verdict
+) -> tuple[Condition, ...]:
+    if accepted.ok and policy.faults:
+        words = "; ".join(f"{each.path}: {each.message}" for each in policy.faults)
+        accepted = refused(policy.faults[0].reason, words)
+    return (
+        condition("Accepted", accepted, policy.generation),
+        condition("Attached", attachment, policy.generation),
+    )
+
+
+def _attachment(
+    reader: Reader, attached: Attached, policy: CompiledListenerPolicy, key: TargetKey
+) -> Verdict:
+    older = attached.listener_policies.rivals(reader, policy, key)
+    mine = [(each.port, leaf.feature) for each in policy.ports for leaf in each.leaves]
+    lost = {each: older[each] for each in mine if each in older}
+    if not lost:
+        return Verdict(ok=True, reason="Attached")
+    words = ", ".join(sorted(f"{field} by {older[port, field]}" for port, field in lost))
+    if len(lost) == len(mine):
+        return refused("Overridden", f"older policies say it all: {words}")
+    return Verdict(ok=True, reason="Merged", message=f"older policies come first: {words}")

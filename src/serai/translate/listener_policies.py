@@ -1,0 +1,227 @@
+"""Listener policies -> the settings that are in force on each listener.
+
+Field by field the most specific policy wins: of a listener by its name, then of its Gateway or
+ListenerSet as a whole, then, for listeners of a ListenerSet, of the Gateway; at one place the
+oldest, then by name.  What a policy says of a port takes the place of all that it says by default.
+
+kgateway: ListenerPolicy.spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from serai.api.listener_policy import HTTPListenerPolicy, ListenerConfig, ListenerPolicy
+from serai.api.meta import Key
+from serai.attach.listeners import ListenerState
+from serai.attach.targets import Target, TargetKey, Targets
+from serai.attach.verdict import refused
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.ir.leaf import Leaf
+from serai.ir.origin import Origin, Value
+from serai.listener_policies import BY_FIELD, SETTINGS
+from serai.policies.feature import Context, Fault
+from serai.policies.kinds import references, selectors
+from serai.translate.policies import Looks, context
+
+TARGETED = ("Gateway", "ListenerSet")
+
+
+class PortSettings(Value, frozen=True):
+    """What one policy says of a port, or (0) of all others."""
+
+    port: int
+    leaves: tuple[Leaf, ...]
+
+
+class CompiledListenerPolicy(Value, frozen=True):
+    """A listener policy: what it applies to, and what it comes to there."""
+
+    key: Key
+    created: str
+    generation: int
+    targets: tuple[Target, ...]
+    ports: tuple[PortSettings, ...]
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def order(self) -> tuple[str, str, str, str]:
+        """Sorts policies at one place: the oldest first, then by name."""
+        return (self.created or "9999", self.key.namespace, self.key.name, self.key.kind)
+
+    def at_port(self, port: int) -> tuple[Leaf, ...]:
+        """What it says of a port."""
+        found = {each.port: each.leaves for each in self.ports}
+        return found.get(port, found.get(0, ()))
+
+
+def listener_policies(
+    graph: Graph, tables: Mapping[str, Node[Key, Any]], targets: Targets, looks: Looks
+) -> ListenerPolicies:
+    """Every listener policy, compiled once, and found by what it applies to."""
+    kinds = (ListenerPolicy.__name__, HTTPListenerPolicy.__name__)
+    parts = tuple(_of_kind(graph, kind, tables[kind], targets, looks) for kind in kinds)
+    compiled = Union(graph, "compiled listener policies", parts)
+    on: Index[Key, Key] = Index(
+        graph,
+        "listener policies on object",
+        compiled,
+        lambda _, policy: (key.object for target in policy.targets for key in target.keys),
+    )
+    return ListenerPolicies(compiled, on)
+
+
+def _of_kind(
+    graph: Graph, kind: str, node: Node[Key, Any], targets: Targets, looks: Looks
+) -> Derived[Key, CompiledListenerPolicy]:
+    def compiled(reader: Reader, key: Key, row: Any) -> CompiledListenerPolicy:
+        asking = context(reader, looks, key)
+        faults: list[Fault] = []
+        ports = [
+            PortSettings(port, tuple(_leaves(asking, path, config, faults)))
+            for port, path, config in _written(row)
+        ]
+        spec = row.spec
+        found = targets.find(
+            reader, key, references(spec.target_refs), selectors(spec.target_selectors)
+        )
+        return CompiledListenerPolicy(
+            key=key,
+            created=row.metadata.creation_timestamp or "",
+            generation=row.metadata.generation,
+            targets=tuple(map(_targetable, found)),
+            ports=tuple(ports),
+            faults=tuple(faults),
+        )
+
+    return mapped(graph, f"compiled {kind}", node, compiled)
+
+
+def _written(row: ListenerPolicy | HTTPListenerPolicy) -> Iterator[tuple[int, str, ListenerConfig]]:
+    """Port (0 for all), path, and what is written there."""
+    if isinstance(row, HTTPListenerPolicy):
+        yield 0, "spec", ListenerConfig(http_settings=row.spec)
+        return
+    if row.spec.default is not None:
+        yield 0, "spec.default", row.spec.default
+    for index, each in enumerate(row.spec.per_port):
+        yield each.port, f"spec.perPort[{index}].listener", each.listener
+
+
+def _leaves(
+    asking: Context, path: str, config: ListenerConfig, faults: list[Fault]
+) -> Iterator[Leaf]:
+    inside = f"{path}.httpSettings" if path != "spec" else path
+    for setting in SETTINGS:
+        holder = config.http_settings if setting.http else config
+        written = getattr(holder, setting.attribute, None)
+        if written is None:
+            continue
+        here = f"{inside if setting.http else path}.{setting.field}"
+        found = setting.compile(asking, written)
+        if isinstance(found, Fault):
+            faults.append(_below(here, found))
+            continue
+        faults += [_below(here, each) for each in found.faults]
+        yield Leaf(setting.field, found.value, Origin(asking.policy, here), found.clusters)
+
+
+def _below(path: str, fault: Fault) -> Fault:
+    joined = f"{path}{fault.path}" if fault.path.startswith("[") else f"{path}.{fault.path}"
+    return replace(fault, path=joined.rstrip("."))
+
+
+def _targetable(target: Target) -> Target:
+    if target.verdict.ok and any(key.object.kind not in TARGETED for key in target.keys):
+        words = f"{target.asked} has no listeners; name a Gateway or a ListenerSet"
+        return Target(target.asked, refused("Invalid", words))
+    return target
+
+
+class ListenerPolicies(msgspec.Struct, frozen=True):
+    """Which settings apply where."""
+
+    compiled: Node[Key, CompiledListenerPolicy]
+    on: Index[Key, Key]
+
+    def of_listeners(self, reader: Reader, states: Iterable[ListenerState]) -> tuple[Leaf, ...]:
+        """The settings in force on the listeners of a port that Envoy cannot tell apart."""
+        found: list[Leaf] = []
+        listed = list(states)
+        for state in listed:
+            found += self._at(reader, state.key.parent, state, section=True)
+        for state in listed:
+            found += self._at(reader, state.key.parent, state)
+            if state.key.parent != state.gateway:
+                found += self._at(reader, state.gateway, state)
+        return _first(found)
+
+    def of_waypoint(
+        self, reader: Reader, gateway: Key, listeners: Iterable[Any]
+    ) -> tuple[Leaf, ...]:
+        """The settings in force on all that a waypoint captures."""
+        found: list[tuple[Any, CompiledListenerPolicy]] = []
+        names = {each.name: each.port for each in listeners}
+        for _, policy in reader.rows(self.on, gateway, self.compiled):
+            sections = {key.section for key in _keys(policy, gateway)}
+            if "" in sections or sections & set(names):
+                found.append(("" in sections, policy))
+        found.sort(key=lambda each: (each[0], each[1].order))
+        ports = tuple(dict.fromkeys(names.values())) or (0,)
+        leaves = [leaf for _, policy in found for leaf in policy.at_port(ports[0])]
+        return tuple(each for each in _first(leaves) if not BY_FIELD[each.feature].at_gateways)
+
+    def _at(
+        self, reader: Reader, place: Key, state: ListenerState, *, section: bool = False
+    ) -> list[Leaf]:
+        wanted = state.key.name if section else ""
+        found = [
+            policy
+            for _, policy in reader.rows(self.on, place, self.compiled)
+            if any(key.section == wanted for key in _keys(policy, place))
+        ]
+        found.sort(key=lambda each: each.order)
+        return [leaf for policy in found for leaf in policy.at_port(state.listener.port)]
+
+    def rivals(
+        self, reader: Reader, policy: CompiledListenerPolicy, at: TargetKey
+    ) -> dict[tuple[int, str], Key]:
+        """The fields (by port) that older policies at the very same place have, and which."""
+        claimed: dict[tuple[int, str], Key] = {}
+        for _, other in reader.rows(self.on, at.object, self.compiled):
+            same = any(key == at for key in _keys(other, at.object))
+            if not same or other.key == policy.key or other.order > policy.order:
+                continue
+            for each in other.ports:
+                for leaf in each.leaves:
+                    claimed.setdefault((each.port, leaf.feature), other.key)
+        return claimed
+
+
+def of_port(found: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
+    """What Envoy has once for a port."""
+    return tuple(each for each in found if BY_FIELD[each.feature].of_port)
+
+
+def of_chain(found: tuple[Leaf, ...], *, http: bool) -> tuple[Leaf, ...]:
+    """What Envoy has for each filter chain; in one of `http` also how that is spoken."""
+    return tuple(
+        each
+        for each in found
+        if not BY_FIELD[each.feature].of_port and (http or not BY_FIELD[each.feature].http)
+    )
+
+
+def _keys(policy: CompiledListenerPolicy, place: Key) -> Iterator[TargetKey]:
+    return (key for target in policy.targets for key in target.keys if key.object == place)
+
+
+def _first(found: list[Leaf]) -> tuple[Leaf, ...]:
+    chosen: dict[str, Leaf] = {}
+    for leaf in found:
+        chosen.setdefault(leaf.feature, leaf)
+    return tuple(chosen[name] for name in sorted(chosen))
