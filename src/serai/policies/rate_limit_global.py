@@ -12,7 +12,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from serai.api.duration import seconds
-from serai.api.gateway_extension import RateLimitProvider, ServiceReference
+from serai.api.extension_reference import ServiceReference
+from serai.api.gateway_extension import RateLimitProvider
 from serai.api.meta import Key
 from serai.api.traffic_policy import Descriptor as DescriptorSpec
 from serai.api.traffic_policy import DescriptorEntry, ExtensionReference, GlobalRateLimit
