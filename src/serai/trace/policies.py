@@ -8,11 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from serai.ir.leaf import FailClosed, Leaf
-from serai.ir.route import Forward, HeaderMutations, PathRewrite, Route
+from serai.ir.route import NO_MUTATIONS, Forward, HeaderMutations, PathRewrite, Route
 from serai.model.addresses import canonical
 from serai.policies import ADDITIVE, BY_NAME, ORDER
-from serai.policies.feature import Asked
+from serai.policies.feature import Asked, Judgement
 from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION
+from serai.trace.headers import mutated
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Step
 from serai.trace.request import Destination, TraceRequest, Way
@@ -43,18 +44,28 @@ def claimed(leaves: tuple[Leaf, ...], facts: Facts) -> Mapping[str, Any]:
 
 def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
     """A route and a request, as the policies in force on all of the route change them."""
-    request, response = found.request_headers, found.response_headers
-    action, asked = found.action, _asked(facts)
-    for name, value in reversed(_values(found.leaves)):
+    request, response = NO_MUTATIONS, found.response_headers
+    action, asked, answers = found.action, _asked(facts), list[HeaderMutations]()
+    for name, value in _values(found.leaves):
         said = BY_NAME[name].judge(value, asked)
-        request, response = said.request.then(request), response.then(said.response)
+        asked = _then(asked, said)
+        request = request.then(said.request)
+        answers.append(said.response)
         if said.path and isinstance(action, Forward) and action.rewrite_path is None:
             action = replace(action, rewrite_path=PathRewrite(said.path, prefix=False))
-        if said.query is not None:
-            bare = facts.bare_path
-            facts = replace(facts, path=f"{bare}?{said.query}" if said.query else bare)
-    headers = {"request_headers": request, "response_headers": response}
-    return replace(found, action=action, **headers), facts
+    for each in reversed(answers):
+        response = response.then(each)
+    headers = {"request_headers": request.then(found.request_headers), "response_headers": response}
+    return replace(found, action=action, **headers), replace(facts, path=asked.path)
+
+
+def _then(asked: Asked, said: Judgement) -> Asked:
+    """The request as the filters after one see it."""
+    bare, mark, query = asked.path.partition("?")
+    rest = query if said.query is None else said.query
+    path = f"{bare}?{rest}" if rest or (mark and said.query is None) else bare
+    headers, claims = mutated(asked.headers, said.request), {**asked.claims, **said.claims}
+    return replace(asked, headers=headers, path=path, claims=claims)
 
 
 def _values(leaves: tuple[Leaf, ...]) -> list[tuple[str, Any]]:
@@ -96,20 +107,25 @@ def judged_bytes(
 def _judged(
     leaves: tuple[Leaf, ...], asked: Asked, route: str, steps: list[Step]
 ) -> Answered | None:
-    for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
-        if isinstance(leaf.value, FailClosed):
-            why = f"cannot be used, and must not be skipped: {leaf.value.why}"
-            steps.append(Step(f"policy {leaf.feature}", "refused", why, leaf.origin))
-            return Answered(leaf.value.status, "policy_invalid", why, route=route)
     for name, value in _values(leaves):
         said = BY_NAME[name].judge(value, asked)
-        asked = replace(asked, claims={**asked.claims, **said.claims}) if said.claims else asked
         origin = next(each.origin for each in leaves if each.feature == name)
         outcome = f"answers {said.status}" if said.status else "passes"
         steps.append(Step(f"policy {name}", outcome, said.words, origin))
         if said.status:
             added = HeaderMutations(set=said.headers)
             return Answered(said.status, "policy", said.words, added, route)
+        asked = _then(asked, said)
+    return _refused(leaves, route, steps)
+
+
+def _refused(leaves: tuple[Leaf, ...], route: str, steps: list[Step]) -> Answered | None:
+    """The answer of a route where a policy cannot be used, which comes after all filters."""
+    for leaf in leaves:
+        if isinstance(leaf.value, FailClosed):
+            why = f"cannot be used, and must not be skipped: {leaf.value.why}"
+            steps.append(Step(f"policy {leaf.feature}", "refused", why, leaf.origin))
+            return Answered(leaf.value.status, "policy_invalid", why, route=route)
     return None
 
 
