@@ -25,7 +25,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import changed, claimed, judged, judged_bytes
+from serai.trace.policies import changed, claimed, judged, judged_bytes, shared
 from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -126,12 +126,13 @@ def _routed(
         found = route(host, facts, steps)
         if isinstance(found, Answered):
             return found
-    shares = found.action.clusters if isinstance(found.action, Forward) else ()
-    if not any(each.leaves for each in shares):
-        refused_by = judged(found.leaves, facts, found.name, steps)
-        if refused_by is not None:
-            return refused_by
-        found, facts = changed(found, facts)
+    forward = found.action
+    if isinstance(forward, Forward) and any(each.leaves for each in forward.clusters):
+        return _act(view, shared(found, forward, facts, steps), facts, steps)
+    refused_by = judged(found.leaves, facts, found.name, steps)
+    if refused_by is not None:
+        return refused_by
+    found, facts = changed(found, facts)
     return _act(view, found, facts, steps)
 
 

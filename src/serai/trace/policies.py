@@ -8,7 +8,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from serai.ir.leaf import FailClosed, Leaf
-from serai.ir.route import NO_MUTATIONS, Forward, HeaderMutations, PathRewrite, Route
+from serai.ir.route import (
+    NO_MUTATIONS,
+    Forward,
+    HeaderMutations,
+    PathRewrite,
+    Route,
+    WeightedCluster,
+)
 from serai.model.addresses import canonical
 from serai.policies import ADDITIVE, BY_NAME, ORDER
 from serai.policies.feature import Asked, Judgement
@@ -57,6 +64,28 @@ def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
         response = response.then(each)
     headers = {"request_headers": request.then(found.request_headers), "response_headers": response}
     return replace(found, action=action, **headers), replace(facts, path=asked.path)
+
+
+def shared(found: Route, forward: Forward, facts: Facts, steps: list[Step]) -> Route:
+    """A route whose shares have policies of their own, each with what those do to its requests.
+
+    Adds to `steps`.
+    """
+    clusters: list[WeightedCluster] = []
+    for each in forward.clusters:
+        apart = replace(found, leaves=each.leaves, action=replace(forward, clusters=(each,)))
+        refused = judged(each.leaves, facts, found.name, steps)
+        sent, _ = changed(apart, facts)
+        headers = {
+            "request_headers": sent.request_headers.then(each.request_headers),
+            "response_headers": sent.response_headers.then(each.response_headers),
+        }
+        status = {"cluster": None, "status": refused.status} if refused else {}
+        clusters.append(replace(each, leaves=(), **headers, **status))
+    action = replace(forward, clusters=tuple(clusters))
+    return replace(
+        found, action=action, request_headers=NO_MUTATIONS, response_headers=NO_MUTATIONS
+    )
 
 
 def _then(asked: Asked, said: Judgement) -> Asked:
