@@ -7,9 +7,12 @@ import base64
 import contextlib
 import hashlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import trustme
 
 from serai.app.client.http import HttpAnswer
 
@@ -80,6 +83,36 @@ async def providing(provider: Provider, address: str, port: int) -> AsyncIterato
     server = await asyncio.start_server(serve, address, port)
     try:
         yield
+    finally:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def publishing(
+    answer: Callable[[str], bytes], identity: trustme.LeafCert
+) -> AsyncIterator[str]:
+    """Serve an issuer's document over TLS at localhost; its URI."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    identity.configure_cert(context)
+    uri = ""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            found = head.startswith("GET /realm/.well-known/openid-configuration ")
+            body = answer(uri) if found else b""
+            status = b"200 OK" if body else b"404 Not Found"
+            length = str(len(body)).encode()
+            writer.write(
+                b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: " + length
+            )
+            writer.write(b"\r\n\r\n" + body)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    uri = f"https://localhost:{server.sockets[0].getsockname()[1]}/realm"
+    try:
+        yield uri
     finally:
         server.close()
 

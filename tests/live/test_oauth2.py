@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trustme
 
-from live.provider import Browser, Provider, providing
+from live.provider import Browser, Provider, providing, publishing
 from live.serving import Place, Served, echoed, eventually, serving, workload
 from live.test_ext_auth import VIP, ask, called, policy
 from live.test_standalone import entry, mesh
@@ -152,3 +154,37 @@ async def test_the_secret_is_changed_live_and_what_cannot_be_done_lets_nobody_in
         await eventually(lambda: ask(served), lambda found: found.status == 302)
         (served.folder / "secret.yaml").unlink()
         await eventually(lambda: ask(served), lambda found: found.status == 500)
+
+
+async def test_an_issuer_is_asked_for_its_endpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    place = Place()
+    backend, login = place.address(), place.address()
+    provider = Provider("shop", "hush")
+    told: dict[str, str] = {}
+
+    def document(uri: str) -> bytes:
+        return json.dumps({"issuer": uri, **told}).encode() if told else b""
+
+    async with (
+        providing(provider, login, 3004),
+        publishing(document, ca.issue_cert("localhost")) as issuer,
+    ):
+        files = world(place, backend, login)
+        asked = extension(f"issuerURI: {issuer}").replace("authorizationEndpoint", "#")
+        files["extension.yaml"] = asked.replace("tokenEndpoint", "#")
+        async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
+            assert (await ask(served)).status == 500
+
+            told["authorization_endpoint"] = LOG_IN
+            told["token_endpoint"] = "https://login.example/token"
+            told["end_session_endpoint"] = "https://login.example/end"
+            await eventually(lambda: ask(served), lambda found: found.status == 302)
+            alice = browser(served)
+            await log_in(alice, provider)
+            assert (await alice.get("/")).status == 200
+            assert where(await alice.get("/logout")).startswith("https://login.example/end")

@@ -21,6 +21,7 @@ from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.garbage import follow_garbage, loading
+from serai.app.issuers import follow_issuers
 from serai.app.key_sets import KeySets
 from serai.app.refused import Refused
 from serai.app.said import istiod_runs, wanted_status
@@ -142,6 +143,7 @@ class Controller:
                 tasks.create_task(self._follow())
                 tasks.create_task(self._keys.follow())
                 tasks.create_task(follow_clock(self.core, self._look_at_clock))
+                tasks.create_task(follow_issuers(self.core, self._look_at_clock))
                 tasks.create_task(self.writer.run())
                 if self.options.deployment is not None:
                     tasks.create_task(self._deploy(self.options.deployment))

@@ -15,6 +15,7 @@ from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.catalog import CLAIMING, claim_of
 from serai.model.inputs import ViewpointKey
+from serai.model.issuers import Issuer
 from serai.model.key_pairs import READ, Window
 from serai.model.settings import Settings
 from serai.model.vips import Allocator, Claim, History, Vips
@@ -66,6 +67,7 @@ class Core:
         self._required: dict[Named, Required] = {}
         self._retiring: tuple[set[Named], set[Named]] = (set(), set())
         """What routes required of tokens: since the last `forget`, and before it."""
+        self._learned: dict[str, Issuer] = {}
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
@@ -97,9 +99,16 @@ class Core:
         self._put_vips(found)
         return msgspec.structs.replace(self.commit(), vips=found)
 
+    def learn(self, uri: str, issuer: Issuer) -> None:
+        """What an issuer of tokens tells of itself; it counts from the next commit on."""
+        self._learned[uri] = issuer
+
     def commit(self, *, keep: bool = True) -> Committed:
         """Bring everything up to date with what was put in."""
         graph = self.pipeline.graph
+        learned, self._learned = self._learned, {}
+        for uri, issuer in learned.items():
+            self.pipeline.inputs.issuers.put(uri, issuer)
         changes = graph.commit()
         found = _Changes()
         found.add(changes)

@@ -228,6 +228,7 @@ def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> 
         clusters=cluster_names(graph, lookup.catalog, lookup.subsets, settings),
         grants=lookup.grants,
         secrets=inputs.secrets,
+        issuers=inputs.issuers,
         labelled=labelled(graph, inputs.secrets),
         config_maps=inputs.config_maps,
         extensions=inputs.table("GatewayExtension"),

@@ -18,6 +18,7 @@ from serai.app.facts import client_states, envoy_states
 from serai.app.garbage import follow_garbage, loading
 from serai.app.health import EnvoyHealth, Heard
 from serai.app.identities import LOOK_SECONDS, Identities
+from serai.app.issuers import follow_issuers
 from serai.app.key_sets import KeySets
 from serai.app.offline import located
 from serai.app.own_rate_limits import OwnRateLimits
@@ -152,6 +153,7 @@ class Standalone:
             tasks.create_task(self._follow_ports())
             tasks.create_task(follow_garbage())
             tasks.create_task(follow_clock(self.core, self._look_at_clock))
+            tasks.create_task(follow_issuers(self.core, self._look_at_clock))
             tasks.create_task(self._follow_identities())
             tasks.create_task(self._keys.follow())
 

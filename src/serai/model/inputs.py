@@ -30,6 +30,7 @@ from serai.api.xbackend import XBackend
 from serai.api.xmesh import XMesh
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
+from serai.model.issuers import Issuer
 from serai.model.key_sets import Fetched
 from serai.model.vips import Vips
 
@@ -132,6 +133,8 @@ class Inputs:
         """Keys that issuers of tokens publish, by where they are fetched, by who fetches them."""
         self.retired_tokens: Table[Any, Any] = Table(graph, "retired tokens")
         """What routes required of tokens until a moment ago, and some may still."""
+        self.issuers: Table[str, Issuer] = Table(graph, "issuers")
+        """What each issuer of tokens tells of itself, by its URI, by who has asked it."""
 
     def _all_routes(self, graph: Graph) -> Node[Key, Route]:
         tables: tuple[Node[Key, Route], ...] = (

@@ -15,6 +15,7 @@ from serai.ir.leaf import Leaf
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations
 from serai.ir.secret import Confidence
+from serai.model.issuers import Issuer
 from serai.model.settings import Settings
 
 
@@ -88,6 +89,9 @@ class Context(Protocol):
 
     def secrets(self, labels: Mapping[str, str]) -> tuple[Secret, ...]:
         """The Secrets of the policy's namespace that have all these labels, by name."""
+
+    def issuer(self, uri: str) -> Issuer | None:
+        """What an issuer of tokens tells of itself; None until it was asked."""
 
     def config_map(
         self, name: str, namespace: str | None = None, source: Key | None = None

@@ -15,9 +15,11 @@ from msgspec.structs import replace
 from serai.api.gateway_extension import OAuth2Header, OAuth2Provider
 from serai.api.meta import Key
 from serai.api.regex import regex_problem
+from serai.api.syntax import is_header_name, is_hostname
 from serai.api.traffic_policy import OAuth2Policy
 from serai.ir.origin import Origin, Value
 from serai.ir.secret import Confidence
+from serai.model.issuers import Issuer, is_endpoint, is_issuer
 from serai.policies.feature import (
     Asked,
     Compiled,
@@ -36,6 +38,9 @@ TEXT_KEY = "client-secret"
 TIMEOUT_SECONDS = 5.0
 REDIRECT_PATH = "/oauth2/redirect"
 USUAL_REDIRECT = f"%REQ(x-forwarded-proto)%://%REQ(:authority)%{REDIRECT_PATH}"
+OPENID = "openid"
+"""The scope that makes OpenID Connect of OAuth 2."""
+_OPERATOR = re2.compile(r"%REQ\([:\w-]+\)%")
 SAME_SITE = {None: "DISABLED", "Lax": "LAX", "Strict": "STRICT", "None": "NONE"}
 PROOF = "OauthHMAC"
 """The cookie that signs the others, as Envoy calls it."""
@@ -98,6 +103,7 @@ def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
     found = extension.spec.oauth2
     if found is None:
         return Fault("extensionRef", f"{key} has no oauth2")
+    found = _told_of(context, found)
     wrong = _wrong(found)
     if wrong:
         return Fault("extensionRef", f"{key}: {wrong}")
@@ -111,20 +117,71 @@ def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
     return Compiled(_log_in(found, cluster, told), (cluster,), secrets=told)
 
 
+def _told_of(context: Context, found: OAuth2Provider) -> OAuth2Provider:
+    """With the endpoints that the issuer tells of, where none are written."""
+    told = context.issuer(found.issuer_uri) if found.issuer_uri else None
+    if told is None:
+        return found
+    return replace(
+        found,
+        authorization_endpoint=found.authorization_endpoint or told.authorization,
+        token_endpoint=found.token_endpoint or told.tokens,
+        end_session_endpoint=found.end_session_endpoint or _ending(found, told),
+    )
+
+
+def _ending(found: OAuth2Provider, told: Issuer) -> str:
+    """Only who logged in by OpenID can log out there."""
+    return told.end_session if OPENID in found.scopes else ""
+
+
 def _wrong(found: OAuth2Provider) -> str:
     """What cannot be done, in words; empty if all can."""
     if not found.authorization_endpoint or not found.token_endpoint:
         missing = "authorizationEndpoint and tokenEndpoint are needed"
-        return f"{missing}; issuerURI is not asked for them" if found.issuer_uri else missing
+        if found.issuer_uri and is_issuer(found.issuer_uri):
+            return f"{missing}; {found.issuer_uri} has not told them yet"
+        return f"{missing}, or an issuerURI with https"
+    ends = (found.authorization_endpoint, found.token_endpoint, found.end_session_endpoint)
+    url = next((each for each in ends if each and not is_endpoint(each)), "")
+    if url:
+        return f'"{url[:80]}" is no https URL'
     if found.jwt is not None:
         return "jwt is not done: whether tokens are good is the provider's word alone"
-    if found.cookies and found.cookies.same_site not in SAME_SITE:
-        return f'"{found.cookies.same_site}" is not one of Lax, Strict, None'
+    if found.end_session_endpoint and OPENID not in found.scopes:
+        return f"endSessionEndpoint needs the scope {OPENID}"
+    return _wrong_redirect(found.redirect_uri) or _wrong_cookies(found) or _wrong_patterns(found)
+
+
+def _wrong_redirect(uri: str | None) -> str:
+    """Envoy's operators can be in it, for values of the request's headers only."""
+    if uri is None:
+        return ""
+    plain = _OPERATOR.sub("x", uri)
+    if "%" in plain or not urlsplit(plain).path.startswith("/"):
+        return f'redirectURI "{uri[:80]}" is no URL with a path, which answers come to'
+    return ""
+
+
+def _wrong_cookies(found: OAuth2Provider) -> str:
+    cookies = found.cookies
+    if cookies is None:
+        return ""
+    if cookies.same_site not in SAME_SITE:
+        return f'"{cookies.same_site}" is not one of Lax, Strict, None'
+    if cookies.domain and not is_hostname(cookies.domain):
+        return f'"{cookies.domain}" is no domain'
+    names = (cookies.names.access_token, cookies.names.id_token) if cookies.names else ()
+    name = next((each for each in names if each and not is_header_name(each)), "")
+    return f'"{name}" is no name of a cookie' if name else ""
+
+
+def _wrong_patterns(found: OAuth2Provider) -> str:
     headers = found.deny_redirect.headers if found.deny_redirect else ()
+    name = next((each.name for each in headers if not is_header_name(each.name)), "")
     patterns = (each.value for each in headers if each.type == "RegularExpression")
-    if found.redirect_uri and not urlsplit(found.redirect_uri.partition("?")[0]).path:
-        return "redirectURI needs a path of its own, which answers of the provider come to"
-    return next(filter(None, map(regex_problem, patterns)), "")
+    wrong = next(filter(None, map(regex_problem, patterns)), "")
+    return f'"{name}" is no name of a header' if name else wrong
 
 
 def _secret(context: Context, key: Key, found: OAuth2Provider) -> str | Fault:
@@ -151,7 +208,11 @@ def _confidences(key: Key, secret: str) -> tuple[Confidence, Confidence]:
 
 def _log_in(found: OAuth2Provider, cluster: str, told: tuple[Confidence, Confidence]) -> LogIn:
     redirect = found.redirect_uri or USUAL_REDIRECT
-    path = urlsplit(found.redirect_uri).path if found.redirect_uri else REDIRECT_PATH
+    path = (
+        urlsplit(_OPERATOR.sub("x", found.redirect_uri)).path
+        if found.redirect_uri
+        else REDIRECT_PATH
+    )
     headers = found.deny_redirect.headers if found.deny_redirect else ()
     return LogIn(
         cluster=cluster,

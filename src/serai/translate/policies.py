@@ -28,6 +28,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.origin import Origin, Value
 from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, WeightedCluster
+from serai.model.issuers import Issuer
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.policies import ADDITIVE, BY_NAME
@@ -83,6 +84,7 @@ class Looks(msgspec.Struct, frozen=True):
     secrets: Node[Key, Secret]
     labelled: Index[LabelKey, Key]
     config_maps: Node[Key, ConfigMap]
+    issuers: Node[str, Issuer]
     extensions: Node[Key, GatewayExtension]
     settings: Settings
 
@@ -132,6 +134,9 @@ class _Context:
         common = sorted(set.intersection(*having)) if having else []
         found = (self._reader.get(self._looks.secrets, key) for key in common)
         return tuple(each for each in found if each is not None)
+
+    def issuer(self, uri: str) -> Issuer | None:
+        return self._reader.get(self._looks.issuers, uri)
 
     def config_map(
         self, name: str, namespace: str | None = None, source: Key | None = None
