@@ -98,10 +98,14 @@ def _then(asked: Asked, said: Judgement) -> Asked:
 
 
 def _values(leaves: tuple[Leaf, ...]) -> list[tuple[str, Any]]:
-    """What each feature in force comes to, in the order in which they act."""
+    """What each feature in force comes to, in the order in which they act.
+
+    One of which a part cannot be used is refused as a whole, unless its parts add up.
+    """
     values: dict[str, list[Any]] = {}
+    refused = {each.feature for each in leaves if isinstance(each.value, FailClosed)}
     for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
-        if not isinstance(leaf.value, FailClosed):
+        if leaf.feature not in refused - ADDITIVE and not isinstance(leaf.value, FailClosed):
             values.setdefault(leaf.feature, []).append(leaf.value)
     return [
         (name, tuple(found) if name in ADDITIVE else found[0]) for name, found in values.items()
