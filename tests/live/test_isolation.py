@@ -1,4 +1,7 @@
-"""Many services on one waypoint: no request is ever answered by another service's rule."""
+"""Many services on one waypoint: no request is ever answered by another service's rule.
+
+Neither by its routes, nor by its policies.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from live.serving import Place, echoed, serving, workload
+from live.serving import Place, answer, echoed, serving, workload
 from live.test_hbone import WAYPOINT, Mesh, who
 from serai.app.client.http import Entry, HttpRequest
 
 pytestmark = pytest.mark.live
 
 SERVICES = 200
-REQUESTS = 600
+REQUESTS = 1000
 AT_ONCE = 20
+CALLERS = ("cart", "web", "batch")
 SERVICE = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -42,39 +46,78 @@ spec:
 """
 
 
+POLICY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: a{index}, namespace: shop}}
+spec:
+  action: {action}
+  targetRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: s{index}}}]
+  rules:
+  - from: [{{source: {{serviceAccounts: [shop/{caller}]}}}}]
+    to: [{{operation: {{paths: ["/p{path}/*"]}}}}]
+"""
+ACTIONS = ("ALLOW", "DENY", "")
+
+
+def written(index: int, endpoint: str) -> str:
+    """A service, a route of its own, and mostly a policy about one caller."""
+    action, caller = ACTIONS[index % 3], CALLERS[index // 3 % 3]
+    service = SERVICE.format(index=index, path=index % 3, endpoint=endpoint)
+    policy = POLICY.format(index=index, action=action, caller=caller, path=index % 3)
+    return f"{service}---{policy}" if action else service
+
+
+def lets_in(index: int, caller: str) -> bool:
+    """What that policy says of a call to what the route is for."""
+    named = caller == CALLERS[index // 3 % 3]
+    return {"ALLOW": named, "DENY": not named, "": True}[ACTIONS[index % 3]]
+
+
 async def test_no_answer_is_from_anothers_rule(tmp_path: Path) -> None:
     """Services share one connection manager; half of the requests come through tunnels."""
     dice = random.Random(7)
     place = Place()
     endpoint = place.address()
-    services = [
-        SERVICE.format(index=index, path=index % 3, endpoint=endpoint) for index in range(SERVICES)
-    ]
+    services = [written(index, endpoint) for index in range(SERVICES)]
     files = {"waypoint.yaml": WAYPOINT, "services.yaml": "---".join(services)}
     echo = [workload(endpoint, 18080, "one")]
     async with serving(tmp_path, files, echo, place) as served:
         mesh = Mesh(served, tmp_path / "clients")
-        # Names, paths and headers of other services in the request must not matter.
-        asked = [
-            (dice.randrange(SERVICES), dice.randrange(SERVICES), dice.random() < 0.5)
-            for _ in range(REQUESTS)
-        ]
-        folder = mesh.tunnel("", who("cart"))
+        tunnels = {caller: mesh.tunnel("", who(caller)) for caller in CALLERS}
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(index: int, other: int, *, tunnelled: bool) -> None:
+        async def one(index: int, other: int, caller: str, *, tunnelled: bool) -> bool:
+            # Names, paths and headers of other services in the request must not matter.
             spoof = ("x-serai-destination", f"240.6.0.{other}:80")
             headers = (("host", f"s{other}.example"), spoof, ("x-rule", "mine"))
             request = HttpRequest(target=f"/p{index % 3}/x", headers=headers)
             vip = f"240.6.0.{index}"
-            entry = Entry(connect=(place.gateway, 15088), destination=(vip, 80))
+            entry = Entry(
+                connect=(place.gateway, 15088), destination=(vip, 80), principal=who(caller)
+            )
             if tunnelled:
-                tunnel = mesh.to(folder, f"{vip}:80")
+                tunnel = mesh.to(tunnels[caller], f"{vip}:80")
                 entry = Entry(connect=(place.gateway, 15008), tunnel=tunnel)
             async with gate:
-                told = echoed(await served.ask(entry, request))
+                found = answer(await served.ask(entry, request))
+            if not lets_in(index, caller):
+                assert (found.status, found.body) == (403, b"RBAC: access denied")
+                return False
+            told = echoed(found)
             got = {name.lower(): values for name, values in told["headers"].items()}
             assert got["x-rule"] == [str(index)]
             assert "x-serai-destination" not in got
+            return True
 
-        await asyncio.gather(*(one(i, j, tunnelled=tunnelled) for i, j, tunnelled in asked))
+        calls = (
+            one(
+                dice.randrange(SERVICES),
+                dice.randrange(SERVICES),
+                dice.choice(CALLERS),
+                tunnelled=dice.random() < 0.5,
+            )
+            for _ in range(REQUESTS)
+        )
+        passed = sum(await asyncio.gather(*calls))
+        assert REQUESTS // 4 < passed < REQUESTS * 3 // 4

@@ -37,7 +37,7 @@ class WorkloadTls(Value, frozen=True):
     """The name of the secret with its own certificate."""
     authority: str
     """The name of the secret with the certificates that sign others'."""
-    trust_domain: str
+    trust_domains: tuple[str, ...]
 
 
 class UpstreamTls(Value, frozen=True):

@@ -24,6 +24,7 @@ from serai.proto.envoy import UriTemplateMatchConfig
 from serai.proto.pool import pack
 
 PEER_PRINCIPAL = "io.istio.peer_principal"
+SOURCE_ADDRESS = "serai.source_address"
 TOKENS = "envoy.filters.http.jwt_authn"
 PAYLOAD = "payload"
 """Where the filter for tokens puts what a token says."""
@@ -41,7 +42,6 @@ class _Side(msgspec.Struct, frozen=True):
 _WHO = _Side("ids", "and_ids", "or_ids", "not_id")
 _WHAT = _Side("rules", "and_rules", "or_rules", "not_rule")
 _ADDRESSES = {
-    Address.SOURCE: "direct_remote_ip",
     Address.REMOTE: "remote_ip",
     Address.DESTINATION: "destination_ip",
 }
@@ -70,16 +70,23 @@ def _encode(predicate: Predicate, side: _Side) -> dict[str, Any]:
         case Not(part):
             return {side.none: _encode(part, side)}
         case InRange(address, cidr):
-            network = ip_network(cidr)
-            prefix = {
-                "address_prefix": str(network.network_address),
-                "prefix_len": {"value": network.prefixlen},
-            }
-            return {_ADDRESSES[address]: prefix}
+            return _in_range(address, cidr)
         case OnPort(port):
             return {"destination_port": port}
         case Compare():
             return _compare(predicate)
+
+
+def _in_range(address: Address, cidr: str) -> dict[str, Any]:
+    network = ip_network(cidr)
+    prefix = {
+        "address_prefix": str(network.network_address),
+        "prefix_len": {"value": network.prefixlen},
+    }
+    if address is Address.SOURCE:
+        ranges = {"ranges": [prefix]}
+        return {"filter_state": {"key": SOURCE_ADDRESS, "address_match": ranges}}
+    return {_ADDRESSES[address]: prefix}
 
 
 def _compare(found: Compare) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Address(StrEnum):
     """Which address lies in a range."""
 
     SOURCE = "source"
-    """Of the connection's other end."""
+    """Of the connection's other end, as the PROXY protocol or a tunnel tells it."""
     REMOTE = "remote"
     """Of the client, as x-forwarded-for or the PROXY protocol says."""
     DESTINATION = "destination"

@@ -20,23 +20,37 @@ def proxy_protocol() -> dict[str, Any]:
     return extension(_TLV_METADATA, ProxyProtocol(rules=[rule]))
 
 
+SOURCE = "serai.source_address"
+"""The filter state that holds the connection's other end, as the PROXY protocol or a tunnel tells.
+
+What Envoy itself calls the direct address is ztunnel's, or none inside the proxy.
+"""
+
+
+def source() -> dict[str, Any]:
+    """The network filter that notes where a connection comes from."""
+    return _noting(_source())
+
+
 def identity() -> dict[str, Any]:
-    """The caller's identity as filter state; without a TLV there is none, and not a dash."""
-    value = {
-        "object_key": PEER_PRINCIPAL,
-        "format_string": {
-            "text_format_source": {
-                "inline_string": f"%DYNAMIC_METADATA({_TLV_METADATA}:peer_principal)%"
-            },
-            "omit_empty_values": True,
-        },
-        "skip_if_empty": True,
-        "factory_key": "envoy.string",
-        "shared_with_upstream": "ONCE",
-    }
-    return extension(
-        "envoy.filters.network.set_filter_state", NetworkSetFilterState(on_new_connection=[value])
+    """That, and the caller's identity; without a TLV there is none, and not a dash."""
+    return _noting(
+        _source(),
+        _noted(
+            PEER_PRINCIPAL, f"%DYNAMIC_METADATA({_TLV_METADATA}:peer_principal)%", "envoy.string"
+        ),
     )
+
+
+def _source() -> dict[str, Any]:
+    """Not shared: it has to divide no connections to endpoints."""
+    address = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+    return _noted(SOURCE, address, "envoy.network.ip", shared=False)
+
+
+def _noting(*states: dict[str, Any]) -> dict[str, Any]:
+    filter_ = NetworkSetFilterState(on_new_connection=states)
+    return extension("envoy.filters.network.set_filter_state", filter_)
 
 
 CONNECT_AUTHORITY = "io.istio.connect_authority"
@@ -55,10 +69,10 @@ def tunnel_states() -> dict[str, Any]:
     it made for another's.
     """
     states = [
-        _tunnel_state(LOCAL, "%REQ(:AUTHORITY)%"),
-        _tunnel_state(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
-        _tunnel_state(CONNECT_AUTHORITY, "%REQ(:AUTHORITY)%", "envoy.hashable_string"),
-        _tunnel_state(PEER_PRINCIPAL, "%DOWNSTREAM_PEER_URI_SAN%", "envoy.hashable_string"),
+        _noted(LOCAL, "%REQ(:AUTHORITY)%"),
+        _noted(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
+        _noted(CONNECT_AUTHORITY, "%REQ(:AUTHORITY)%", "envoy.hashable_string"),
+        _noted(PEER_PRINCIPAL, "%DOWNSTREAM_PEER_URI_SAN%", "envoy.hashable_string"),
     ]
     return extension("serai.tunnel", HttpSetFilterState(on_request_headers=states))
 
@@ -66,17 +80,17 @@ def tunnel_states() -> dict[str, Any]:
 def relay() -> dict[str, Any]:
     """The network filter that hands on what is known of a connection, to a listener inside."""
     states = [
-        _tunnel_state(LOCAL, "%DOWNSTREAM_LOCAL_ADDRESS%"),
-        _tunnel_state(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
+        _noted(LOCAL, "%DOWNSTREAM_LOCAL_ADDRESS%"),
+        _noted(REMOTE, "%DOWNSTREAM_REMOTE_ADDRESS%"),
         *(
-            _tunnel_state(key, f"%FILTER_STATE({key}:PLAIN)%", "envoy.hashable_string")
+            _noted(key, f"%FILTER_STATE({key}:PLAIN)%", "envoy.hashable_string")
             for key in (CONNECT_AUTHORITY, PEER_PRINCIPAL)
         ),
     ]
     return extension("serai.relay", NetworkSetFilterState(on_new_connection=states))
 
 
-def _tunnel_state(key: str, value: str, factory: str = "") -> dict[str, Any]:
+def _noted(key: str, value: str, factory: str = "", *, shared: bool = True) -> dict[str, Any]:
     return {
         "object_key": key,
         "format_string": {
@@ -85,5 +99,5 @@ def _tunnel_state(key: str, value: str, factory: str = "") -> dict[str, Any]:
         },
         "skip_if_empty": True,
         "factory_key": factory,
-        "shared_with_upstream": "ONCE",
+        "shared_with_upstream": "ONCE" if shared else "NONE",
     }

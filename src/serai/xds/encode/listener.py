@@ -28,7 +28,7 @@ from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher, sni_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
-from serai.xds.encode.identity import identity, proxy_protocol, relay
+from serai.xds.encode.identity import identity, proxy_protocol, relay, source
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.policies import network_filters
@@ -169,14 +169,15 @@ def _filter_chain(
     tls: Tls | None = None,
 ) -> FilterChain:
     """Identity first, so that everything after it can ask who calls."""
-    filters = [identity()] if identified else []
+    filters = [identity() if identified else source()]
     match handling:
         case TcpForward():
+            filters = filters if identified or handling.leaves else []
             filters += network_filters(handling.leaves)
             filters += [relay()] if handling.relayed else []
             filters.append(tcp_proxy(name, handling))
         case Connects():
-            filters.append(connects(name, handling))
+            filters = [connects(name, handling)]
         case _:
             mesh = identified or isinstance(handling, ScopedRoutes)
             filters.append(http(name, handling, asked, mesh=mesh))

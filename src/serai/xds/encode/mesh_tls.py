@@ -15,21 +15,22 @@ _TLS = "envoy.transport_sockets.tls"
 
 
 def downstream(tls: WorkloadTls) -> dict[str, Any]:
-    """What a listener asks of its clients: a certificate of the trust domain."""
+    """What a listener asks of its clients: a certificate of the trust domain, or an alias of it."""
+    prefixes = [f"spiffe://{each}/" for each in tls.trust_domains]
     context = DownstreamTlsContext(
         require_client_certificate={"value": True},
-        common_tls_context=_common(tls, f"spiffe://{tls.trust_domain}/"),
+        common_tls_context=_common(tls, prefixes),
     )
     return extension(_TLS, context)
 
 
 def upstream(tls: WorkloadTls, identities: str) -> dict[str, Any]:
     """What is asked of whom a tunnel leads to: an identity that begins so."""
-    return extension(_TLS, UpstreamTlsContext(common_tls_context=_common(tls, identities)))
+    return extension(_TLS, UpstreamTlsContext(common_tls_context=_common(tls, [identities])))
 
 
-def _common(tls: WorkloadTls, identities: str) -> dict[str, Any]:
-    inside = {"san_type": "URI", "matcher": {"prefix": identities}}
+def _common(tls: WorkloadTls, identities: list[str]) -> dict[str, Any]:
+    inside = [{"san_type": "URI", "matcher": {"prefix": each}} for each in identities]
     return {
         "tls_params": {
             "tls_minimum_protocol_version": "TLSv1_3",
@@ -38,7 +39,7 @@ def _common(tls: WorkloadTls, identities: str) -> dict[str, Any]:
         "alpn_protocols": ["h2"],
         "tls_certificate_sds_secret_configs": [named_secret(tls.certificate)],
         "combined_validation_context": {
-            "default_validation_context": {"match_typed_subject_alt_names": [inside]},
+            "default_validation_context": {"match_typed_subject_alt_names": inside},
             "validation_context_sds_secret_config": named_secret(tls.authority),
         },
     }
