@@ -138,14 +138,25 @@ async def test_a_tcp_health_check_asks_for_a_connection_only(tmp_path: Path) -> 
         assert await who(served) == {"one"}
 
 
-async def test_an_endpoint_that_fails_in_a_row_is_ejected(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "host"),
+    [(entry, HOST), (service, "pay.shop.svc.cluster.local")],
+    ids=["ServiceEntry", "Service"],
+)
+async def test_an_endpoint_that_fails_in_a_row_is_ejected(
+    tmp_path: Path, written: object, host: str
+) -> None:
+    assert callable(written)
     place = Place()
     one, two = place.address(), place.address()
     outliers = """trafficPolicy: {outlierDetection:
           {consecutive5xxErrors: 3, interval: 100ms, baseEjectionTime: 1s,
            maxEjectionPercent: 100}}"""
-    written = rule(HOST, outliers)
-    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two]), "rule.yaml": written}
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": written([one, two]),
+        "rule.yaml": rule(host, outliers),
+    }
     async with (
         sick(one, 3000, "one") as first,
         sick(two, 3000, "two"),

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from live.serving import Place, eventually, pod, serving, workload
+from live.sick_server import sick
+from live.test_cluster_health import shown
+from live.test_facts import until
 from live.worlds import edge, rule
+from serai.views.backends import backend_rows
 
 pytestmark = pytest.mark.live
 
@@ -64,3 +68,30 @@ async def test_the_labels_of_a_subset_choose_its_endpoints_as_they_change(tmp_pa
 
         served.write("rule.yaml", rule(HOST, "subsets: [{name: other}]"))
         await eventually(lambda: served.to(place.gateway, 8080), lambda got: got.status == 500)
+
+
+async def test_what_is_ejected_from_a_subset_is_shown(tmp_path: Path) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    outliers = """, trafficPolicy: {outlierDetection:
+          {consecutive5xxErrors: 3, interval: 100ms, maxEjectionPercent: 100}}"""
+    both = entry(one, two).replace("version: v2", "version: v1")
+    files = {
+        "edge.yaml": edge(place, SUBSET),
+        "entry.yaml": both,
+        "rule.yaml": subset("v1", outliers),
+    }
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+        first.status = 500
+        for _ in range(20):
+            await served.to(place.gateway, 8080)
+        ejected = "failed_outlier_check"
+        await until(served, lambda state: ejected in shown(state)[one][1], health=True)
+        found = await served.instance.read(shown, health=True)
+        assert found[two] == ("ready", "healthy")
+        rows = await served.instance.read(backend_rows)
+        assert [(each.host, each.used_by) for each in rows] == [(HOST, ("shop/edge",))]

@@ -79,7 +79,7 @@ from serai.translate.secrets import secrets
 from serai.translate.sessions import backend_sessions
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
-from serai.translate.subsets import subset_backends
+from serai.translate.subsets import parts_of, subset_backends
 from serai.translate.tokens import fetches, token_filters
 from serai.translate.udp import udp_listeners
 from serai.translate.undeclared import inspected, undeclared_listeners
@@ -225,6 +225,7 @@ def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> 
     """Where policies look things up."""
     return Looks(
         lookup=lookup,
+        parts=parts_of(graph, lookup.subsets),
         clusters=cluster_names(graph, lookup.catalog, lookup.subsets, settings),
         grants=lookup.grants,
         secrets=inputs.secrets,

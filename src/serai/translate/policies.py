@@ -80,6 +80,8 @@ class Looks(msgspec.Struct, frozen=True):
 
     lookup: Lookup
     clusters: Node[BackendKey, str]
+    parts: Index[BackendKey, BackendKey]
+    """The subsets of backends."""
     grants: Grants
     secrets: Node[Key, Secret]
     labelled: Index[LabelKey, Key]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from serai.api.destination_rule import DestinationRule
 from serai.api.meta import Key
-from serai.incremental import Derived, Graph, Index, Reader
+from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey
 from serai.translate.destination_rules import DestinationRules, host_of, hosts_for
@@ -46,3 +46,8 @@ def subset_backends(
             yield part, replace(backend, key=part)
 
     return Derived(graph, "subsets of backends", catalog.backends, rows)
+
+
+def parts_of(graph: Graph, subsets: Node[BackendKey, Backend]) -> Index[BackendKey, BackendKey]:
+    """The subsets of each backend."""
+    return Index(graph, "parts of backends", subsets, lambda key, _: (key.whole,))

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from serai.ir.cluster import Discovery
 from serai.model.service import Backend, BackendKey, Resolution
-from serai.views.health import Endpoints, count
+from serai.views.health import Endpoints, clusters_of, count
 from serai.views.members import Members
 from serai.views.row import Row, object_name
 from serai.views.state import State
@@ -62,7 +62,11 @@ def backend_row(
         protocol=str(backend.port.protocol),
         discovery=str(discovery) if discovery else str(backend.resolution),
         endpoints=count(state, backend, members.of(backend)),
-        used_by=tuple(users.get(cluster, ())),
+        used_by=tuple(
+            dict.fromkeys(
+                user for name in clusters_of(state, backend.key) for user in users.get(name, ())
+            )
+        ),
     )
 
 

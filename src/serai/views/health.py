@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from serai.api.meta import Key
 from serai.model.addresses import is_socket
-from serai.model.service import Backend, Resolution
+from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate.clusters import Proxied
 from serai.views.members import HOST_NAME, INLINE, Member
 from serai.views.row import Row
@@ -50,16 +50,19 @@ class Heard:
     """What the Envoys that send to a backend say of its endpoints."""
 
     def __init__(self, state: State, backend: Backend) -> None:
-        cluster = state.pipeline.attached.cluster_names.row(backend.key) or ""
+        clusters = clusters_of(state, backend.key)
+        demand = state.pipeline.translated.demand
         self._asked = {
             gateway: answered
             for gateway, answered in state.facts.answered.items()
-            if state.pipeline.translated.demand.row(_proxied(gateway, cluster))
+            if any(demand.row(_proxied(gateway, each)) for each in clusters)
             # Where the caller was going Envoy knows once somebody has called: no news before.
             and not (answered and backend.resolution is Resolution.NONE)
         }
         self.by_address: dict[str, list[EndpointHealth]] = {}
-        for each in state.facts.health.get(cluster, ()):
+        said = [each for name in clusters for each in state.facts.health.get(name, ())]
+        # What is sick in one of a Gateway's clusters is told before that it is well in another.
+        for each in sorted(said, key=lambda each: not each.healthy):
             self.by_address.setdefault(each.address, []).append(each)
 
     @property
@@ -80,6 +83,13 @@ class Heard:
         }
         said = {each.gateway: _opinion(each) for each in self.by_address.get(address, ())}
         return tuple(sorted({**silent, **said}.values(), key=lambda each: each.gateway))
+
+
+def clusters_of(state: State, key: BackendKey) -> tuple[str, ...]:
+    """The names of a backend's cluster and of its subsets'."""
+    attached = state.pipeline.attached
+    keys = (key, *(attached.looks.parts.row(key) or ()))
+    return tuple(name for each in keys if (name := attached.cluster_names.row(each)))
 
 
 def count(state: State, backend: Backend, members: Iterable[Member]) -> Endpoints:
