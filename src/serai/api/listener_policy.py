@@ -9,6 +9,7 @@ from msgspec import field
 from serai.api.access_log import AccessLog, LogFilter
 from serai.api.bounds import Count, Duration, Some, Whole
 from serai.api.direct_response import BodyFormat
+from serai.api.gateway_tls import ObjectReference
 from serai.api.httproute import HTTPHeaderFilter
 from serai.api.kgateway import PolicyTargetReference, PolicyTargetSelector
 from serai.api.listener_tracing import Tracing
@@ -128,9 +129,17 @@ class ListenerKeepalive(Struct, frozen=True):
     keep_alive_time: Whole | None = None
 
 
+class ClientCertificateValidation(Struct, frozen=True):
+    """clientCertificateValidation."""
+
+    mode: Literal["Require", "Optional"]
+    ca_certificate_refs: tuple[ObjectReference, ...] = ()
+
+
 class ListenerConfig(Struct, frozen=True):
     """spec.default and spec.perPort[].listener."""
 
+    client_certificate_validation: ClientCertificateValidation | None = None
     http_settings: HTTPSettings | None = None
     per_connection_buffer_limit_bytes: Count | None = None
     proxy_protocol: ListenerProxyProtocol | None = None

@@ -10,7 +10,7 @@ from serai.attach.gateways import Role
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
-from serai.listener_policies import BY_FIELD
+from serai.listener_policies import BY_FIELD, SETTINGS
 from serai.translate.collections import Attached
 from serai.translate.gateway_tls import told_by_sni
 from serai.translate.listener_policies import CompiledListenerPolicy
@@ -30,13 +30,18 @@ def listener_policy_problems(graph: Graph, attached: Attached) -> Derived[Proble
                 yield keyed(Problem("SER1001", "error", message, remedy, policy.key, path))
         for fault in policy.faults:
             remedy = "Correct it; the policy's other fields are in force."
-            message = f"{fault.message}. It is left out"
+            message = f"{fault.message}. {_consequence(fault.path)}"
             yield keyed(Problem("SER1002", "error", message, remedy, policy.key, fault.path))
         for problem in _unheard(reader, attached, policy):
             yield keyed(problem)
 
     compiled = attached.listener_policies.compiled
     return Derived(graph, "problems of listener policies", compiled, rows)
+
+
+def _consequence(path: str) -> str:
+    closed = (each.closed for each in SETTINGS if each.closed and f".{each.field}." in path)
+    return next(closed, "It is left out")
 
 
 def _unheard(

@@ -76,6 +76,8 @@ class ClientCheck(Value, frozen=True):
     """The name of a secret; empty: nobody has to vouch for them."""
     insecure: bool = False
     """Whether clients without a valid certificate are let in."""
+    optional: bool = False
+    """Whether clients without any certificate are let in."""
     names: tuple[str, ...] = ()
     """One of them has to be in the certificate."""
     hashes: tuple[str, ...] = ()

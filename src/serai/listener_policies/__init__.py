@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from serai.listener_policies import (
     access_log,
+    client_certificates,
     client_ip,
     connection,
     headers,
@@ -25,6 +26,7 @@ SETTINGS: tuple[Setting, ...] = (
     *protocol.SETTINGS,
     *local_replies.SETTINGS,
     *connection.SETTINGS,
+    *client_certificates.SETTINGS,
 )
 """Where two write the same field of Envoy's, the later one counts."""
 

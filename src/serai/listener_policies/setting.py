@@ -45,6 +45,8 @@ class Setting(Value, frozen=True):
     """Whether Envoy has it once for a port, whatever listeners share it."""
     at_gateways: bool = False
     """Whether it is for gateways only."""
+    closed: str = ""
+    """What follows where it cannot be had and must not be skipped; empty: it is left out."""
 
 
 class Plain(Value, frozen=True):

@@ -78,7 +78,7 @@ def _listener(
             own = (*shared, *of_chain(settings, http=False))
             return Listener(name, addresses, port, forward, origin, settings=own)
         case _:
-            sni, ended = sni_chains(reader, attached, states), ended_by(states)
+            sni, ended = sni_chains(reader, attached, states), ended_by(reader, attached, states)
             return Listener(
                 name, addresses, port, None, origin, sni=sni, ended=ended, settings=shared
             )

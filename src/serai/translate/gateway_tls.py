@@ -25,6 +25,7 @@ from serai.ir.route import (
     VirtualHost,
     WeightedCluster,
 )
+from serai.listener_policies.client_certificates import Trusted
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.listener_policies import of_chain
@@ -36,6 +37,8 @@ from serai.translate.virtual_hosts import HostGroup, virtual_hosts
 MISDIRECTED = 421
 ELSEWHERE = "elsewhere~"
 """The virtual host of what is misdirected; no host's name."""
+NOBODY = "0" * 64
+"""The hash of a certificate that nobody has."""
 HTTP_PROTOCOLS = ("h2", "http/1.1")
 _REJECTED = TcpForward((WeightedCluster(None),))
 _EVERYTHING = RequestMatch(PathMatch(PathKind.PREFIX, "/"))
@@ -61,9 +64,20 @@ def sni_chains(
     return tuple(sorted(found, key=lambda each: each.host))
 
 
-def ended_by(states: Iterable[ListenerState]) -> tuple[Tls, ...]:
+def ended_by(
+    reader: Reader, attached: Attached, states: Iterable[ListenerState]
+) -> tuple[Tls, ...]:
     """How the chains of some listeners end TLS, each way once."""
-    return tuple(dict.fromkeys(tls for state in states if (tls := _tls(state))))
+    found = (_tls(state, trusted(reader, attached, state)) for state in states)
+    return tuple(dict.fromkeys(tls for tls in found if tls))
+
+
+def trusted(reader: Reader, attached: Attached, state: ListenerState) -> Trusted | None:
+    """Who vouches for the clients of a listener, where a listener policy says so."""
+    if state.tls is None:
+        return None
+    found = attached.listener_policies.of_listeners(reader, [state])
+    return next((leaf.value for leaf in found if isinstance(leaf.value, Trusted)), None)
 
 
 def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterChain]:
@@ -84,7 +98,8 @@ def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterCha
 def _chains(
     reader: Reader, attached: Attached, state: ListenerState
 ) -> Iterator[tuple[SniMatch, FilterChain]]:
-    port, tls, host = state.listener.port, _tls(state), state.hostname
+    port, host = state.listener.port, state.hostname
+    tls = _tls(state, trusted(reader, attached, state))
     if state.listener.protocol == "HTTPS":
         name = names.gateway_chain(state.key, port)
         chain = FilterChain(name, NamedRoutes(name), Origin(state.key.parent), tls)
@@ -101,12 +116,19 @@ def _chains(
         yield SniMatch(host, name), chain
 
 
-def _tls(state: ListenerState) -> Tls | None:
+def _tls(state: ListenerState, named: Trusted | None) -> Tls | None:
     if state.tls is None:
         return None
     options, validation = state.tls.options, state.tls.validation
     clients: ClientCheck | None = None
-    if validation or options.client_names or options.client_hashes:
+    if named is not None:
+        clients = ClientCheck(
+            authority=names.listener_authority(state.key, state.listener.port) if named.pem else "",
+            optional=named.optional,
+            names=options.client_names,
+            hashes=options.client_hashes if named.pem else (NOBODY,),
+        )
+    elif validation or options.client_names or options.client_hashes:
         port = state.listener.port
         clients = ClientCheck(
             authority=names.client_authority(state.gateway, port) if validation else "",

@@ -160,6 +160,11 @@ def client_authority(gateway: Key, port: int) -> str:
     return shortened(f"ca_gateway_{port}_{gateway.name}_{gateway.namespace}")
 
 
+def listener_authority(listener: ListenerKey, port: int) -> str:
+    """Those who vouch for the clients of one listener, where a policy names them."""
+    return shortened(f"ca_{gateway_chain(listener, port)}")
+
+
 def loopback_listener(address: str, port: int) -> str:
     """The listener of a captured service's VIP on loopback."""
     return f"vip~{address}~{port}"

@@ -16,6 +16,7 @@ from serai.ir.secret import ClientAuthority, Confidence, Secret, ServerCertifica
 from serai.translate import names
 from serai.translate.clusters import Proxied
 from serai.translate.collections import Attached, Named
+from serai.translate.gateway_tls import trusted
 from serai.translate.inbound import workload_secrets
 
 
@@ -44,6 +45,7 @@ def secrets(
     parts: tuple[Node[Named, Secret], ...] = (
         server_certificates(graph, attached),
         client_authorities(graph, attached),
+        listener_authorities(graph, attached),
         workload_secrets(graph, attached, detours, mutual),
         confidences(graph, routes),
     )
@@ -93,6 +95,21 @@ def client_authorities(graph: Graph, attached: Attached) -> Derived[Named, Clien
         yield Named(key.proxy, name), ClientAuthority(name, text, origins)
 
     return Derived(graph, "client authorities", checked, rows)
+
+
+def listener_authorities(graph: Graph, attached: Attached) -> Derived[Named, ClientAuthority]:
+    """The CAs for each listener that checks its clients as a listener policy says."""
+
+    def rows(
+        reader: Reader, key: ListenerKey, state: ListenerState
+    ) -> Iterator[tuple[Named, ClientAuthority]]:
+        found = trusted(reader, attached, state) if state.served else None
+        if found is not None and found.pem:
+            name = names.listener_authority(key, state.listener.port)
+            origins = tuple(Origin(each) for each in found.sources)
+            yield Named(state.gateway, name), ClientAuthority(name, found.pem, origins)
+
+    return Derived(graph, "client authorities of listeners", attached.listeners, rows)
 
 
 def _shown(_: ListenerKey, state: ListenerState) -> Iterator[_Shown]:

@@ -21,11 +21,15 @@ def ended(tls: Tls) -> dict[str, Any]:
             "tls_params": _parameters(tls),
             **(_validation(tls.clients) if tls.clients else {}),
         },
-        require_client_certificate={"value": tls.clients is not None and not tls.clients.insecure},
+        require_client_certificate={"value": _required(tls.clients)},
         # Certificates of several kinds or names: the client's hello decides.
         full_scan_certs_on_sni_mismatch={"value": len(tls.certificates) > 1},
     )
     return {"name": "envoy.transport_sockets.tls", "typed_config": pack(context)}
+
+
+def _required(clients: ClientCheck | None) -> bool:
+    return clients is not None and not (clients.insecure or clients.optional)
 
 
 def _parameters(tls: Tls) -> dict[str, Any]:
