@@ -549,7 +549,7 @@ direct_responses = st.fixed_dictionaries(
             [
                 {"status": 418, "body": "teapot"},
                 {"status": 200, "bodyFormat": {"text": "%PROTOCOL%"}},
-                {"status": 200, "bodyFormat": {"text": "%NO%"}},
+                {"status": 204},
             ]
         )
     }

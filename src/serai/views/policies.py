@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serai.api.kgateway import PolicyTargetSelector
 from serai.api.kinds import KINDS, Kind
 from serai.api.meta import Key
 from serai.views.row import Row
@@ -61,4 +62,10 @@ def _target_field(kind: Kind) -> str:
 def _targets(kind: Kind, obj: Any) -> tuple[str, ...]:
     found = getattr(obj.spec, _target_field(kind))
     listed = found if isinstance(found, tuple) else (found,) if found else ()
-    return tuple(f"{each.kind} {each.name}" for each in listed)
+    selected = (_selected(each) for each in getattr(obj.spec, "target_selectors", ()))
+    return (*(f"{each.kind} {each.name}" for each in listed), *selected)
+
+
+def _selected(selector: PolicyTargetSelector) -> str:
+    labels = ",".join(f"{name}={value}" for name, value in sorted(selector.match_labels.items()))
+    return f"{selector.kind} with {labels or 'any labels'}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from serai.views.explain import Explanation, explain, text
+from serai.views.policies import policy_rows
 from serai.views.state import State
 from unit.views.worlds import SHOP, state_of, written
 
@@ -212,3 +213,19 @@ def test_the_policies_on_a_service_and_on_its_waypoint_are_named(tmp_path: Path)
     assert line.text.startswith("TrafficPolicy shop/of-the-entry (compression.responseCompression")
     assert "headerModifiers" in line.text
     assert line.more == ("TrafficPolicy shop/of-all (timeouts)",)
+
+
+def test_listener_policies_are_named_on_their_gateway(tmp_path: Path) -> None:
+    (tmp_path / "world.yaml").write_text(
+        (CASES / "policies" / "listener-policies-by-field" / "input.yaml").read_text()
+    )
+    (found,) = explain(state_of(tmp_path), "gateway/edge.shop").found
+
+    (line,) = [each for each in found.lines if each.label == "policies"]
+    assert sorted((line.text, *line.more)) == [
+        "HTTPListenerPolicy shop/older (serverName)",
+        "ListenerPolicy shop/all (earlyRequestHeaderModifier, healthCheck, serverName)",
+        "ListenerPolicy shop/of-two (healthCheck)",
+    ]
+    rows = {row.name: row.targets for row in policy_rows(state_of(tmp_path))}
+    assert rows["all"] == ("Gateway with tier=edge",)

@@ -23,5 +23,10 @@ def _on(attached: Attached, place: Key) -> Iterator[str]:
         if policy is not None:
             features = ", ".join(leaf.feature for leaf in policy.leaves)
             yield f"{key} ({features})" if features else f"{key} (nothing that can be done)"
+    for key in attached.listener_policies.on.row(place) or ():
+        asked = attached.listener_policies.compiled.row(key)
+        if asked is not None:
+            names = {leaf.feature for each in asked.ports for leaf in each.leaves}
+            yield f"{key} ({', '.join(sorted(names)) or 'nothing that can be done'})"
     for key in attached.cluster_policies.by_service.row(place) or ():
         yield str(key)
