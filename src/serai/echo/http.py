@@ -20,19 +20,20 @@ from serai.echo.request import LONGEST_BODY, EchoAnswer, EchoRequest
 from serai.echo.retries import PREFIX, Retries
 
 Respond = Callable[[EchoRequest], EchoAnswer]
-Well = Callable[[EchoEndpoint], bool]
+Well = Callable[[EchoEndpoint, str], bool]
+"""Whether an endpoint answers a target well."""
 
 SET_HEADER = "x-echo-set-header"
 HEALTH = "/healthz"
 _STATUS = re.compile(r"/status/([1-5][0-9]{2})")
 
 
-def responder(observe: Callable[[EchoRequest], None], well: Well = lambda _: True) -> Respond:
+def responder(observe: Callable[[EchoRequest], None], well: Well = lambda *_: True) -> Respond:
     """What to say to a request; `observe` is told of each.
 
     ``/status/NNN`` answers with that status; ``?delay=1s`` answers later; ``/retry/`` fails at
     first; a request header ``X-Echo-Set-Header: name:value, ...`` becomes headers of the answer.
-    ``/healthz`` answers 503 while `well` says of the endpoint that it is not.
+    What an endpoint does not do `well` is answered 503, such as ``/healthz``.
     """
     retries = Retries()
 
@@ -41,7 +42,7 @@ def responder(observe: Callable[[EchoRequest], None], well: Well = lambda _: Tru
         if request.header("content-type").startswith(CONTENT_TYPE):
             return grpc_answer(request)
         answer = _answer(request, retries)
-        if request.target == HEALTH and not well(request.endpoint):
+        if not well(request.endpoint, request.target):
             return msgspec.structs.replace(answer, status=HTTPStatus.SERVICE_UNAVAILABLE)
         return answer
 

@@ -34,14 +34,14 @@ async def echo(
     *,
     tls: Tls | None = None,
     observe: Callable[[EchoRequest], None] = lambda _: None,
-    well: Well = lambda _: True,
+    well: Well = lambda *_: True,
 ) -> AsyncIterator[tuple[EchoEndpoint, ...]]:
     """Listens on all of these while the context lasts; gives them back with their real ports.
 
     `tls` is what those over TLS present; `observe` is told of every HTTP request; `well` is asked
-    for the answers to health checks.  OSError, naming the endpoint, if one cannot be had,
-    ssl.SSLError for a bad certificate; then none is kept.  Requests still being answered at the
-    end are cut off.
+    which targets are answered well, health checks among them.  OSError, naming the endpoint, if
+    one cannot be had, ssl.SSLError for a bad certificate; then none is kept.  Requests still being
+    answered at the end are cut off.
     """
     connections, respond = Connections(), responder(observe, well)
     with contextlib.ExitStack() as sockets:

@@ -224,7 +224,12 @@ class Stage:
 
 def _asked(step: Step) -> Asked:
     return Asked(
-        url=step.get, as_=step.as_, via=step.via, verify=False, max_seconds=ARRIVAL_SECONDS
+        url=step.get,
+        headers=tuple(step.headers.items()),
+        as_=step.as_,
+        via=step.via,
+        verify=False,
+        max_seconds=ARRIVAL_SECONDS,
     )
 
 

@@ -17,6 +17,7 @@ from serai.app.demo.steps import Server
 from serai.app.offline import Folder
 from serai.app.pipeline import Pipeline
 from serai.echo import OVER_TLS, EchoEndpoint, Identity, Mode, Tls, echo
+from serai.echo.http import HEALTH
 from serai.ir.tls import UpstreamTls
 from serai.model.service import Backend
 from serai.model.settings import Settings
@@ -52,7 +53,7 @@ class StandIns:
         """All that were ever begun."""
         self._authority, self._stranger = authority, stranger
         self._open: dict[Socket, contextlib.AsyncExitStack] = {}
-        self._failing: set[Socket] = set()
+        self._state: dict[Socket, str] = {}
         self._lock = asyncio.Lock()
 
     async def stand_in(self, pipeline: Pipeline) -> list[EchoEndpoint]:
@@ -80,9 +81,7 @@ class StandIns:
             where = _socket(server.at)
             wanted = _stand_in(server, where, self.running.get(where))
             same = wanted == self.running.get(where) and where in self._open
-            self._failing.discard(where)
-            if server.becomes == "failing":
-                self._failing.add(where)
+            self._state[where] = server.becomes
             if server.becomes != "gone" and same:
                 return
             if (running := self._open.pop(where, None)) is not None:
@@ -108,8 +107,9 @@ class StandIns:
             return None
         return signer.issue(stand_in.shows or ("localhost",))
 
-    def _is_well(self, endpoint: EchoEndpoint) -> bool:
-        return (endpoint.address, endpoint.port) not in self._failing
+    def _is_well(self, endpoint: EchoEndpoint, target: str) -> bool:
+        state = self._state.get((endpoint.address, endpoint.port))
+        return state != ("failing" if target == HEALTH else "useless")
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""

@@ -46,8 +46,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     at: str
     """``address:port``; ``localhost`` is where names under it lead."""
-    becomes: Literal["well", "failing", "gone"] = "well"
-    """Failing, it answers health checks (``/healthz``) with 503 and all else as ever."""
+    becomes: Literal["well", "failing", "useless", "gone"] = "well"
+    """Failing, it answers health checks (``/healthz``) with 503 and all else as ever; useless, the
+    other way round."""
     name: str = ""
     """What it says of itself; that and the rest is as before where it is not said."""
     speaks: Mode | None = None
@@ -101,6 +102,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The identity to ask with."""
     via: str = ""
     """As `serai request --via`."""
+    headers: dict[str, str] = {}
+    """In place of the usual ones of the same name."""
     times: int = 1
     foretold: bool = True
     """Whether the simulator must have said what happens; it knows nothing of what Envoy finds out,
