@@ -156,7 +156,7 @@ def _done(step: Step) -> list[str]:
     if step.get:
         options = [f"--as {step.as_}"] if step.as_ else []
         options += [f"--via {step.via}"] if step.via else []
-        options += [f"-H '{name}: {value}'" for name, value in step.headers.items()]
+        options += [f"-H {_short(f'{name}: {value}')}" for name, value in step.headers.items()]
         times = f"   ({step.times} times)" if step.times > 1 else ""
         done.append(" ".join(["request  ", step.get, *options]) + times)
     return done
