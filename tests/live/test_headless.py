@@ -11,7 +11,10 @@ import pytest
 
 from live.serving import Place, answer, eventually, pod, request, serving, workload
 from live.test_hbone import Mesh, lines, who
+from serai.api.problem import Problem
 from serai.app.client.hbone import through
+from serai.app.client.http import Entry, send
+from serai.app.client.proxy_protocol import proxy_header
 
 pytestmark = pytest.mark.live
 
@@ -120,6 +123,48 @@ async def test_by_name_any_endpoint_answers(tmp_path: Path) -> None:
         tunnel = found.tunnel("db.shop.svc.cluster.local:80", who("cart"))
         answered = {pod(await found.ask(tunnel, request("/v1", "x"))) for _ in range(20)}
         assert answered == {"db-0", "db-1"}
+
+
+async def test_the_proxy_protocol_may_name_it(tmp_path: Path) -> None:
+    """By TLV 0xD1, whatever address comes with it; a name that is nobody's changes nothing."""
+    async with mesh(tmp_path, "service") as found:
+        where = found.served.place.gateway
+        at, host = (where, 15088), "db.shop.svc.cluster.local"
+        vip = ("240.7.1.9", 80)
+        named = Entry(connect=at, destination=("192.0.2.1", 80), principal=who("cart"), host=host)
+        log = found.log()
+        asked = request("/v1", "x")
+        answered = {pod(await found.served.ask(named, asked)) for _ in range(20)}
+        assert answered == {"db-0", "db-1"}
+        assert {each["peer_principal"] for each in await lines(log, 20)} == {who("cart")}
+        unknown = Entry(connect=at, destination=vip, host="nobody.example")
+        assert pod(await found.served.ask(unknown, asked)) == "other"
+        nowhere = Entry(connect=at, destination=("192.0.2.1", 81), host=host)
+        assert answer(await found.served.ask(nowhere, asked)).status == 404
+        reader, writer = await asyncio.open_connection(*at)
+        writer.write(proxy_header(("192.0.2.9", 1), ("192.0.2.1", 90), who("cart"), host))
+        writer.write(b"hello\n")
+        assert b"db-" in await asyncio.wait_for(reader.readuntil(b"\n"), 10)
+        writer.transport.abort()
+
+
+async def test_a_name_is_believed_on_the_proxy_port_alone(tmp_path: Path) -> None:
+    """A client at a VIP on loopback that sends such a header has sent no request."""
+    place = Place()
+    vip, endpoint = place.address(), place.address()
+    text = (
+        MESH.format(taken="service")
+        .replace("240.7.1.9", vip)
+        .replace("port: 80, targetPort: 18080}]", "port: 18081, targetPort: 18080}]")
+    )
+    text += POD.format(name="db-0", app="db", address=endpoint)
+    async with serving(tmp_path, {"mesh.yaml": text}, [workload(endpoint, 18080, "db-0")], place):
+        host = "db.shop.svc.cluster.local"
+        entry = Entry(
+            connect=(vip, 18081), destination=(vip, 18081), principal=who("cart"), host=host
+        )
+        found = await send(entry, request("/v1", "x"), 10)
+        assert isinstance(found, Problem) or found.status == 400, found
 
 
 async def test_an_endpoint_that_comes_is_reached(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def frontends(
             return
         for waypoint in capture.waypoints:
             proxy = reader.get(proxies, waypoint)
-            named = bool(proxy and proxy.hears_names)
+            named = bool(proxy and (proxy.hears_names or not service.addresses))
             yield from _of_waypoint(waypoint, service, named=named, settings=settings)
 
     return Derived(graph, "frontends", captures, rows)

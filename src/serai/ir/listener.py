@@ -133,6 +133,8 @@ class ChainMatch(Value, frozen=True):
     port: int
     chain: str
     by_name: bool = False
+    unaddressed: bool = False
+    """By name, and nothing else leads there: then the PROXY protocol may name it too."""
 
 
 class SniMatch(Value, frozen=True):

@@ -40,8 +40,11 @@ def chain_matches(graph: Graph, attached: Attached) -> Derived[BindingKey, Chain
             return None
         http = frontend.port.protocol.is_http
         if key.cidr in frontend.names:
-            chain = names.frontend(frontend.key, http=False)
-            return None if http else ChainMatch(key.cidr, key.port, chain, by_name=True)
+            alone = not frontend.addresses
+            chain = names.frontend(frontend.key, http=http)
+            if http and not alone:
+                return None
+            return ChainMatch(key.cidr, key.port, chain, by_name=True, unaddressed=alone)
         if http and not is_range(key.cidr) and not _is_anothers(reader, attached, key):
             return None
         return ChainMatch(key.cidr, key.port, names.frontend(frontend.key, http=http))

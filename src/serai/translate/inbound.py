@@ -58,7 +58,7 @@ def waypoint_listeners(
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
         found = tuple(match for _, match in reader.rows(of_waypoint, key, chains))
         found += tuple(match for _, match in reader.rows(to_workloads, key, workloads))
-        matches = tuple(match for match in found if not match.by_name)
+        matches = tuple(each for each in found if each.unaddressed or not each.by_name)
         placed = reader.get(attached.addresses, key)
         settings = attached.settings
         asked = attached.listener_policies.of_waypoint(reader, key, proxy.listeners)

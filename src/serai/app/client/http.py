@@ -30,6 +30,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What a PROXY header names as the connection's destination; None: no such header."""
     principal: str = ""
     """The identity that the PROXY header claims."""
+    host: str = ""
+    """The destination's host that it names."""
     tunnel: Tunnel | None = None
     """HBONE around it, in place of such a header."""
 
@@ -115,7 +117,7 @@ async def _exchange(
     local: Socket,
 ) -> HttpAnswer:
     if entry.destination is not None:
-        writer.write(proxy_header(local, entry.destination, entry.principal))
+        writer.write(proxy_header(local, entry.destination, entry.principal, entry.host))
     if request.tls_name:
         await writer.start_tls(_tls(verify=request.verify), server_hostname=request.tls_name)
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)

@@ -17,18 +17,22 @@ from serai.proto.envoy import (
     StringValue,
 )
 from serai.xds.encode.body import extension
-from serai.xds.encode.identity import CONNECT_AUTHORITY
+from serai.xds.encode.identity import CONNECT_AUTHORITY, HOST, TLVS
 
 
-def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
+def chain_matcher(matches: tuple[ChainMatch, ...], *, by_tlv: bool = False) -> dict[str, Any]:
     """A map of ports, each with a trie of address ranges of which the longest wins.
 
-    Before it a map of what tunnels were asked for by name, if any can be.
+    Before it what connections ask for by name, if any can: a map of what tunnels are for, or
+    (`by_tlv`) a map of the hosts that the PROXY protocol names.
     """
     ports: dict[int, list[ChainMatch]] = {}
     by_name = {}
+    by_host: dict[str, list[ChainMatch]] = {}
     for match in sorted(matches, key=lambda each: (each.cidr, each.port)):
-        if match.by_name:
+        if match.by_name and by_tlv:
+            by_host.setdefault(match.cidr, []).append(match)
+        elif match.by_name:
             by_name[with_port(match.cidr, match.port)] = {"action": _chain(match.chain)}
         else:
             ports.setdefault(match.port, []).append(match)
@@ -36,11 +40,33 @@ def chain_matcher(matches: tuple[ChainMatch, ...]) -> dict[str, Any]:
     by_address = _by_port(ports) if ports else any_port
     if ports and any_port:
         by_address = {**by_address, "on_no_match": {"matcher": any_port}}
+    otherwise = {"on_no_match": {"matcher": by_address}} if by_address else {}
+    if by_host:
+        hosts = {host: {"matcher": _ports_of_host(found)} for host, found in by_host.items()}
+        tree = {"input": _host(), "exact_match_map": {"map": hosts}}
+        return {"matcher_tree": tree, **otherwise}
     if not by_name:
         return by_address
     asked = extension("asked", FilterStateInput(key=CONNECT_AUTHORITY))
     tree = {"matcher_tree": {"input": asked, "exact_match_map": {"map": by_name}}}
-    return {**tree, "on_no_match": {"matcher": by_address}} if by_address else tree
+    return {**tree, **otherwise}
+
+
+def _host() -> dict[str, Any]:
+    """The host that the PROXY protocol names.
+
+    It is a field of a filter state, and xds-protos does not know yet that one can be asked for.
+    """
+    field = b"\x12" + bytes([len(HOST)]) + HOST.encode()
+    return extension(
+        "host", FilterStateInput.FromString(FilterStateInput(key=TLVS).SerializeToString() + field)
+    )
+
+
+def _ports_of_host(matches: list[ChainMatch]) -> dict[str, Any]:
+    ports = {str(match.port): {"action": _chain(match.chain)} for match in matches}
+    tree = {"input": extension("port", DestinationPortInput()), "exact_match_map": {"map": ports}}
+    return {"matcher_tree": tree}
 
 
 def _by_port(ports: dict[int, list[ChainMatch]]) -> dict[str, Any]:

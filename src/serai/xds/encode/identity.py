@@ -10,14 +10,24 @@ from serai.xds.encode.body import extension
 PEER_PRINCIPAL = "io.istio.peer_principal"
 """The filter state that holds the caller's identity, under the name that Istio's policies use."""
 
-PRINCIPAL_TLV = 0xD0
-_TLV_METADATA = "envoy.filters.listener.proxy_protocol"
+PRINCIPAL_TLV, HOST_TLV = 0xD0, 0xD1
+"""As Istio's workload.proto has them.  ztunnel does not send the second one yet."""
+TLVS, HOST = "envoy.network.proxy_protocol.tlv", "destination_host"
+"""The filter state in which the listener filter puts what they say, and a field of it."""
 
 
 def proxy_protocol() -> dict[str, Any]:
-    """The listener filter that reads the header: the destination, and the caller's identity."""
-    rule = {"tlv_type": PRINCIPAL_TLV, "on_tlv_present": {"key": "peer_principal"}}
-    return extension(_TLV_METADATA, ProxyProtocol(rules=[rule]))
+    """The listener filter that reads the header: the destination, and the caller's identity.
+
+    And the destination's host, where the header names it.
+    """
+    rules = [
+        {"tlv_type": kind, "on_tlv_present": {"key": key}}
+        for kind, key in ((PRINCIPAL_TLV, "peer_principal"), (HOST_TLV, HOST))
+    ]
+    # Only in filter state can the choice of a chain look at it.
+    found = ProxyProtocol(rules=rules, tlv_location="FILTER_STATE")
+    return extension("envoy.filters.listener.proxy_protocol", found)
 
 
 SOURCE = "serai.source_address"
@@ -36,9 +46,7 @@ def identity() -> dict[str, Any]:
     """That, and the caller's identity; without a TLV there is none, and not a dash."""
     return _noting(
         _source(),
-        _noted(
-            PEER_PRINCIPAL, f"%DYNAMIC_METADATA({_TLV_METADATA}:peer_principal)%", "envoy.string"
-        ),
+        _noted(PEER_PRINCIPAL, f"%FILTER_STATE({TLVS}:FIELD:peer_principal)%", "envoy.string"),
     )
 
 

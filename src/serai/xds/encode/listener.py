@@ -95,7 +95,9 @@ def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
             chain.transport_socket.CopyFrom(TransportSocket(**downstream(listener.tls)))
         chains["default_filter_chain"] = chain
     if listener.chains:
-        chains["filter_chain_matcher"] = chain_matcher(listener.chains)
+        chains["filter_chain_matcher"] = chain_matcher(
+            listener.chains, by_tlv=listener.proxy_protocol
+        )
     if listener.sni:
         chains["filter_chain_matcher"] = sni_matcher(listener.sni)
     if listener.chains or listener.sni:
