@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from serai.api.core import Service
 from serai.api.gateway import Gateway, GatewayClass, GatewayClassSpec, GatewaySpec, Listener
 from serai.api.meta import Key, ObjectMeta
 from serai.app.core import Core
@@ -79,3 +80,17 @@ def test_a_pod_without_ipv6_is_told(listener: str, programmed: str, severity: st
     assert [each.status for each in status.conditions if each.type == "Programmed"] == [programmed]
     told = [problem for _, problem in core.pipeline.problems.items()]
     assert [(each.code, each.severity) for each in told] == [("SER0701", severity)]
+
+
+def test_no_domain_is_written_into_the_program() -> None:
+    core = world(Settings(standalone=False, cluster_domain="c.example", trust_domain="t.example"))
+    service = Service(metadata=ObjectMeta(name="a", namespace="shop"))
+    core.apply([service], ())
+    found = core.pipeline.attached.catalog.services.row(service.key)
+    assert found is not None
+    assert found.hosts == ("a.shop.svc.c.example",)
+    named = ResourceKey(ResourceType.LISTENER, "connect_terminate")
+    resource = core.pipeline.snapshot.row(SnapshotKey(GATEWAY, named))
+    assert resource is not None
+    assert b"spiffe://t.example/" in resource.body
+    assert b"cluster.local" not in resource.body
