@@ -52,14 +52,10 @@ async def test_each_of_many_endpoints_answers_as_itself(client: httpx2.AsyncClie
         for net in range(10, 14)
         for host in range(1, 101)
     ]
-    began = time.monotonic()
     async with echo(wanted) as real:
-        started = time.monotonic() - began
         for each in (real[0], real[199], real[399]):
             said = (await client.get(f"http://{each.where}/")).json()
             assert (said["pod"], said["endpoint"]) == (each.identity.pod, each.where)
-    assert started < 1
-    assert time.monotonic() - began < 2
 
 
 async def test_one_port_on_several_addresses(client: httpx2.AsyncClient) -> None:
