@@ -43,11 +43,16 @@ def world(taken: str) -> Core:
 def changed(core: Core, number: int) -> list[tuple[ResourceType, str]]:
     committed = core.apply([pod(number)])
     found = committed.resources.get(WAYPOINT, {})
-    return sorted((key.type, key.name) for key in found)
+    return sorted(((key.type, key.name) for key in found), key=str)
 
 
 def test_an_endpoint_of_a_headless_service_is_one_scope() -> None:
-    assert changed(world("service"), 300) == [(ResourceType.SCOPE, "10.0.1.101~80")]
+    found = changed(world("service"), 300)
+    # It is also among those of whoever asks for the service by its name.
+    assert found == [
+        (ResourceType.ENDPOINTS, "kube_shop_db_80"),
+        (ResourceType.SCOPE, "10.0.1.101~80"),
+    ]
 
 
 def test_a_workload_is_one_row_of_the_listeners() -> None:
