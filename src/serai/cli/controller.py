@@ -77,6 +77,16 @@ XdsHost = Annotated[
 ]
 
 
+KeysFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="SERAI_KEYS",
+        help="Keeps the keys of issuers of tokens over restarts; else they are fetched anew.",
+    ),
+]
+
+
 @with_settings
 def controller(
     *,
@@ -91,6 +101,7 @@ def controller(
     proxy_image: ProxyImage = "",
     proxy_replicas: ProxyReplicas = 1,
     xds_host: XdsHost = "",
+    keys: KeysFolder = None,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -108,6 +119,7 @@ def controller(
         usage("--proxy-image needs --xds-host, by which the Envoys find us")
     options = Options(
         deployment=Deployment(image=proxy_image, replicas=proxy_replicas) if proxy_image else None,
+        keys=keys,
         xds_host=xds_host,
         xds=xds,
         namespace=namespace,
