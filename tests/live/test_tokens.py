@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.client.http import HttpAnswer
 from serai.model.settings import Settings
+from serai.views.tracing import TraceQuestion, traced
 
 pytestmark = pytest.mark.live
 
@@ -242,3 +244,86 @@ async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110  # what is told has no event of its own
             await asyncio.sleep(0.02)
+
+
+def extension(backend: str, mode: str = "Strict") -> str:
+    """jwtAuth of everything that goes to the entry, with keys behind a backendRef."""
+    return f"""
+        ---
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: TrafficPolicy
+        metadata: {{name: machines, namespace: shop}}
+        spec:
+          targetRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: partner}}]
+          jwtAuth: {{extensionRef: {{name: machines}}}}
+        ---
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: GatewayExtension
+        metadata: {{name: machines, namespace: shop}}
+        spec:
+          jwt:
+            validationMode: {mode}
+            providers:
+            - name: machines
+              issuer: https://machines.example
+              tokenSource: {{header: {{header: x-machine}}}}
+              jwks:
+                remote:
+                  url: http://machines.example/keys
+                  cacheDuration: 200ms
+                  backendRef: {backend}
+        ---
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: machines, namespace: shop}}
+        spec:
+          hosts: [machines.internal]
+          ports: [{{number: 8000, name: http, protocol: HTTP}}]
+          resolution: STATIC
+          endpoints: [{{address: KEYS, ports: {{http: {PORT}}}}}]
+        """
+
+
+async def test_keys_behind_a_backend_rotate_and_a_trace_verifies_by_them(tmp_path: Path) -> None:
+    place = Place()
+    endpoint, at = place.address(), place.address()
+    staff = Issuer(ISSUER, at, PORT)
+    backend = "{group: networking.istio.io, kind: ServiceEntry, name: machines, port: 8000}"
+
+    def text(mode: str = "Strict", to: str = backend) -> str:
+        more = extension(to, mode).replace("KEYS", at)
+        return world(place, endpoint, f"jwks: '{staff.key_set}'", more)
+
+    async def ask(token: str = "") -> HttpAnswer | Problem:
+        headers = {"x_machine": token} if token else {}
+        return await served.to_vip("240.0.42.1", 80, host="partner.example", **headers)
+
+    async def traced_status(token: str) -> list[tuple[str, str]]:
+        headers = (("x-machine", token),)
+        question = TraceQuestion(url="http://partner.example/", headers=headers, at=time.time())
+        found = await served.instance.read(lambda state: traced(state, question))
+        return [(each.found, each.why) for each in found.steps if each.what == "policy jwtAuth"]
+
+    echoes = [workload(endpoint, 8080, "it")]
+    async with (
+        issuer("https://machines.example", at, PORT) as machines,
+        serving(tmp_path, {"world.yaml": text()}, echoes, place) as served,
+    ):
+        first = machines.token()
+        assert answer(await ask()).status == 401
+        assert answer(await ask(first)).status == 200
+        assert await traced_status(first) == [
+            ("passes", "the token of https://machines.example/ann is good")
+        ]
+        machines.rotate()
+        await eventually(lambda: ask(first), refused)
+        assert answer(await ask(machines.token())).status == 200
+        [(outcome, _)] = await traced_status(first)
+        assert outcome == "answers 401"
+        served.write("world.yaml", text("AllowMissing"))
+        await eventually(ask, taken)
+        assert answer(await ask(first)).status == 401
+        served.write("world.yaml", text(to=backend.replace("machines", "nobody")))
+        await eventually(ask, lambda found: found.status == 500)
+        assert answer(await ask(machines.token())).status == 500
+        assert answer(await by_edge(served)).status == 200
