@@ -141,6 +141,11 @@ class Core:
         found = self.pipeline.attached.certificates.pairs.row(key)
         return found.window if found else None
 
+    @property
+    def remembers(self) -> bool:
+        """Whether there is anything to let go of with `forget`."""
+        return any(self._retiring)
+
     def forget(self) -> Committed:
         """Let go of what no route has required of tokens since the last time this was called.
 

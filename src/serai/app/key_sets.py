@@ -67,8 +67,9 @@ class KeySets:
     async def _forget_always(self) -> None:
         while True:
             await asyncio.sleep(FORGET_SECONDS)
-            async with self._lock:
-                await self._publish(self._core.forget())
+            if self._core.remembers:
+                async with self._lock:
+                    await self._publish(self._core.forget())
 
     async def _take(self) -> None:
         async with self._lock:

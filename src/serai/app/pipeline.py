@@ -33,7 +33,7 @@ from serai.check.problems import ProblemKey
 from serai.check.rate_limits import limit_problems
 from serai.check.refusals import refusal_problems
 from serai.check.routes import route_problems
-from serai.check.tokens import token_problems
+from serai.check.tokens import token_problems, unguarded_problems
 from serai.check.vips import vip_problems
 from serai.incremental import Graph, Node, Table, Union
 from serai.ir.listener import ChainMatch, FilterChain, Listener
@@ -136,6 +136,7 @@ def pipeline(settings: Settings) -> Pipeline:
             (
                 _problems(graph, inputs, attached, translated.applied, refusals),
                 limit_problems(graph, limited, attached.policies.compiled),
+                unguarded_problems(graph, translated.routes),
             ),
         ),
     )

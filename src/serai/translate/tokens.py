@@ -135,7 +135,8 @@ def _required(row: RouteConfiguration | None) -> Iterator[Required]:
         groups = [host.leaves, *(route.leaves for route in host.routes)]
         forwards = [each.action for each in host.routes if isinstance(each.action, Forward)]
         groups += [share.leaves for each in forwards for share in each.clusters]
-        for leaves in dict.fromkeys(groups):
+        asking = (each for each in groups if any(leaf.feature in _FEATURES for leaf in each))
+        for leaves in dict.fromkeys(asking):
             found = requirement(leaves, clears=host.by_claims)
             if found is not None:
                 yield Required(found, _origins(leaves))

@@ -27,6 +27,7 @@ C, E, L, F, S, R = (
     ResourceType.SCOPE,
     ResourceType.ROUTES,
 )
+X = ResourceType.EXTENSION
 PROXY = "shop/waypoint"
 HCM = message("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
 
@@ -137,7 +138,7 @@ class Speaker:
 
 def short(response: DeltaResponse) -> str:
     """Such as ``C a@1 b@2 -c``."""
-    letter = {C: "C", E: "E", L: "L", F: "F", S: "S", R: "R"}[response.type]
+    letter = {C: "C", E: "E", L: "L", F: "F", S: "S", R: "R", X: "X"}[response.type]
     words = [f"-{name}" for name in response.removed]
     words += [f"{entry.name}@{entry.version}" for entry in response.resources]
     return " ".join((letter, *words))

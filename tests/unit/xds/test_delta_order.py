@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from serai.proto.envoy import JwtPerRoute, RouteConfiguration, TypedExtensionConfig
+from serai.proto.pool import pack
 from serai.xds.order import WITHHELD_SECONDS
 from serai.xds.resource import Resource
 from serai.xds.waits import ADDITION_SECONDS, REMOVAL_SECONDS
@@ -14,9 +16,11 @@ from unit.xds.speaker import (
     R,
     S,
     Speaker,
+    X,
     cluster,
     endpoints,
     listener,
+    made,
     plain,
     routes,
     scope,
@@ -271,3 +275,36 @@ def test_a_scope_that_goes_while_it_waits_holds_nothing_up() -> None:
 def test_a_client_that_never_asked_for_clusters_gets_routes_at_once() -> None:
     speaker = Speaker(*SHOP)
     assert speaker.ask(R, "r") == ["R r@1"]
+
+
+def tokens(version: str) -> Resource:
+    return made(X, "serai.tokens", version, TypedExtensionConfig(name=f"serai.tokens{version}"))
+
+
+def asking(version: str) -> Resource:
+    """A route configuration with a route that requires something of tokens."""
+    config = {"serai.tokens": pack(JwtPerRoute(requirement_name=version))}
+    host = {"name": "v", "typed_per_filter_config": config}
+    return made(R, "r", version, RouteConfiguration(name="r", virtual_hosts=[host]))
+
+
+def test_routes_wait_for_the_filter_that_knows_what_they_require_of_tokens() -> None:
+    client = Speaker(tokens("1"), asking("1"))
+    client.ask(X, "serai.tokens")
+    client.ask(R, "r")
+    client.ack(X)
+    client.ack(R)
+    assert client.change(tokens("2"), asking("2")) == ["X serai.tokens@2"]
+    assert client.ack(X) == ["R r@2"]
+    client.ack(R)
+    assert client.change(tokens("3"), asking("3")) == ["X serai.tokens@3"]
+    assert client.nack(X) == ["R r@3"]
+
+
+def test_keys_that_change_hold_up_no_routes_that_stay() -> None:
+    client = Speaker(tokens("1"), asking("1"), plain("c"), routes("other", "c"))
+    client.ask(X, "serai.tokens")
+    client.ask(R, "r", "other")
+    client.settle()
+    client.change(tokens("2"))
+    assert client.change(routes("other", version="2")) == ["R other@2"]
