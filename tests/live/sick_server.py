@@ -18,6 +18,8 @@ class Sick:
         """Seconds before each answer."""
         self.paths: dict[str, int] = {}
         self.asked: Counter[str] = Counter()
+        self.headers = ""
+        """Of each answer, each ending with a line's end."""
         self.hosts: set[str] = set()
         """Host headers of the requests so far."""
 
@@ -42,7 +44,8 @@ async def sick(address: str, port: int, name: str) -> AsyncIterator[Sick]:
                 status = server.paths.get(path, server.status)
                 body = f'{{"pod": "{name}"}}'
                 writer.write(
-                    f"HTTP/1.1 {status} S\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+                    f"HTTP/1.1 {status} S\r\ncontent-length: {len(body)}\r\n{server.headers}"
+                    f"\r\n{body}".encode()
                 )
                 await writer.drain()
         writer.close()

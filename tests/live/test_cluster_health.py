@@ -211,6 +211,35 @@ async def test_a_rule_says_which_answers_are_failures(tmp_path: Path) -> None:
         assert set(await statuses()) == {200}
 
 
+async def test_endpoints_that_report_less_load_get_more(tmp_path: Path) -> None:
+    """Istio: backendUtilization, by what endpoints report in ORCA's header."""
+    place = Place()
+    one, two = place.address(), place.address()
+    by_load = """trafficPolicy: {loadBalancer: {backendUtilization:
+          {weightStabilizationPeriod: 0.1s, weightUpdatePeriod: 0.1s}}}"""
+    files = {"mesh.yaml": mesh(place), "pay.yaml": entry([one, two])}
+    async with (
+        sick(one, 3000, "one") as busy,
+        sick(two, 3000, "two") as idle,
+        serving(tmp_path, files, [], place) as served,
+    ):
+        busy.headers = "endpoint-load-metrics: TEXT cpu_utilization=0.9, rps_fractional=10\r\n"
+        idle.headers = "endpoint-load-metrics: TEXT cpu_utilization=0.1, rps_fractional=10\r\n"
+
+        async def shares() -> tuple[int, int]:
+            before = busy.asked["/"], idle.asked["/"]
+            for _ in range(100):
+                answer(await served.to_vip("240.0.0.7", 8000, host="x"))
+            return busy.asked["/"] - before[0], idle.asked["/"] - before[1]
+
+        few, many = await shares()
+        assert many < 3 * few
+        served.write("rule.yaml", rule(HOST, by_load))
+        async with asyncio.timeout(20):
+            while few * 5 > many:
+                few, many = await shares()
+
+
 @pytest.mark.parametrize(("percent", "sent"), [(0, False), (50, True)])
 async def test_below_the_panic_threshold_health_is_not_looked_at(
     tmp_path: Path, percent: int, *, sent: bool

@@ -85,6 +85,7 @@ _traffic: list[Raw] = [
     {"outlierDetection": {"consecutive5xxErrors": 2}, "connectionPool": {"tcp": {}}},
     {"portLevelSettings": [{"port": {"number": number}} for number in PORTS]},
     {"loadBalancer": {"consistentHash": {"httpHeaderName": "x-user"}}},
+    {"loadBalancer": {"backendUtilization": {}}},
     {"loadBalancer": {"zoneAwareLbSetting": {"minClusterSize": 1}}},
     {"tunnel": {"targetHost": "far.example", "targetPort": 443}},
 ]

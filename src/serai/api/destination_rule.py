@@ -158,6 +158,16 @@ class Warmup(Struct, frozen=True):
     aggression: float | None = None
 
 
+class BackendUtilization(Struct, frozen=True):
+    """loadBalancer.backendUtilization."""
+
+    weight_stabilization_period: Duration | None = None
+    weight_expiration_period: Duration | None = None
+    weight_update_period: Positive | None = None
+    error_utilization_penalty_percent: Count | None = None
+    metric_names_for_computing_utilization: tuple[str, ...] = ()
+
+
 class LoadBalancer(Struct, frozen=True):
     """trafficPolicy.loadBalancer."""
 
@@ -165,6 +175,7 @@ class LoadBalancer(Struct, frozen=True):
         "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
     ] = "UNSPECIFIED"
     consistent_hash: ConsistentHash | None = None
+    backend_utilization: BackendUtilization | None = None
     locality_lb_setting: LocalityLbSetting | None = None
     zone_aware_lb_setting: ZoneAwareLbSetting | None = None
     warmup: Warmup | None = None

@@ -6,17 +6,19 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from serai.api.bounds import seconds
-from serai.api.destination_rule import ConsistentHash, TrafficPolicy
+from serai.api.destination_rule import BackendUtilization, ConsistentHash, TrafficPolicy
 from serai.api.destination_rule import LoadBalancer as RuleBalancer
 from serai.api.kgateway_backend import BackendConfigPolicySpec, HashPolicy
 from serai.api.kgateway_backend import LoadBalancer as ConfigBalancer
 from serai.api.kgateway_backend import SlowStart as ConfigSlowStart
 from serai.backends.feature import Draft, Feature, Subject
 from serai.ir.origin import Value
-from serai.proto.envoy import Cluster, RouteAction
+from serai.proto.envoy import ClientSideWeightedRoundRobin, Cluster, RouteAction
+from serai.proto.pool import pack
 
-Policy = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV"]
+Policy = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV", "UTILIZATION"]
 
+UTILIZATION = "envoy.load_balancing_policies.client_side_weighted_round_robin"
 _RING = 1024
 """Istio's and Envoy's smallest ring."""
 
@@ -41,6 +43,18 @@ class HashBy(Value, frozen=True):
     terminal: bool = False
 
 
+class Utilization(Value, frozen=True):
+    """How what endpoints report of their load (ORCA) becomes weights.  Seconds."""
+
+    stabilization: float | None = None
+    expiration: float | None = None
+    update: float | None = None
+    penalty: float | None = None
+    """What each error in a second adds to the utilization, as its part of the requests."""
+    metrics: tuple[str, ...] = ()
+    """Besides what is reported of the CPU and of the application."""
+
+
 class LoadBalancer(Value, frozen=True):
     """The policy, and what belongs to it."""
 
@@ -53,6 +67,7 @@ class LoadBalancer(Value, frozen=True):
     max_ring: int | None = None
     table: int | None = None
     """Entries of MAGLEV's table, a prime."""
+    utilization: Utilization | None = None
 
 
 class Updates(Value, frozen=True):
@@ -122,6 +137,10 @@ def _of_rule(policy: TrafficPolicy, _: Subject) -> LoadBalancer | None:
     if found.consistent_hash:
         return _consistent(found.consistent_hash)
     slow = _warmup(found)
+    if found.backend_utilization:
+        return LoadBalancer(
+            "UTILIZATION", slow_start=slow, utilization=_utilization(found.backend_utilization)
+        )
     match found.simple:
         case "LEAST_REQUEST" | "LEAST_CONN":
             return LoadBalancer("LEAST_REQUEST", slow_start=slow)
@@ -131,6 +150,17 @@ def _of_rule(policy: TrafficPolicy, _: Subject) -> LoadBalancer | None:
             return LoadBalancer("RANDOM")
         case _:
             return LoadBalancer("LEAST_REQUEST", slow_start=slow) if slow else None
+
+
+def _utilization(found: BackendUtilization) -> Utilization:
+    percent = found.error_utilization_penalty_percent
+    return Utilization(
+        stabilization=seconds(found.weight_stabilization_period),
+        expiration=seconds(found.weight_expiration_period),
+        update=seconds(found.weight_update_period),
+        penalty=None if percent is None else percent / 100,
+        metrics=found.metric_names_for_computing_utilization,
+    )
 
 
 def _warmup(found: RuleBalancer) -> SlowStart | None:
@@ -177,10 +207,32 @@ def _updates_of_config(spec: BackendConfigPolicySpec, _: Subject) -> Updates | N
 def _write(found: LoadBalancer, draft: Draft) -> None:
     if draft.message.lb_policy == Cluster.CLUSTER_PROVIDED:
         return
+    if found.utilization is not None:
+        _write_utilization(found.utilization, found.slow_start, draft)
+        return
     draft.message.MergeFrom(Cluster(lb_policy=found.policy, **_configured(found)))
     draft.http.hash_policy.extend(
         RouteAction.HashPolicy(terminal=each.terminal, **_hashed(each)) for each in found.hash_by
     )
+
+
+def _write_utilization(found: Utilization, slow: SlowStart | None, draft: Draft) -> None:
+    """Envoy takes this policy in its new form only, and there without weights of localities."""
+    config: dict[str, Any] = _written(slow) if slow else {}
+    for name, each in (
+        ("blackout_period", found.stabilization),
+        ("weight_expiration_period", found.expiration),
+        ("weight_update_period", found.update),
+    ):
+        if each is not None:
+            config[name] = timedelta(seconds=each)
+    if found.penalty is not None:
+        config["error_utilization_penalty"] = {"value": found.penalty}
+    config["metric_names_for_computing_utilization"] = found.metrics
+    packed = pack(ClientSideWeightedRoundRobin(**config))
+    draft.message.common_lb_config.ClearField("locality_weighted_lb_config")
+    extension = {"name": UTILIZATION, "typed_config": packed}
+    draft.message.load_balancing_policy.policies.add(typed_extension_config=extension)
 
 
 def _configured(found: LoadBalancer) -> dict[str, Any]:

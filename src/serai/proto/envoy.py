@@ -139,6 +139,9 @@ _PACKAGES = {
     ],
     # Upstreams
     "envoy.extensions.clusters.dns.v3": ["DnsCluster"],
+    "envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3": [
+        "ClientSideWeightedRoundRobin"
+    ],
     "envoy.extensions.filters.http.upstream_codec.v3": ["UpstreamCodec"],
     "envoy.extensions.rbac.matchers.upstream_ip_port.v3": ["UpstreamIpPortMatcher"],
     "envoy.extensions.upstreams.http.v3": ["HttpProtocolOptions"],
