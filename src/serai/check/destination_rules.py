@@ -22,6 +22,8 @@ def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[Pr
     ) -> Iterator[tuple[ProblemKey, Problem]]:
         for path, policy in _policies(rule):
             yield from (keyed(each) for each in _otherwise(key, path, policy))
+        if any(policy.tunnel for _, policy in _policies(rule)):
+            yield from _untunnelled(reader, done, key)
         if _says_more(rule) and (where := _foreign_to(reader, attached, done, rule)):
             message = (
                 f"at {where} it is a rule of neither the Gateway's namespace nor the service's, so"
@@ -56,6 +58,17 @@ def _otherwise(key: Key, path: str, policy: TrafficPolicy) -> Iterator[Problem]:
             )
             remedy = "Remove it; for callers that resolve names themselves use resolution NONE."
             yield Problem("SER1107", "warning", message, remedy, key, here)
+
+
+def _untunnelled(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
+    """Istio: a tunnel is for TCP and TLS, and not for HTTP."""
+    found = (each for _, each in reader.rows(done.by_policy, key, done.clusters) if each.http)
+    cluster = next(found, None)
+    if cluster is not None:
+        path = "spec.trafficPolicy.tunnel"
+        message = f"{path} is for bytes: requests to {cluster.name} are sent as they are"
+        remedy = "Give the port protocol TCP or TLS."
+        yield keyed(Problem("SER1107", "warning", message, remedy, key, path))
 
 
 def _says_more(rule: DestinationRule) -> bool:

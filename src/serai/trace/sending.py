@@ -8,7 +8,7 @@ import msgspec
 
 from serai.attach.hostnames import covers
 from serai.ir.cluster import Cluster, Discovery, Endpoint
-from serai.ir.listener import Connects, Listener, TcpForward
+from serai.ir.listener import Connects, Listener, TcpForward, Tunnel
 from serai.ir.route import Forward, LookUp, Route, WeightedCluster
 from serai.model.addresses import is_ip, with_port
 from serai.model.reserved import is_refused
@@ -23,6 +23,7 @@ from serai.trace.view import ProxyView
 from serai.translate.localities import in_use, localities
 from serai.xds.encode.dynamic import looked_up
 
+_ASKED_FOR = frozenset({Tunnel.CONNECT, Tunnel.POST})
 _SHOWN_ENDPOINTS = 5
 _REASONS = {503: "no_endpoints", 403: "reserved_address"}
 
@@ -79,6 +80,8 @@ def sent_bytes(
     view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
 ) -> Forwarded | Closed:
     """Where the bytes of a connection go.  Adds to `steps`."""
+    if forward.tunnel in _ASKED_FOR:
+        steps.append(Step("tunnel", forward.authority, f"{forward.tunnel} to what follows"))
     clusters = _inwards(view, forward, request, steps)
     name = server_name(request)
     shares = tuple(
