@@ -7,32 +7,17 @@ from pathlib import Path
 import pytest
 
 from live.serving import Place, answer, eventually, pod, serving, workload
+from live.test_cluster_health import ENTRY, entry
 from live.test_standalone import mesh
 from live.worlds import edge
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest
 
 pytestmark = pytest.mark.live
 
-ENTRY = "{group: networking.istio.io, kind: ServiceEntry, name: pay}"
 PORT = "{group: networking.istio.io, kind: ServiceEntry, name: pay, port: 8000}"
 COOKIE = "{cookie: {name: chosen}}"
 HEADER = "{type: Header, header: {name: x-session}}"
 VIP = ("240.0.0.7", 8000)
-
-
-def entry(endpoints: list[str]) -> str:
-    listed = ", ".join(f"{{address: {each}}}" for each in endpoints)
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: pay, namespace: shop}}
-        spec:
-          hosts: [pay.example.com]
-          addresses: [{VIP[0]}]
-          ports: [{{number: 8000, name: http, protocol: HTTP, targetPort: 3000}}]
-          resolution: STATIC
-          endpoints: [{listed}]
-        """
 
 
 def policy(persistence: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from live.serving import Place, serving
-from live.worlds import rule
+from live.worlds import edge, rule
 
 pytestmark = pytest.mark.live
 
@@ -20,23 +20,8 @@ TARGET = "db.internal.example:5432"
 
 
 def world(place: Place, endpoint: str) -> str:
-    return f"""
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {{name: edge, namespace: shop}}
-        spec:
-          gatewayClassName: serai
-          addresses: [{{value: {place.gateway}}}]
-          listeners: [{{name: tcp, port: 8080, protocol: TCP}}]
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: TCPRoute
-        metadata: {{name: all, namespace: shop}}
-        spec:
-          parentRefs: [{{name: edge}}]
-          rules:
-          - backendRefs:
-            - {{group: networking.istio.io, kind: ServiceEntry, name: db, port: 5432}}
+    backend = "{group: networking.istio.io, kind: ServiceEntry, name: db, port: 5432}"
+    entry = f"""
         ---
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
@@ -47,6 +32,7 @@ def world(place: Place, endpoint: str) -> str:
           resolution: STATIC
           endpoints: [{{address: {endpoint}}}]
         """
+    return edge(place, backend, "TCP") + entry.lstrip()
 
 
 @contextlib.asynccontextmanager

@@ -10,8 +10,8 @@ import trustme
 from live.serving import Place
 
 
-def edge(place: Place, backend: str) -> str:
-    """A gateway that sends everything to one backendRef."""
+def edge(place: Place, backend: str, protocol: str = "HTTP") -> str:
+    """A gateway that sends everything to one backendRef: requests, or with TCP bytes."""
     return f"""
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
@@ -19,10 +19,10 @@ def edge(place: Place, backend: str) -> str:
         spec:
           gatewayClassName: serai
           addresses: [{{value: {place.gateway}}}]
-          listeners: [{{name: http, port: 8080, protocol: HTTP}}]
+          listeners: [{{name: any, port: 8080, protocol: {protocol}}}]
         ---
         apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
+        kind: {protocol}Route
         metadata: {{name: all, namespace: shop}}
         spec:
           parentRefs: [{{name: edge}}]

@@ -18,8 +18,7 @@ from serai.backends import Invalid, Reference, resolve
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import ConditionsStatus, condition
 from serai.translate.policies import Looks
-
-RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
+from serai.translate.rules import RESOLVED
 
 
 def extension_statuses(
