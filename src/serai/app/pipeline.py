@@ -152,7 +152,7 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     above = Parents(known, inputs.namespaces, ours, heard, taken, grants)
     joined, by_parent = _joined(graph, inputs, above)
     rules = destination_rules(graph, inputs, settings)
-    subsets = subset_backends(graph, known, rules, settings.cluster_domain)
+    subsets = subset_backends(graph, known, rules)
     aimed = _targets(graph, inputs, known, settings)
     looks = _looks(graph, inputs, Lookup(known, grants, subsets), settings)
     asked = _asked(graph, inputs, aimed, looks, ours)

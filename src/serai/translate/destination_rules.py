@@ -9,7 +9,6 @@ client's by name, as in kgateway; of that one only what cannot do harm to who di
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -35,41 +34,38 @@ from serai.model.settings import Settings
 GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
-EXPORTED = ""
-"""In place of the namespace: the rules that name namespaces in exportTo."""
-
-
-class RuleKey(NamedTuple):
-    """The rules of a namespace for a host."""
-
-    namespace: str
-    host: str
-
-
 class DestinationRules(msgspec.Struct, frozen=True):
-    """Rules by namespace and host."""
+    """Rules by host."""
 
     rules: Node[Key, DestinationRule]
-    by_host: Index[RuleKey, Key]
+    by_host: Index[str, Key]
     gateways: Node[Key, Gateway]
     root_namespace: str
 
     def applying(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
         """The rules for a host of a service at a proxy, the first first."""
+        named = [found for each in hosts_for(host, service) if (found := self.of(reader, each))]
+        if not named:
+            return ()
         own = (proxy.namespace, service.key.namespace, self.root_namespace)
         for namespace in dict.fromkeys(own):
-            for name in hosts_for(host, service):
-                found = reader.rows(self.by_host, RuleKey(namespace, name), self.rules)
-                chosen = self._chosen(reader, [rule for _, rule in found], proxy)
+            for rules in named:
+                inside = [each for each in rules if each.key.namespace == namespace]
+                chosen = self._chosen(reader, inside, proxy)
                 if chosen:
                     return chosen
-        return self._given(reader, host, service, proxy)
+        return self._given(reader, named, proxy)
 
-    def _given(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
+    def of(self, reader: Reader, host: str) -> list[DestinationRule]:
+        """The rules of all namespaces for just this host."""
+        return [rule for _, rule in reader.rows(self.by_host, host, self.rules)]
+
+    def _given(
+        self, reader: Reader, named: Sequence[Sequence[DestinationRule]], proxy: Key
+    ) -> tuple[Key, ...]:
         """Rules of any other namespace that name the client's in exportTo.  kgateway."""
-        for name in hosts_for(host, service):
-            found = reader.rows(self.by_host, RuleKey(EXPORTED, name), self.rules)
-            given = [rule for _, rule in found if proxy.namespace in rule.spec.export_to]
+        for rules in named:
+            given = [each for each in rules if proxy.namespace in each.spec.export_to]
             chosen = self._chosen(reader, given, proxy)
             if chosen:
                 return chosen
@@ -129,14 +125,11 @@ class DestinationRules(msgspec.Struct, frozen=True):
 
 def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> DestinationRules:
     """The rules, by the host they are for."""
-    by_host: Index[RuleKey, Key] = Index(
+    by_host: Index[str, Key] = Index(
         graph,
         "DestinationRules by host",
         inputs.destination_rules,
-        lambda key, rule: (
-            RuleKey(namespace, host_of(rule, settings.cluster_domain))
-            for namespace in (key.namespace, EXPORTED if _names_somebody(rule) else key.namespace)
-        ),
+        lambda _, rule: (host_of(rule, settings.cluster_domain),),
     )
     return DestinationRules(
         inputs.destination_rules, by_host, inputs.gateways, settings.root_namespace
@@ -245,10 +238,6 @@ def _merged(whole: Asked | None, part: Asked) -> Asked:
 def _filled(said: TrafficPolicy, other: TrafficPolicy, names: Iterable[str]) -> TrafficPolicy:
     open_ = {name: getattr(other, name) for name in names if getattr(said, name) is None}
     return replace(said, **open_)
-
-
-def _names_somebody(rule: DestinationRule) -> bool:
-    return any(each not in {"*", ".", "~"} for each in rule.spec.export_to)
 
 
 def hosts_for(host: str, service: Service) -> Iterator[str]:

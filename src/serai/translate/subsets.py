@@ -10,24 +10,16 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from serai.api.destination_rule import DestinationRule
-from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey
-from serai.translate.destination_rules import DestinationRules, host_of, hosts_for
+from serai.translate.destination_rules import DestinationRules, hosts_for
 
 
 def subset_backends(
-    graph: Graph, catalog: Catalog, rules: DestinationRules, cluster_domain: str
+    graph: Graph, catalog: Catalog, rules: DestinationRules
 ) -> Derived[BackendKey, Backend]:
     """Each subset that any rule has of a backend."""
-
-    def hosts(_: Key, rule: DestinationRule) -> Iterator[str]:
-        if rule.spec.subsets:
-            yield host_of(rule, cluster_domain)
-
-    by_host: Index[str, Key] = Index(graph, "rules with subsets by host", rules.rules, hosts)
 
     def rows(
         reader: Reader, key: BackendKey, backend: Backend
@@ -38,7 +30,7 @@ def subset_backends(
         found = (
             subset.name
             for host in hosts_for(key.host, service)
-            for _, rule in reader.rows(by_host, host, rules.rules)
+            for rule in rules.of(reader, host)
             for subset in rule.spec.subsets
         )
         for name in dict.fromkeys(found):
