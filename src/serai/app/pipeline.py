@@ -76,7 +76,7 @@ from serai.translate.material import CertificateSources
 from serai.translate.own_services import own_services
 from serai.translate.policies import Looks, compiled_policies, labelled, on_kinds
 from serai.translate.secrets import secrets
-from serai.translate.sessions import backend_sessions
+from serai.translate.sending import sending
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.subsets import parts_of, subset_backends
@@ -172,8 +172,8 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, ours),
         attachments=joined,
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
-        sessions=(kept := backend_sessions(graph, known, sent)),
-        compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, kept),
+        sending=(how := sending(graph, known, sent, rules, settings)),
+        compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, how),
         by_parent=by_parent,
         looks=looks,
         extensions=asked,

@@ -16,7 +16,6 @@ from serai.attach.listeners import ListenerKey, ListenerState, Listening
 from serai.attach.routes import Attachment, AttachmentKey
 from serai.attach.workload_capture import WorkloadCaptures
 from serai.incremental import Index, Node
-from serai.ir.route import Session
 from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
@@ -28,6 +27,7 @@ from serai.translate.listener_policies import ListenerPolicies
 from serai.translate.material import CertificateSources
 from serai.translate.policies import Looks, Policies
 from serai.translate.rules import CompiledRoute
+from serai.translate.sending import Sending
 
 
 class Named(NamedTuple):
@@ -65,8 +65,8 @@ class Attached(msgspec.Struct, frozen=True):
     listener_policies: ListenerPolicies
     """What is asked of listeners."""
     cluster_policies: ClusterPolicies
-    sessions: Node[BackendKey, Session]
-    """Kept for services, whoever routes to them."""
+    sending: Sending
+    """What routes must know of the backends that they send to."""
     rules: DestinationRules
     material: CertificateSources
 

@@ -23,7 +23,7 @@ from serai.attach.routes import (
 from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import Leaf
-from serai.ir.route import Destination, LookUp, Session, WeightedCluster
+from serai.ir.route import Destination, LookUp, WeightedCluster
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.model.settings import Settings
@@ -33,6 +33,7 @@ from serai.translate.grpcroute import compile_grpc
 from serai.translate.httproute import compile_http
 from serai.translate.policies import Looks
 from serai.translate.rules import AnyBackendRef, CompiledRoute, LeavesOf, Resolve, Rule
+from serai.translate.sending import Sending
 from serai.translate.streamroutes import compile_stream
 
 
@@ -91,7 +92,7 @@ def compiled_routes(
     looks: Looks,
     extensions: Extensions,
     detours: Node[BackendKey, Detour],
-    sessions: Node[BackendKey, Session],
+    sent: Sending,
 ) -> Derived[AttachmentKey, CompiledRoute]:
     """The rules of each attached route, with its references resolved as its parent permits.
 
@@ -113,8 +114,9 @@ def compiled_routes(
                 return Invalid("BackendNotFound", f"{found.service} is not there any more")
             if edge and reader.get(detours, found.whole) is not None:
                 return _around(name, reader.get(clusters, found.whole))
-            kept = reader.get(sessions, found.whole)
-            return _misled(reader, lookup, found, attachment) or replace(name, session=kept)
+            kept = reader.get(sent.sessions, found.whole)
+            wrong = _misled(reader, lookup, found, attachment)
+            return sent.refused(reader, key.route, found) or wrong or replace(name, session=kept)
 
         def own(rule: Rule) -> tuple[Leaf, ...]:
             return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))

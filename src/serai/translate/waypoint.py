@@ -142,7 +142,7 @@ def _group(
     key = frontend.key
     backend = BackendKey(key.service, host, key.port)
     to = all_to(reader, attached.catalog, attached.cluster_names, backend)
-    kept = reader.get(attached.sessions, backend)
+    kept = reader.get(attached.sending.sessions, backend)
     return HostGroup(
         hostname=pattern,
         entries=tuple(entry for entry in entries if entry.hostnames),
