@@ -105,8 +105,7 @@ def compiled_routes(
         edge = any(isinstance(each, ListenerTarget) for each in attachment.targets)
 
         def to_cluster(ref: AnyBackendRef) -> WeightedCluster | Invalid:
-            found = resolve(reader, lookup, _reference(key.route, ref, trusted))
-            if isinstance(found, Invalid):
+            if isinstance(found := _found(reader, lookup, key.route, ref, trusted), Invalid):
                 return found
             to = all_to if key.route.kind in REQUESTS else bytes_to
             name = to(reader, lookup.catalog, clusters, found)
@@ -114,16 +113,16 @@ def compiled_routes(
                 return Invalid("BackendNotFound", f"{found.service} is not there any more")
             if edge and reader.get(detours, found.whole) is not None:
                 return _around(name, reader.get(clusters, found.whole))
-            kept = reader.get(sent.sessions, found.whole)
             wrong = _misled(reader, lookup, found, attachment)
-            return sent.refused(reader, key.route, found) or wrong or replace(name, session=kept)
+            kept = replace(name, session=reader.get(sent.sessions, found.whole))
+            return sent.refused(reader, key.route, found) or wrong or kept
 
         def own(rule: Rule) -> tuple[Leaf, ...]:
             return tuple(policies.at(reader, key.route, (rule.name,) if rule.name else ()))
 
-        route = _written(reader, routes, key.route)
         named = partial(extensions.find, reader, key.route)
-        return _compile(key.route, route, to_cluster, own, named, _clients(attachment))
+        written = _written(reader, routes, key.route)
+        return _compile(key.route, written, to_cluster, own, named, _clients(attachment))
 
     return mapped(graph, "compiled routes", attachments, compiled)
 
@@ -185,6 +184,12 @@ def _misled(
         " and here a caller was going elsewhere; only a route whose parent is that ServiceEntry"
         " can send to it. Give it resolution STATIC or DNS",
     )
+
+
+def _found(
+    reader: Reader, lookup: Lookup, source: Key, ref: AnyBackendRef, trusted: str
+) -> BackendKey | Invalid:
+    return resolve(reader, lookup, _reference(source, ref, trusted))
 
 
 def _reference(source: Key, ref: AnyBackendRef, trusted: str) -> Reference:
