@@ -21,6 +21,17 @@ from serai.proto.envoy import CheckedExpr
 ROOTS = ("request", "source", "destination", "connection", "metadata", "filter_state", "xds")
 """What Envoy knows of a request before it is sent on."""
 
+REQUEST = frozenset(
+    {
+        *("duration", "headers", "host", "id", "method", "path", "protocol", "query", "referer"),
+        *("scheme", "size", "time", "total_size", "url_path", "useragent"),
+    }
+)
+"""What it knows of `request`.  Envoy: attributes."""
+
+JOINING = frozenset({"add_bytes", "add_list", "add_string"})
+"""Ways of + that Envoy does not go."""
+
 KNOWN = frozenset({"headers", "host", "method", "path", "query", "url_path"})
 """What a trace knows: these of `request`."""
 
@@ -33,13 +44,21 @@ def problem(expression: str) -> str:
         return _words(str(refused))
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         return f"it is no condition: it comes to {compiled.return_type().name().lower()}"
-    return next(filter(None, map(_undone, _parts(parsed(expression)))), "")
+    found = _checked(expression)
+    ways = (set(each.overload_id) for each in found.reference_map.values())
+    if any(way and way <= JOINING for way in ways):
+        return "Envoy puts no strings and no lists together: +"
+    return next(filter(None, map(_undone, _parts(found.expr))), "")
 
 
 def parsed(expression: str) -> Any:
     """An expression as Envoy takes it: cel.expr.Expr.  Raises RuntimeError where it is none."""
+    return _checked(expression).expr
+
+
+def _checked(expression: str) -> Any:
     found = Packed.FromString(_environment().compile(expression).serialize())
-    return CheckedExpr.FromString(found.value).expr
+    return CheckedExpr.FromString(found.value)
 
 
 def holds(expression: str, asked: Asked) -> bool | None:
@@ -50,7 +69,8 @@ def holds(expression: str, asked: Asked) -> bool | None:
     if set(_read(parsed(expression))) - KNOWN:
         return None
     try:
-        found = _environment().compile(expression).eval(data={"request": _request(asked)})
+        data = {"request": _request(asked, set(_texts(parsed(expression))))}
+        found = _environment().compile(expression).eval(data=data)
     except RuntimeError:
         return False
     return found.value() is True
@@ -68,6 +88,9 @@ def _words(refused: str) -> str:
 
 
 def _undone(part: Any) -> str:
+    attribute = _attribute(part)
+    if attribute and attribute not in REQUEST:
+        return f"Envoy knows no request.{attribute}"
     if part.HasField("comprehension_expr"):
         return "Envoy has no loops over maps and lists: exists, all, map, filter"
     if not part.HasField("call_expr"):
@@ -81,37 +104,48 @@ def _undone(part: Any) -> str:
     return next(filter(None, map(regex_problem, patterns)), "")
 
 
-def _parts(part: Any) -> Iterator[Any]:
+def _parts(part: Message) -> Iterator[Any]:
     """An expression and all that it is made of."""
-    if isinstance(part, Message):
-        if part.DESCRIPTOR.full_name == "cel.expr.Expr":
-            yield part
-        for _, value in part.ListFields():
-            yield from _parts(value)
-    elif isinstance(part, (str, bytes)) or not hasattr(part, "__iter__"):
-        return
-    else:
-        for each in part:
-            yield from _parts(each)
+    if part.DESCRIPTOR.full_name == "cel.expr.Expr":
+        yield part
+    for field, value in part.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                yield from _parts(each)
 
 
 def _read(expression: Any) -> Iterator[str]:
     """What is read of `request`, and the names of other roots."""
     inside = set()
     for part in _parts(expression):
-        if part.HasField("select_expr"):
-            operand = part.select_expr.operand
-            if operand.HasField("ident_expr") and operand.ident_expr.name == "request":
-                inside.add(operand.id)
-                yield part.select_expr.field
+        attribute = _attribute(part)
+        if attribute:
+            inside.add(part.select_expr.operand.id)
+            yield attribute
         elif part.HasField("ident_expr") and part.id not in inside:
             yield part.ident_expr.name
 
 
-def _request(asked: Asked) -> dict[str, Any]:
+def _attribute(part: Any) -> str:
+    """What a part reads of `request`; empty if it is another part."""
+    operand = part.select_expr.operand
+    found = part.HasField("select_expr") and operand.HasField("ident_expr")
+    return str(part.select_expr.field) if found and operand.ident_expr.name == "request" else ""
+
+
+def _texts(expression: Any) -> Iterator[str]:
+    """The texts that are written in an expression: names of headers may be among them."""
+    for part in _parts(expression):
+        if part.HasField("const_expr") and part.const_expr.HasField("string_value"):
+            yield part.const_expr.string_value
+
+
+def _request(asked: Asked, texts: set[str]) -> dict[str, Any]:
     bare, _, query = asked.path.partition("?")
     headers = {name: asked.header(name) for name, _ in asked.headers}
     headers |= {":authority": asked.authority, ":method": asked.method, ":path": asked.path}
+    # However a name is written, Envoy finds its header.
+    headers |= {text: headers[text.lower()] for text in texts if text.lower() in headers}
     return {
         "headers": headers,
         "host": asked.authority,
