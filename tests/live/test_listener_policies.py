@@ -144,7 +144,7 @@ async def test_headers_answers_and_health(tmp_path: Path) -> None:
           - {{durationFilter: {{op: GE, value: 0}}}}
       - fileSink: {{path: {log}.json,
                     jsonFormat: {{at: "%REQ(:PATH)%", nested: {{to: ["%PROTOCOL%"]}}}}}}
-        filter: {{celFilter: {{match: "request.path == '/logged'"}}}}
+        filter: {{celFilter: {{match: "request.path == '/logged' && response.code > 100"}}}}
       serverHeaderTransformation: Overwrite
       serverName: shop
       xffNumTrustedHops: 1

@@ -107,7 +107,7 @@ def _fault(found: SingleFilter) -> Fault | None:
     odd = next((each for each in statuses if each not in STATUSES), "")
     if odd:
         return Fault("grpcStatusFilter.statuses", f"gRPC has no status {odd}")
-    if found.cel_filter and (problem := cel.problem(found.cel_filter.match)):
+    if found.cel_filter and (problem := cel.problem(found.cel_filter.match, answered=True)):
         return Fault("celFilter.match", problem)
     header = found.header_filter.header if found.header_filter else None
     if header and header.type == "RegularExpression" and (problem := regex_problem(header.value)):

@@ -20,6 +20,8 @@ from serai.proto.envoy import CheckedExpr
 
 ROOTS = ("request", "source", "destination", "connection", "metadata", "filter_state", "xds")
 """What Envoy knows of a request before it is sent on."""
+ANSWERED = (*ROOTS, "response", "upstream")
+"""And once it was answered."""
 
 REQUEST = frozenset(
     {
@@ -36,15 +38,18 @@ KNOWN = frozenset({"headers", "host", "method", "path", "query", "url_path"})
 """What a trace knows: these of `request`."""
 
 
-def problem(expression: str) -> str:
-    """Why Envoy cannot decide by an expression; empty if it can."""
+def problem(expression: str, *, answered: bool = False) -> str:
+    """Why Envoy cannot decide by an expression; empty if it can.
+
+    `answered`: once the request was answered, as for logs.
+    """
     try:
-        compiled = _environment().compile(expression)
+        compiled = _environment(answered).compile(expression)
     except RuntimeError as refused:
         return _words(str(refused))
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         return f"it is no condition: it comes to {compiled.return_type().name().lower()}"
-    found = _checked(expression)
+    found = _checked(expression, answered)
     ways = (set(each.overload_id) for each in found.reference_map.values())
     if any(way and way <= JOINING for way in ways):
         return "Envoy puts no strings and no lists together: +"
@@ -53,11 +58,11 @@ def problem(expression: str) -> str:
 
 def parsed(expression: str) -> Any:
     """An expression as Envoy takes it: cel.expr.Expr.  Raises RuntimeError where it is none."""
-    return _checked(expression).expr
+    return _checked(expression, answered=False).expr
 
 
-def _checked(expression: str) -> Any:
-    found = Packed.FromString(_environment().compile(expression).serialize())
+def _checked(expression: str, answered: bool) -> Any:  # noqa: FBT001  where it is used is clear
+    found = Packed.FromString(_environment(answered).compile(expression).serialize())
     return CheckedExpr.FromString(found.value)
 
 
@@ -70,15 +75,15 @@ def holds(expression: str, asked: Asked) -> bool | None:
         return None
     try:
         data = {"request": _request(asked, set(_texts(parsed(expression))))}
-        found = _environment().compile(expression).eval(data=data)
+        found = _environment(answered=False).compile(expression).eval(data=data)
     except RuntimeError:
         return False
     return found.value() is True
 
 
 @cache
-def _environment() -> cel.Env:
-    return cel.NewEnv(variables=dict.fromkeys(ROOTS, cel.Type.DYN))
+def _environment(answered: bool) -> cel.Env:  # noqa: FBT001  likewise
+    return cel.NewEnv(variables=dict.fromkeys(ANSWERED if answered else ROOTS, cel.Type.DYN))
 
 
 def _words(refused: str) -> str:

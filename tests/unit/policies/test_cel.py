@@ -27,6 +27,10 @@ def test_what_envoy_would_refuse_is_told_however_deep_it_lies(expression: str, w
     assert why in cel.problem(expression)
 
 
+def test_logs_are_written_of_what_was_answered() -> None:
+    assert cel.problem("response.code >= 500 || upstream.local_address == ''", answered=True) == ""
+
+
 @pytest.mark.parametrize(
     ("expression", "holds"),
     [
