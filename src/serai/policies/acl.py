@@ -67,6 +67,8 @@ def _compile(_: Context, spec: traffic_auth.ACL) -> Compiled | Fault:
         path = f"rules[{position}]"
         if rule.action not in ACTIONS:
             return Fault(f"{path}.action", f'"{rule.action}" is not one of allow, deny')
+        if not rule.name.isprintable():
+            return Fault(f"{path}.name", "a name is one line of text")
         for number, text in enumerate(rule.cidrs):
             cidr = canonical(text)
             if cidr is None:
@@ -87,6 +89,8 @@ def _refusal(written: ACLDenyResponse | None) -> Refusal | Fault:
     for each in (*(header.name for header in written.headers), *([name] if name else [])):
         if not is_header_name(each):
             return Fault("denyResponse", f'"{each}" is no name of a header')
+    if not all(each.value.isprintable() for each in written.headers):
+        return Fault("denyResponse.headers", "a header's value is one line of text")
     headers = tuple((each.name.lower(), each.value) for each in written.headers)
     return Refusal(written.status_code, headers, name.lower())
 

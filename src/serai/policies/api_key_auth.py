@@ -6,6 +6,8 @@ import base64
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_plus
 
+import re2
+
 from serai.api.core import Secret
 from serai.api.syntax import is_header_name
 from serai.api.traffic_auth import APIKeyAuth
@@ -26,6 +28,8 @@ from serai.proto.envoy import ApiKeyAuth
 
 FILTER = "envoy.filters.http.api_key_auth"
 USUAL_HEADER = "api-key"
+CLIENT = re2.compile(r"[-._a-zA-Z0-9]+")
+"""What keys of Secrets are made of."""
 BEARER = "Bearer "
 """Envoy takes what follows it as the key."""
 
@@ -118,8 +122,13 @@ def _known(secrets: Iterable[Secret]) -> tuple[tuple[tuple[str, str], ...], list
     for secret in secrets:
         name = f"Secret {secret.metadata.name}"
         for client, key in sorted(_values(secret)):
-            if not key or not key.isprintable():
-                faults.append(Fault("", f"{client} of {name} is no key: it is empty or no text"))
+            if not key or not key.isprintable() or not CLIENT.fullmatch(client):
+                faults.append(
+                    Fault(
+                        "",
+                        f"{client} of {name} is no key: it is empty or no text, or has an odd name",
+                    )
+                )
             elif key in known:
                 faults.append(Fault("", f"{client} of {name} has the key of {known[key]}"))
             else:

@@ -5,6 +5,7 @@ The scripts are ours, word by word; what users write gets into them as quoted te
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 
 from google.protobuf.message import Message
@@ -12,6 +13,8 @@ from google.protobuf.message import Message
 from serai.proto.envoy import Lua
 
 FILTER = "envoy.filters.http.lua"
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}".encode())
+"""Bytes that mean themselves in a quoted text."""
 
 
 def script(source: str) -> tuple[str, Message]:
@@ -21,8 +24,8 @@ def script(source: str) -> tuple[str, Message]:
 
 def quoted(text: str) -> str:
     """A text as Lua reads it; whatever is in it, it ends where it ends."""
-    plain = (chr(each) if chr(each).isalnum() else f"\\{each:03d}" for each in text.encode())
-    return f'"{"".join(plain)}"'
+    letters = (chr(each) if each in _PLAIN else f"\\{each:03d}" for each in text.encode())
+    return f'"{"".join(letters)}"'
 
 
 def table(texts: Iterable[str]) -> str:
