@@ -341,6 +341,32 @@ async def test_of_two_policies_the_older_wins_field_by_field(tmp_path: Path) -> 
         assert reasons == [("Accepted", "Accepted"), ("Attached", "Merged")]
 
 
+async def test_what_envoy_refuses_is_told_on_the_policy(tmp_path: Path) -> None:
+    good = policy("{httpSettings: {serverName: good}}", "a")
+    async with edge(tmp_path, good) as served:
+        to = served.place.gateway
+        gone = tmp_path / "no" / "such" / "folder" / "log"
+        sink = f"{{fileSink: {{path: {gone}, stringFormat: x}}}}"
+        served.write(
+            "policy.yaml",
+            policy(f"{{httpSettings: {{serverName: bad, accessLog: [{sink}]}}}}", "a"),
+        )
+        key = Key("ListenerPolicy", "shop", "p")
+
+        def rejected() -> bool:
+            status: Any = served.instance.core.pipeline.statuses.row(key)
+            conditions = status.ancestors[0].conditions if status else ()
+            return "Rejected" in [each.reason for each in conditions]
+
+        await _until(rejected)
+        for port, name in ((A, "good"), (B, "envoy")):
+            assert ("server", name) in answer(await served.to(to, port)).headers
+        problems = served.instance.core.pipeline.problems.items()
+        assert "SER0701" in {each.code for _, each in problems if each.key == key}
+        served.write("policy.yaml", policy("{httpSettings: {serverName: mended}}", "a"))
+        await eventually(lambda: served.to(to, A), lambda got: ("server", "mended") in got.headers)
+
+
 @contextlib.asynccontextmanager
 async def collecting(address: str, port: int) -> AsyncIterator[list[tuple[str, bytes]]]:
     """A server of any gRPC method, and what was sent to it."""

@@ -334,7 +334,7 @@ def _statuses(
         backend_statuses(graph, inputs.backends),
         xbackend_statuses(graph, inputs.table("XBackend"), done),
         extension_statuses(graph, inputs.table("GatewayExtension"), attached.looks),
-        listener_policy_statuses(graph, attached),
+        listener_policy_statuses(graph, attached, refusals),
         direct_response_statuses(graph, inputs.table("DirectResponse"), attached),
         authorization_statuses(graph, attached),
     )

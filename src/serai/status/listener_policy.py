@@ -2,6 +2,7 @@
 
 Accepted says whether all that is asked can be done, Attached whether it is in force there: all of
 it, some of it (Merged), or none, as older policies at the same place say it all (Overridden).
+Rejected: Envoy would not take it.
 """
 
 from __future__ import annotations
@@ -18,18 +19,24 @@ from serai.status.policy import MOST_ANCESTORS
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.listener_policies import CompiledListenerPolicy
+from serai.xds.refusals import Refusal, Refusals
 
 _PENDING = refused("Pending", "it applies to nothing")
 
 
-def listener_policy_statuses(graph: Graph, attached: Attached) -> Derived[Key, PolicyStatus]:
+def listener_policy_statuses(
+    graph: Graph, attached: Attached, refusals: Refusals
+) -> Derived[Key, PolicyStatus]:
     """The status of each listener policy that names something."""
 
     def status(reader: Reader, _: Key, policy: CompiledListenerPolicy) -> PolicyStatus | None:
         found: dict[ParentReference, tuple[Condition, ...]] = {}
+        said = next(iter(refusals.of_object(reader, policy.key)), None)
+        rejected = _rejected(said) if said else None
         for target in policy.targets:
-            for ancestor, conditions in _of_target(reader, attached, policy, target):
-                found.setdefault(ancestor, conditions)
+            for ancestor, accepted, in_force in _of_target(reader, attached, policy, target):
+                attachment = rejected if rejected and in_force.ok else in_force
+                found.setdefault(ancestor, _conditions(policy, accepted, attachment))
         ancestors = [
             PolicyAncestorStatus(reference, CONTROLLER, conditions)
             for reference, conditions in list(found.items())[:MOST_ANCESTORS]
@@ -42,19 +49,24 @@ def listener_policy_statuses(graph: Graph, attached: Attached) -> Derived[Key, P
 
 def _of_target(
     reader: Reader, attached: Attached, policy: CompiledListenerPolicy, target: Target
-) -> Iterator[tuple[ParentReference, tuple[Condition, ...]]]:
+) -> Iterator[tuple[ParentReference, Verdict, Verdict]]:
+    """Who is named, whether that can be, and what is in force there."""
     if not target.verdict.ok:
         asked = target.asked
         if isinstance(asked, TargetReference):
             section = asked.section or None
             ancestor = ParentReference(asked.name, asked.group, asked.kind, section_name=section)
-            yield ancestor, _conditions(policy, target.verdict, _PENDING)
+            yield ancestor, target.verdict, _PENDING
         return
     for key in target.keys:
         kind, namespace, name = key.object
         ancestor = ParentReference(name, GROUP, kind, namespace, key.section or None)
-        attachment = _attachment(reader, attached, policy, key)
-        yield ancestor, _conditions(policy, ACCEPTED, attachment)
+        yield ancestor, ACCEPTED, _attachment(reader, attached, policy, key)
+
+
+def _rejected(refusal: Refusal) -> Verdict:
+    words = f"Envoy refused {refusal.resource.name}: {refusal.message}"
+    return refused("Rejected", f"{words}. What was there before stays in force")
 
 
 def _conditions(

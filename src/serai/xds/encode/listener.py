@@ -13,6 +13,7 @@ from typing import Any
 from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
+from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.listener_policies.setting import Changes
 from serai.proto.envoy import (
@@ -68,7 +69,7 @@ def encode_listener(listener: IrListener) -> Resource:
         **_chains(listener, asked),
         **asked.listener,
     )
-    return resource(ResourceType.LISTENER, listener.name, message, (listener.origin,))
+    return resource(ResourceType.LISTENER, listener.name, message, _origins(listener))
 
 
 def encode_chain(chain: IrChain) -> Resource:
@@ -80,7 +81,12 @@ def encode_chain(chain: IrChain) -> Resource:
         identified=chain.identified,
         tls=chain.tls,
     )
-    return resource(ResourceType.FILTER_CHAIN, chain.name, message, (chain.origin,))
+    return resource(ResourceType.FILTER_CHAIN, chain.name, message, _origins(chain))
+
+
+def _origins(made: IrListener | IrChain) -> tuple[Origin, ...]:
+    """Every object that had a part in it, its own first."""
+    return (made.origin, *dict.fromkeys(leaf.origin for leaf in made.settings))
 
 
 def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
