@@ -136,6 +136,19 @@ async def test_nobody_is_let_in_by_an_authority_that_is_not_there(tmp_path: Path
         await _until(lambda: _taken(ask("one.example", clients.issue_cert("a.client"))))
 
 
+async def test_nobody_is_let_in_by_a_policy_that_cannot_be_read(tmp_path: Path) -> None:
+    ca, place = trustme.CA(), Place()
+    at = place.address()
+    files = manifests(place, ca, at)
+    check = "clientCertificateValidation: {mode: Perhaps}"
+    files["policy.yaml"] = policy("one", f"{{{check}}}")
+    async with serving(tmp_path, files, [workload(at, 3000, "api")], place):
+        with pytest.raises(OSError, match=REFUSED):
+            await fetch(place.gateway, PORT, trusting(ca), sni="one.example")
+        found = await fetch(place.gateway, PORT, trusting(ca), sni="two.example")
+        assert b"pod" in found.body
+
+
 async def _taken(asking: Awaitable[bytes]) -> bool:
     try:
         return bool(await asking)

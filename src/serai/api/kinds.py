@@ -172,7 +172,14 @@ KINDS: tuple[Kind, ...] = (
         restricts=True,
     ),
     Kind(RequestAuthentication, SECURITY, "requestauthentications", ("ra",), restricts=True),
-    Kind(listener_policy.ListenerPolicy, KGATEWAY, "listenerpolicies", (), check_listener_policy),
+    Kind(
+        listener_policy.ListenerPolicy,
+        KGATEWAY,
+        "listenerpolicies",
+        (),
+        check_listener_policy,
+        restricts=True,
+    ),
     Kind(
         listener_policy.HTTPListenerPolicy,
         KGATEWAY,

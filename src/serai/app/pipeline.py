@@ -70,7 +70,7 @@ from serai.translate.gateway import gateway_listeners, gateway_routes
 from serai.translate.gateway_tls import gateway_chains, https_routes
 from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
-from serai.translate.listener_policies import listener_policies
+from serai.translate.listener_policies import ListenerPolicies, listener_policies
 from serai.translate.look_up import look_up_listeners
 from serai.translate.material import CertificateSources
 from serai.translate.own_services import own_services
@@ -177,10 +177,15 @@ def _attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         by_parent=by_parent,
         looks=looks,
         extensions=asked,
-        listener_policies=listener_policies(graph, inputs.by_kind, aimed, looks),
+        listener_policies=_of_listeners(graph, inputs, aimed, looks),
         rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
+
+
+def _of_listeners(graph: Graph, inputs: Inputs, aimed: Targets, looks: Looks) -> ListenerPolicies:
+    """What policies ask of listeners."""
+    return listener_policies(graph, inputs.by_kind, inputs.unread, aimed, looks)
 
 
 def _asked(

@@ -40,7 +40,7 @@ def listener_policy_problems(graph: Graph, attached: Attached) -> Derived[Proble
 
 
 def _consequence(path: str) -> str:
-    closed = (each.closed for each in SETTINGS if each.closed and f".{each.field}." in path)
+    closed = (each.closed for each in SETTINGS if each.closed and f".{each.field}" in path)
     return next(closed, "It is left out")
 
 

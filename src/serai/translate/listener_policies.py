@@ -17,15 +17,18 @@ from msgspec.structs import replace
 
 from serai.api.listener_policy import HTTPListenerPolicy, ListenerConfig, ListenerPolicy
 from serai.api.meta import Key
+from serai.api.unread import Unread
 from serai.attach.listeners import ListenerState
-from serai.attach.targets import Target, TargetKey, Targets
+from serai.attach.targets import Target, TargetKey, Targets, around
 from serai.attach.verdict import refused
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import Leaf
 from serai.ir.origin import Origin, Value
 from serai.listener_policies import BY_FIELD, SETTINGS
+from serai.listener_policies.client_certificates import CLIENT_CERTIFICATES, Trusted
 from serai.policies.feature import Context, Fault
 from serai.policies.kinds import references, selectors
+from serai.translate import unread
 from serai.translate.policies import Looks, context
 
 TARGETED = ("Gateway", "ListenerSet")
@@ -60,12 +63,17 @@ class CompiledListenerPolicy(Value, frozen=True):
 
 
 def listener_policies(
-    graph: Graph, tables: Mapping[str, Node[Key, Any]], targets: Targets, looks: Looks
+    graph: Graph,
+    tables: Mapping[str, Node[Key, Any]],
+    unreadable: Node[Key, Unread],
+    targets: Targets,
+    looks: Looks,
 ) -> ListenerPolicies:
     """Every listener policy, compiled once, and found by what it applies to."""
     kinds = (ListenerPolicy.__name__, HTTPListenerPolicy.__name__)
-    parts = tuple(_of_kind(graph, kind, tables[kind], targets, looks) for kind in kinds)
-    compiled = Union(graph, "compiled listener policies", parts)
+    parts = [_of_kind(graph, kind, tables[kind], targets, looks) for kind in kinds]
+    parts.append(_unread(graph, unreadable, targets))
+    compiled = Union(graph, "compiled listener policies", tuple(parts))
     on: Index[Key, Key] = Index(
         graph,
         "listener policies on object",
@@ -99,6 +107,53 @@ def _of_kind(
         )
 
     return mapped(graph, f"compiled {kind}", node, compiled)
+
+
+def _unread(
+    graph: Graph, node: Node[Key, Unread], targets: Targets
+) -> Derived[Key, CompiledListenerPolicy]:
+    """Policies that cannot be read: where they may check clients, nobody is let in."""
+    field = CLIENT_CERTIFICATES.field
+
+    def closed(reader: Reader, key: Key, row: Unread) -> CompiledListenerPolicy | None:
+        asked = tuple(_checking(row)) if key.kind == ListenerPolicy.__name__ else ()
+        if not asked:
+            return None
+        named = unread.references(row)
+        found = (
+            (targets.everything(key),)
+            if named is None
+            else targets.find(reader, key, named, unread.selectors(row))
+        )
+        ports = {
+            port: PortSettings(port, (Leaf(field, Trusted(""), Origin(key, path)),))
+            for port, path in asked
+        }
+        faults = tuple(replace(unread.UNREADABLE, path=f"{path}.{field}") for _, path in asked)
+        return CompiledListenerPolicy(
+            key=key,
+            created=row.metadata.creation_timestamp or "",
+            generation=row.metadata.generation,
+            targets=tuple(map(_targetable, found)),
+            ports=tuple(ports.values()),
+            faults=faults,
+        )
+
+    return mapped(graph, "compiled unread listener policies", node, closed)
+
+
+def _checking(row: Unread) -> Iterator[tuple[int, str]]:
+    """The ports (0 for all) whose clients a policy may check, and where it says so."""
+    spec = row.spec
+    default = {CLIENT_CERTIFICATES.field: {}} if spec is None else spec.get("default", {})
+    per_port = spec.get("perPort", []) if spec else []
+    if not isinstance(default, Mapping) or CLIENT_CERTIFICATES.field in default:
+        yield 0, "spec.default"
+    for index, each in enumerate(per_port if isinstance(per_port, list) else [per_port]):
+        config = each.get("listener", {}) if isinstance(each, Mapping) else None
+        if not isinstance(config, Mapping) or CLIENT_CERTIFICATES.field in config:
+            port = each.get("port") if isinstance(each, Mapping) else None
+            yield port if isinstance(port, int) else 0, f"spec.perPort[{index}].listener"
 
 
 def _written(row: ListenerPolicy | HTTPListenerPolicy) -> Iterator[tuple[int, str, ListenerConfig]]:
@@ -136,7 +191,7 @@ def _below(path: str, fault: Fault) -> Fault:
 
 
 def _targetable(target: Target) -> Target:
-    if target.verdict.ok and any(key.object.kind not in TARGETED for key in target.keys):
+    if target.verdict.ok and any(key.object.kind not in {*TARGETED, ""} for key in target.keys):
         words = f"{target.asked} has no listeners; name a Gateway or a ListenerSet"
         return Target(target.asked, refused("Invalid", words))
     return target
@@ -164,10 +219,9 @@ class ListenerPolicies(msgspec.Struct, frozen=True):
         self, reader: Reader, gateway: Key, listeners: Iterable[Any]
     ) -> tuple[Leaf, ...]:
         """The settings in force on all that a waypoint captures."""
-        found: list[tuple[Any, CompiledListenerPolicy]] = []
+        found: list[tuple[bool, CompiledListenerPolicy]] = []
         names = {each.name: each.port for each in listeners}
-        for _, policy in reader.rows(self.on, gateway, self.compiled):
-            sections = {key.section for key in _keys(policy, gateway)}
+        for policy, sections in self._on(reader, gateway):
             if "" in sections or sections & set(names):
                 found.append(("" in sections, policy))
         found.sort(key=lambda each: (each[0], each[1].order))
@@ -179,13 +233,15 @@ class ListenerPolicies(msgspec.Struct, frozen=True):
         self, reader: Reader, place: Key, state: ListenerState, *, section: bool = False
     ) -> list[Leaf]:
         wanted = state.key.name if section else ""
-        found = [
-            policy
-            for _, policy in reader.rows(self.on, place, self.compiled)
-            if any(key.section == wanted for key in _keys(policy, place))
-        ]
+        found = [policy for policy, sections in self._on(reader, place) if wanted in sections]
         found.sort(key=lambda each: each.order)
         return [leaf for policy in found for leaf in policy.at_port(state.listener.port)]
+
+    def _on(self, reader: Reader, place: Key) -> Iterator[tuple[CompiledListenerPolicy, set[str]]]:
+        """The policies on an object or on all that is around it, and the sections they name."""
+        for each in (place, around(place)):
+            for _, policy in reader.rows(self.on, each, self.compiled):
+                yield policy, {key.section for key in _keys(policy, each)}
 
     def rivals(
         self, reader: Reader, policy: CompiledListenerPolicy, at: TargetKey

@@ -13,6 +13,7 @@ import msgspec
 
 from serai.api.fields import Fields, fields_of
 from serai.api.kinds import by_kind
+from serai.api.listener_policy import ListenerPolicy
 from serai.api.meta import Struct
 from serai.api.security import DRY_RUN, AuthorizationPolicy
 from serai.api.unread import Unread
@@ -38,6 +39,8 @@ class _Reference(Struct, frozen=True):
 def restrictions(policy: Unread) -> Iterator[tuple[str, str]]:
     """Field and feature: what a policy may ask for that must not be skipped."""
     kind = policy.kind
+    if kind == ListenerPolicy.__name__:
+        return  # serai.translate.listener_policies: it restricts connections
     if kind in BY_NAME:
         if not _decides_nothing(policy):
             yield "spec", kind

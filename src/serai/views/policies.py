@@ -46,7 +46,8 @@ def policy_rows(state: State) -> list[PolicyRow]:
 
 def _unread(state: State, key: Key) -> tuple[str, ...]:
     """What a policy that cannot be read closes."""
-    compiled = state.pipeline.attached.policies.compiled.row(key)
+    attached = state.pipeline.attached
+    compiled = attached.policies.compiled.row(key) or attached.listener_policies.compiled.row(key)
     return tuple(f"{each.asked} (unreadable)" for each in compiled.targets) if compiled else ()
 
 
