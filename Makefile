@@ -47,6 +47,7 @@ conformance: $(READY)
 bench: $(READY)
 	@echo "bench: translation, first sync and one change, on real Envoy"
 	@$(BIN)/python -m bench.first
+	@$(BIN)/python -m bench.rate_limits
 
 clean:
 	@echo "clean: removing .venv and whatever was generated"

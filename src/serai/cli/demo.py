@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from serai.api.problem import shown
 from serai.cli.options import ADMIN
 from serai.cli.output import Exit, Format, data, structured, talk, usage
 
@@ -156,7 +157,8 @@ def _done(step: Step) -> list[str]:
     if step.get:
         options = [f"--as {step.as_}"] if step.as_ else []
         options += [f"--via {step.via}"] if step.via else []
-        options += [f"-H {_short(f'{name}: {value}')}" for name, value in step.headers.items()]
+        headers = (f"{name}: {value}" for name, value in step.headers.items())
+        options += [f"-H {shown(each)!r}" for each in headers]
         times = f"   ({step.times} times)" if step.times > 1 else ""
         done.append(" ".join(["request  ", step.get, *options]) + times)
     return done

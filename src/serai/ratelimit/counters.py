@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import blake2b
@@ -54,11 +53,12 @@ class Counted(msgspec.Struct, frozen=True):
     """Until the window ends, or in a moving one until there is room again."""
 
 
-class _Full(msgspec.Struct, frozen=True):
-    """A window that is used up."""
+class _Known(msgspec.Struct, frozen=True):
+    """What need not be asked again about a window."""
 
-    amount: int
     ends: float
+    full: int = -1
+    """The limit that it is used up for, if it is."""
 
 
 class Counters:
@@ -83,7 +83,7 @@ class Counters:
             self._limiter = SlidingWindowCounterRateLimiter(self.storage)
         self._connections = asyncio.Semaphore(MOST_CONNECTIONS)
         self._away_until = 0.0
-        self._full: dict[str, _Full] = {}
+        self._known: dict[str, _Known] = {}
 
     async def hit(self, key: str, amount: int, seconds: int, cost: int = 1) -> Counted:
         """Count `cost` hits of a limit of `amount` in `seconds`; 0: only look.
@@ -128,26 +128,33 @@ class Counters:
                 await bridge.get_connection().aclose()
 
     async def _fixed(self, key: str, amount: int, seconds: int, cost: int) -> Counted:
-        full = self._full.get(key)
-        if full is not None and full.amount == amount:
-            left = full.ends - time.time()
-            if left > 0:
-                return Counted(over=True, remaining=0, reset_seconds=left)
+        now = time.time()
+        known = self._known.get(key)
+        if known is not None and known.ends <= now:
+            known = None
+        if known is not None and known.full == amount:
+            return Counted(over=True, remaining=0, reset_seconds=known.ends - now)
         if cost:
             count = await self._ask(lambda: self.storage.incr(key, seconds, cost))
         else:
             count = await self._ask(lambda: self.storage.get(key))
-        first = count == cost
-        ends = (
-            time.time() + seconds
-            if first
-            else await self._ask(lambda: self.storage.get_expiry(key))
-        )
-        over = count > amount or (not cost and count >= amount)
+        ends = await self._ends(key, now + seconds if count == cost else 0.0, known)
         # A window that is used up stays so to its end, so nobody need be asked until then.
-        if count > amount and cost == 1 and len(self._full) < MOST_REMEMBERED:
-            self._full[key] = _Full(amount, math.floor(ends - 1) if self._shared else ends)
+        self._note(key, _Known(ends, amount if count > amount else -1))
+        over = count > amount or (not cost and count >= amount)
         return Counted(over, max(0, amount - count), max(0.0, ends - time.time()))
+
+    async def _ends(self, key: str, begun: float, known: _Known | None) -> float:
+        """When a window ends that has just begun, or that is known, or else is asked about."""
+        if begun or known:
+            return begun or (known.ends if known else 0.0)
+        ends = await self._ask(lambda: self.storage.get_expiry(key))
+        # Redis tells whole seconds.
+        return ends - 1 if self._shared else ends
+
+    def _note(self, key: str, known: _Known) -> None:
+        if key in self._known or len(self._known) < MOST_REMEMBERED:
+            self._known[key] = known
 
     @property
     def _shared(self) -> bool:
@@ -164,6 +171,8 @@ class Counters:
                     answer = await question()
             except (StorageError, TimeoutError, OSError) as error:
                 self._away_until = time.monotonic() + AGAIN_SECONDS
+                # It may come back with everything forgotten.
+                self._known.clear()
                 raise UnavailableError(str(error) or type(error).__name__) from error
         self._away_until = 0.0
         return answer
@@ -172,7 +181,7 @@ class Counters:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             now = time.time()
-            await self._forget([key for key, each in self._full.items() if each.ends <= now])
+            await self._forget([key for key, each in self._known.items() if each.ends <= now])
             if isinstance(self.storage, MemoryStorage):
                 storage = self.storage
                 ended = [key for key, ends in storage.expirations.items() if ends <= now]
@@ -185,7 +194,7 @@ class Counters:
         for number, key in enumerate(ended):
             if number % SWEEP_AT_ONCE == 0:
                 await asyncio.sleep(0)
-            self._full.pop(key, None)
+            self._known.pop(key, None)
             if isinstance(self.storage, MemoryStorage) and self._has_ended(self.storage, key):
                 await self.storage.clear(key)
 
