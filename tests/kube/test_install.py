@@ -27,15 +27,16 @@ BASE = Path(__file__).parents[2] / "deploy" / "base"
 SPACE = "serai-system"
 
 
-def manifests() -> list[dict[str, Any]]:
-    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    return [doc for name in listed for doc in yaml.safe_load_all((BASE / name).read_text())]
+def manifests(folder: Path = BASE) -> list[dict[str, Any]]:
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    files = [folder / name for name in listed if (folder / name).is_file()]
+    return [doc for file in files for doc in yaml.safe_load_all(file.read_text())]
 
 
-async def install(admin: Access) -> None:
+async def install(admin: Access, folder: Path = BASE) -> None:
     """Apply everything; a field that the API server does not know is an error."""
     served = (await admin.discover()).served
-    for doc in manifests():
+    for doc in manifests(folder):
         group, _, version = doc["apiVersion"].rpartition("/")
         (kind,) = (each for each in served[group, version] if each.kind == doc["kind"])
         resource = Resource(group, version, kind.plural, kind.kind, kind.namespaced)
@@ -49,9 +50,9 @@ async def install(admin: Access) -> None:
         )
 
 
-async def token(admin: Access) -> str:
-    """Of the ServiceAccount that the controller runs as."""
-    path = f"/api/v1/namespaces/{SPACE}/serviceaccounts/serai-controller/token"
+async def token(admin: Access, account: str = "serai-controller") -> str:
+    """Of the ServiceAccount that the controller, or another, runs as."""
+    path = f"/api/v1/namespaces/{SPACE}/serviceaccounts/{account}/token"
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     answer = await admin._write("POST", path, body)
     return str(answer["status"]["token"])

@@ -14,6 +14,7 @@ import pytest
 
 from ratelimit.redis_server import RedisServer, until
 from serai.proto.envoy import RateLimitRequest, RateLimitResponse
+from serai.ratelimit.config import changes
 from serai.ratelimit.run import Options, Service
 
 LIMITS = """
@@ -67,7 +68,8 @@ async def running(tmp: Path, **options: Any) -> AsyncIterator[Running]:
     limits.write_text(LIMITS)
     with socket.create_server(("127.0.0.1", 0)) as free:
         admin = f"127.0.0.1:{free.getsockname()[1]}"
-    service = Service(Options(paths=(tmp,), listen="127.0.0.1:0", admin=admin, **options))
+    wanted = Options(listen="127.0.0.1:0", admin=admin, **options)
+    service = Service(wanted, changes([tmp]))
     async with service.serving():
         client = Running(service, limits, admin)
         try:

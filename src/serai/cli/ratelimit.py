@@ -9,19 +9,31 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from serai.cli.controller import Kubeconfig
 from serai.cli.output import Exit, talk, usage
 from serai.cli.run import LogFormat, LogLevel
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from serai.ratelimit.config import Found
     from serai.ratelimit.run import Options
 
 LimitPaths = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
-        metavar="PATH",
+        metavar="[PATH]...",
         help="Files with limits, or folders of such files: YAML.",
         exists=True,
         show_default=False,
+    ),
+]
+InCluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="Read the limits of a Kubernetes cluster: its ConfigMaps with the label"
+        " serai.dev/rate-limits: true.",
     ),
 ]
 Listen = Annotated[
@@ -62,8 +74,10 @@ Bound = Annotated[bool, typer.Option("--bound", hidden=True, help="End when stan
 
 
 def ratelimit(
-    paths: LimitPaths,
+    paths: LimitPaths = None,
     *,
+    cluster: InCluster = False,
+    kubeconfig: Kubeconfig = None,
     listen: Listen = "127.0.0.1:8081",
     admin: AdminAt = "",
     redis: Redis = "",
@@ -75,8 +89,9 @@ def ratelimit(
 ) -> None:
     """Count requests for Envoys that share a limit.
 
-    Answers Envoy's rate limit filters (envoy.service.ratelimit.v3) by the limits in some files,
-    which are watched.  `serai run` starts it where a policy needs it.  Ends with Ctrl-C or SIGTERM.
+    Answers Envoy's rate limit filters (envoy.service.ratelimit.v3) by the limits in some files, or
+    in a cluster, which are watched.  `serai run` starts it where a policy needs it.  Ends with
+    Ctrl-C or SIGTERM.
     """
     from serai.ratelimit.run import Options  # noqa: PLC0415  loads gRPC
     from serai.telemetry.logging import configure  # noqa: PLC0415
@@ -85,13 +100,28 @@ def ratelimit(
         configure(log_level, log_format)
     except ValueError as error:
         usage(f"--log-level: {error}")
-    options = Options(
-        paths=tuple(paths), listen=listen, admin=admin, redis=redis, window=window, headers=headers
-    )
-    raise typer.Exit(asyncio.run(_run(options, bound=bound)))
+    if bool(paths) == (cluster or bool(kubeconfig)):
+        usage("either PATHs with limits are needed, or --cluster")
+    options = Options(listen=listen, admin=admin, redis=redis, window=window, headers=headers)
+    raise typer.Exit(asyncio.run(_run(options, paths or [], kubeconfig, bound=bound)))
 
 
-async def _run(options: Options, *, bound: bool) -> int:
+async def _limits(paths: list[Path], kubeconfig: Path | None) -> AsyncIterator[Found]:
+    """Where limits come from.  Raises OSError if that cannot be reached."""
+    if paths:
+        from serai.ratelimit.config import changes  # noqa: PLC0415
+
+        return changes(paths)
+    from serai.app.cluster_limits import ClusterLimits  # noqa: PLC0415
+    from serai.kube.access import ApiError, connect  # noqa: PLC0415
+
+    try:
+        return ClusterLimits(await connect(kubeconfig)).follow()
+    except ApiError as error:
+        raise OSError(str(error)) from error
+
+
+async def _run(options: Options, paths: list[Path], kubeconfig: Path | None, *, bound: bool) -> int:
     import os  # noqa: PLC0415
 
     from serai.ratelimit.run import Service  # noqa: PLC0415
@@ -103,7 +133,7 @@ async def _run(options: Options, *, bound: bool) -> int:
     if bound:
         loop.add_reader(0, lambda: None if os.read(0, 4096) else stopping.set())
     try:
-        async with Service(options).serving():
+        async with Service(options, await _limits(paths, kubeconfig)).serving():
             await stopping.wait()
     except (OSError, ValueError) as error:
         talk(f"error  {error}")

@@ -23,6 +23,10 @@ class UnusableError(Exception):
     """Why files have no limits, as a sentence that names the file."""
 
 
+Found = tuple[Domain, ...] | UnusableError
+"""What is to be in force, or why what is written cannot be."""
+
+
 def read(paths: Iterable[Path]) -> tuple[Domain, ...]:
     """The domains in files, and in the files of folders.  Raises UnusableError."""
     found: dict[str, tuple[Path, Domain]] = {}
@@ -43,13 +47,13 @@ def read(paths: Iterable[Path]) -> tuple[Domain, ...]:
     return tuple(domain for _, domain in found.values())
 
 
-async def changes(paths: Iterable[Path]) -> AsyncIterator[tuple[Domain, ...] | UnusableError]:
+async def changes(paths: Iterable[Path]) -> AsyncIterator[Found]:
     """What the files have now, and then whenever that is something else."""
     watched = tuple(paths)
     last: tuple[Domain, ...] | str | None = None
     async for _ in _beats(watched):
         try:
-            found: tuple[Domain, ...] | UnusableError = await asyncio.to_thread(read, watched)
+            found: Found = await asyncio.to_thread(read, watched)
         except UnusableError as error:
             found = error
         now = str(found) if isinstance(found, UnusableError) else found

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import structlog
@@ -16,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from serai.asgi.serving import serving
-from serai.ratelimit.config import UnusableError, changes
+from serai.ratelimit.config import Found, UnusableError
 from serai.ratelimit.counters import Counters, Window
 from serai.ratelimit.metrics import Metrics
 from serai.ratelimit.rules import Rules
@@ -25,13 +24,13 @@ from serai.ratelimit.service import RateLimits
 log = structlog.get_logger(__name__)
 
 UNREADY = 503
+FIRST_SECONDS = 2.0
+"""How long Envoys wait for the first limits; later they are answered that there are none."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve."""
 
-    paths: tuple[Path, ...] = ()
-    """Files, or folders of them."""
     listen: str = "127.0.0.1:8081"
     """For Envoys: ``host:port`` or ``unix:/path``."""
     admin: str = ""
@@ -45,9 +44,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Service:
     """A running service."""
 
-    def __init__(self, options: Options) -> None:
-        """ValueError for a URL or an address that is none."""
+    def __init__(self, options: Options, limits: AsyncIterator[Found]) -> None:
+        """`limits` gives what is to be in force.  ValueError for a URL or address that is none."""
         self.options = options
+        self._found = limits
         self.counters = Counters(options.window, options.redis)
         self.metrics = Metrics()
         self.limits = RateLimits(self.counters, self.metrics, headers=options.headers)
@@ -65,19 +65,15 @@ class Service:
                 await stack.enter_async_context(serving(self._admin(), sockets))
             following = asyncio.create_task(self._follow())
             stack.callback(following.cancel)
-            if self.options.paths:
-                await asyncio.wait(
-                    {following, asyncio.create_task(self.loaded.wait())},
-                    return_when=asyncio.FIRST_COMPLETED,
-                    timeout=1.0,
-                )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.loaded.wait(), FIRST_SECONDS)
             self.port = await self.limits.start(self.options.listen)
             stack.push_async_callback(self.limits.stop)
             log.info("ratelimit.listening", address=self.options.listen, port=self.port)
             yield
 
     async def _follow(self) -> None:
-        async for found in changes(self.options.paths) if self.options.paths else _nothing():
+        async for found in self._found:
             if isinstance(found, UnusableError):
                 self.metrics.refused()
                 log.error("ratelimit.limits_not_used", error=str(found))
@@ -97,7 +93,7 @@ class Service:
         )
 
     async def _readyz(self, _: Request) -> Response:
-        if self.options.paths and not self.loaded.is_set():
+        if not self.loaded.is_set():
             return PlainTextResponse("no limits could be read yet\n", UNREADY)
         if not await self.counters.check():
             return PlainTextResponse("Redis does not answer\n", UNREADY)
@@ -106,11 +102,6 @@ class Service:
     async def _metrics(self, _: Request) -> Response:
         text, kind = self.metrics.exposition()
         return Response(text, headers={"content-type": kind})
-
-
-async def _nothing() -> AsyncIterator[UnusableError]:
-    return
-    yield
 
 
 def _bound(address: str) -> socket.socket:
