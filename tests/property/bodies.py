@@ -50,6 +50,11 @@ waypoint_labels = _maybe(
 few_waypoint_labels: st.SearchStrategy[Raw] = st.one_of(st.just({}), st.just({}), waypoint_labels)
 """Most objects leave it to their Namespace."""
 workload_labels = _maybe(app=_choice(*APPS), tier=_choice("t"))
+waypoint_for = _choice("service", "none", "workload", "all")
+addressed_labels: st.SearchStrategy[Raw] = st.builds(
+    lambda one, other: {**one, **other}, few_waypoint_labels, workload_labels
+)
+"""Of what has addresses of its own."""
 ages = _maybe(creationTimestamp=_choice("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"))
 localities = _choice("", "r1", "r1/z1", "r2/z2/s2")
 
@@ -165,7 +170,7 @@ service_entries = st.fixed_dictionaries(
 
 workload_entries = st.fixed_dictionaries(
     {
-        "labels": workload_labels,
+        "labels": addressed_labels,
         "annotations": _maybe(**{"proxy.istio.io/health-checks-enabled": _choice("true")}),
         "spec": endpoints.map(lambda each: _inline(each, set())),
         "status": _maybe(
@@ -176,14 +181,14 @@ workload_entries = st.fixed_dictionaries(
 
 pods = st.fixed_dictionaries(
     {
-        "labels": workload_labels,
+        "labels": addressed_labels,
         "spec": st.fixed_dictionaries(
             {
                 "containers": st.just(
                     [{"name": "c", "ports": [{"name": "web", "containerPort": 8083}]}]
                 ),
             },
-            optional={"nodeName": _choice(*NAMES)},
+            optional={"nodeName": _choice(*NAMES), "hostNetwork": st.booleans()},
         ),
         "status": st.fixed_dictionaries(
             {"podIP": _choice(*ADDRESSES)},
@@ -253,7 +258,9 @@ def gateways(namespace: str, name: str) -> st.SearchStrategy[Raw]:
     )
     return st.fixed_dictionaries(
         {
-            "labels": _maybe(**{"istio.io/waypoint-for": _choice("service", "none")}),
+            "labels": _maybe(
+                **{"istio.io/waypoint-for": _choice("service", "none", "workload", "all")}
+            ),
             "spec": st.fixed_dictionaries(
                 {
                     "gatewayClassName": _choice("serai", "serai-waypoint", *NAMES),

@@ -8,7 +8,6 @@ from property.worlds import built
 from serai.api.meta import Key, Object
 from serai.app.core import Core
 from serai.model.settings import Settings
-from serai.xds.resource import ResourceType
 
 WAYPOINT = "shop/waypoint"
 
@@ -40,7 +39,7 @@ def world(taken: str) -> Core:
     return core
 
 
-def changed(core: Core, number: int) -> list[tuple[ResourceType, str]]:
+def changed(core: Core, number: int) -> list[tuple[str, str]]:
     committed = core.apply([pod(number)])
     found = committed.resources.get(WAYPOINT, {})
     return sorted(((key.type, key.name) for key in found), key=str)
@@ -57,7 +56,7 @@ def test_an_endpoint_of_a_headless_service_is_one_scope() -> None:
 
 def test_a_workload_is_one_row_of_the_listeners() -> None:
     found = changed(world("workload"), 300)
-    assert {kind for kind, _ in found} == {ResourceType.LISTENER}
+    assert {kind for kind, _ in found} == {"LISTENER"}
     assert [name for _, name in found] == ["proxy_protocol_inbound"]
 
 
