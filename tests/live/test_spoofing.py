@@ -17,7 +17,7 @@ import pytest
 from live.serving import Place, answer, echoed, request, serving, workload
 from live.test_hbone import WAYPOINT, Mesh, who
 from serai.api.problem import Problem
-from serai.app.client.hbone import through
+from serai.app.client.hbone import TunnelRefusedError, through
 from serai.app.client.proxy_protocol import SIGNATURE, proxy_header
 from serai.model.settings import Settings
 
@@ -211,12 +211,17 @@ async def test_inside_a_tunnel_the_certificate_alone_says_who_calls(tmp_path: Pa
         for name, status in (("cart", 200), ("web", 403)):
             tunnel = mesh.tunnel(f"{found.only_cart}:18080", who(name))
             assert answer(await mesh.ask(tunnel, claims)).status == status
-        for field in (b"", plain(found.only_cart, 18080, tlv(0xD0, who("cart").encode()))):
-            tunnel = mesh.tunnel(f"{found.only_cart}:18090", who("web"))
-            async with through((found.at, 15008), tunnel) as (reader, writer, _):
-                writer.write(field + b"hello\n")
-                with contextlib.suppress(OSError):
-                    assert b"one" not in await asyncio.wait_for(reader.read(100), SECONDS)
+        with pytest.raises(TunnelRefusedError):
+            async with through(
+                (found.at, 15008), mesh.tunnel(f"{found.only_cart}:18090", who("web"))
+            ):
+                pass
+        # What looks like a PROXY header there is for the endpoint.
+        head = plain(found.only_cart, 18080, tlv(0xD0, who("web").encode()))
+        tunnel = mesh.tunnel(f"{found.only_cart}:18090", who("cart"))
+        async with through((found.at, 15008), tunnel) as (reader, writer, _):
+            writer.write(head + b"hello\n")
+            assert b"one" in await asyncio.wait_for(reader.read(100), SECONDS)
 
 
 async def test_an_address_is_the_connections_and_not_a_headers(tmp_path: Path) -> None:

@@ -19,7 +19,14 @@ XDS_CLUSTER = "serai_xds"
 MAX_CONNECTIONS = 50_000
 """Downstream connections of one Envoy; Envoy's documentation recommends a limit at edges."""
 
-STAT_PREFIXES = ("server.", "cluster_manager.", "listener_manager.", "control_plane.", "overload.")
+STAT_PREFIXES = (
+    "server.",
+    "cluster_manager.",
+    "listener_manager.",
+    "control_plane.",
+    "overload.",
+    "istio.",
+)
 """Counted whole; few, whatever the size of the configuration.  The dot at the end matters: Envoy
 compares such prefixes without making a string of each name."""
 

@@ -23,6 +23,7 @@ _PACKAGES = {
     # Resources and their parts
     "envoy.config.core.v3": [
         "Address",
+        "CelExpressionConfig",
         "CidrRange",
         "ConfigSource",
         "DataSource",
@@ -155,6 +156,7 @@ _PACKAGES = {
         "UpstreamTlsContext",
     ],
     # Access logs and bootstrap extensions
+    "envoy.extensions.formatter.cel.v3": ["Cel"],
     "envoy.extensions.access_loggers.file.v3": ["FileAccessLog"],
     "envoy.extensions.access_loggers.grpc.v3": ["HttpGrpcAccessLogConfig"],
     "envoy.extensions.access_loggers.open_telemetry.v3": ["OpenTelemetryAccessLogConfig"],

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from serai.api.security import DRY_RUN, AuthorizationPolicy
 from serai.ir.origin import Value
 from serai.policies.authorization.encode import encode_rule
+from serai.policies.authorization.gate import gate
 from serai.policies.authorization.judge import matches
 from serai.policies.authorization.predicate import Rule
 from serai.policies.authorization.rules import Scope, http_rules, tcp_rules
@@ -106,10 +107,29 @@ def _encode(policies: tuple[Authorization, ...]) -> Encoded:
             for action, fields in _deciding(policies, http=True)
         ),
         network=(
+            *_gate(policies),
             *_asking(policies, http=False),
             *(_rbac(fields, http=False) for _, fields in _deciding(policies, http=False)),
         ),
     )
+
+
+def _gate(policies: tuple[Authorization, ...]) -> Iterator[tuple[str, Any]]:
+    """What decides when a connection begins, which the other filters do when it says something."""
+    enforced = [each for each in policies if not each.dry_run]
+    allowing = [each for each in enforced if each.action == "ALLOW"]
+    denying = [each for each in enforced if each.action == "DENY" or _asks_in_vain(each)]
+    found = gate(
+        [rule for each in denying for rule in each.tcp_rules],
+        [rule for each in allowing for rule in each.tcp_rules] if allowing else None,
+    )
+    if found:
+        yield found
+
+
+def _asks_in_vain(policy: Authorization) -> bool:
+    """Who is asked by HTTP cannot be asked about bytes, so the answer is no."""
+    return policy.asks is not None and not policy.asks.grpc
 
 
 def _deciding(
@@ -136,8 +156,7 @@ def _asking(policies: tuple[Authorization, ...], *, http: bool) -> list[tuple[st
     for provider in dict.fromkeys(each.provider for each in mine):
         of_provider = [each for each in mine if each.provider == provider]
         asks = of_provider[0].asks
-        if asks is None or not (http or asks.grpc):
-            # What is asked by HTTP cannot be asked about bytes, so the answer is no.
+        if asks is None or not (http or not _asks_in_vain(of_provider[0])):
             found.append(_rbac({"rules": _rules(of_provider, "DENY", http=http)}, http=http))
             continue
         prefix = f"istio-ext-authz-{provider}-"

@@ -6,7 +6,8 @@ from typing import Any
 
 from serai.proto.envoy import StdoutAccessLog
 from serai.xds.encode.body import extension
-from serai.xds.encode.identity import PEER_PRINCIPAL
+from serai.xds.encode.identity import PEER_PRINCIPAL, SOURCE_NAMESPACE
+from serai.xds.encode.telemetry import service_fields
 
 
 def failures_log() -> dict[str, Any]:
@@ -35,6 +36,8 @@ def access_log() -> dict[str, Any]:
         "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
         "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%",
         "peer_principal": f"%FILTER_STATE({PEER_PRINCIPAL}:PLAIN)%",
+        "source_namespace": f"%FILTER_STATE({SOURCE_NAMESPACE}:PLAIN)%",
+        **service_fields(),
     }
     log = StdoutAccessLog(log_format={"json_format": fields})
     return extension("envoy.access_loggers.stdout", log)

@@ -27,6 +27,7 @@ from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.encode.mesh_tls import named_secret, upstream
 from serai.xds.encode.originate import passing, spare_tunnels, wrap
+from serai.xds.encode.telemetry import service_metadata
 from serai.xds.resource import Resource, ResourceType
 
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -45,6 +46,7 @@ def encode_cluster(
         connect_timeout=timedelta(seconds=5),
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
+        **_service(cluster),
         **_discovery(cluster, settings, viewpoint),
     )
     if cluster.tls is not None:
@@ -61,6 +63,12 @@ def encode_cluster(
     _speak(draft, settings)
     origins = (cluster.origin, *(Origin(key) for key in cluster.policies))
     return resource(ResourceType.CLUSTER, cluster.name, message, origins)
+
+
+def _service(cluster: IrCluster) -> dict[str, Any]:
+    """Whom metrics say that is called."""
+    namespace = cluster.origin.key.namespace
+    return {"metadata": service_metadata(cluster.host, namespace)} if cluster.host else {}
 
 
 def _discovery(

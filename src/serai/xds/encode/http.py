@@ -14,6 +14,7 @@ from serai.xds.encode.body import ADS, extension
 from serai.xds.encode.forward import session_filter
 from serai.xds.encode.identity import CONNECT_AUTHORITY
 from serai.xds.encode.settings import merged
+from serai.xds.encode.telemetry import request_metrics
 
 DESTINATION_HEADER = "x-serai-destination"
 """Carries the restored destination to the scope lookup; overwritten first and removed last."""
@@ -37,6 +38,8 @@ def http(
         "upgrade_configs": [{"upgrade_type": "websocket"}],
         "access_log": [access_log()],
     }
+    found = merged(usual, asked.manager)
+    found["access_log"] = [*found["access_log"], request_metrics(mesh=mesh)]
     manager = HttpConnectionManager(
         stat_prefix=name,
         http_filters=[
@@ -46,7 +49,7 @@ def http(
             extension("envoy.filters.http.router", Router()),
         ],
         early_header_mutation_extensions=list(_early(handling, asked)),
-        **merged(usual, asked.manager),
+        **found,
         **_route_source(handling),
     )
     return extension("envoy.filters.network.http_connection_manager", manager)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.proto.cel import cel_formatter
 from serai.proto.envoy import HttpSetFilterState, NetworkSetFilterState, ProxyProtocol
 from serai.xds.encode.body import extension
 
@@ -37,9 +38,18 @@ What Envoy itself calls the direct address is ztunnel's, or none inside the prox
 """
 
 
+SOURCE_PRINCIPAL = "serai.source_principal"
+SOURCE_NAMESPACE = "serai.source_namespace"
+CONNECTION_SECURITY = "serai.connection_security"
+"""What is told of the caller, in logs and metrics: "unknown" where there is no identity.
+
+Nothing decides by them.
+"""
+
+
 def source() -> dict[str, Any]:
     """The network filter that notes where a connection comes from."""
-    return _noting(_source())
+    return _noting(_source(), *_told())
 
 
 def identity() -> dict[str, Any]:
@@ -47,6 +57,7 @@ def identity() -> dict[str, Any]:
     return _noting(
         _source(),
         _noted(PEER_PRINCIPAL, f"%FILTER_STATE({TLVS}:FIELD:peer_principal)%", "envoy.string"),
+        *_told(),
     )
 
 
@@ -54,6 +65,27 @@ def _source() -> dict[str, Any]:
     """Not shared: it has to divide no connections to endpoints."""
     address = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
     return _noted(SOURCE, address, "envoy.network.ip", shared=False)
+
+
+def _told() -> list[dict[str, Any]]:
+    """What is told of the caller, worked out once a connection."""
+    known = f"'{PEER_PRINCIPAL}' in filter_state"
+    principal = f"string(filter_state['{PEER_PRINCIPAL}'])"
+    # spiffe://<trust domain>/ns/<namespace>/sa/<service account>
+    parts = f"{principal}.split('/')"
+    namespace = f"{known} && {parts}.size() > 4 && {parts}[3] == 'ns' ? {parts}[4] : 'unknown'"
+    said = (
+        (SOURCE_PRINCIPAL, f"{known} ? {principal} : 'unknown'"),
+        (SOURCE_NAMESPACE, namespace),
+        (CONNECTION_SECURITY, f"{known} ? 'mutual_tls' : 'none'"),
+    )
+    return [_computed(key, expression) for key, expression in said]
+
+
+def _computed(key: str, expression: str) -> dict[str, Any]:
+    state = _noted(key, f"%CEL({expression})%", "envoy.string", shared=False)
+    formatters = [cel_formatter()]
+    return {**state, "format_string": {**state["format_string"], "formatters": formatters}}
 
 
 def _noting(*states: dict[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def _filter_chain(
             filters = filters if identified or handling.leaves else []
             filters += network_filters(handling.leaves)
             filters += [relay()] if handling.relayed else []
-            filters.append(tcp_proxy(name, handling))
+            filters.append(tcp_proxy(name, handling, mesh=identified))
         case Connects():
             filters = [connects(name, handling)]
         case _:

@@ -22,6 +22,7 @@ from serai.ir.origin import Value
 from serai.ir.route import Route
 from serai.policies import BY_NAME, ORDER
 from serai.policies.authorization import FILTERS as AUTHORIZATION
+from serai.policies.authorization.gate import closed
 from serai.policies.cors import FILTER as CORS
 from serai.policies.feature import Encoded, Place, Stage
 from serai.policies.stat_prefix import StatPrefix
@@ -34,7 +35,6 @@ from serai.proto.envoy import (
     ExtensionWithMatcher,
     ExtensionWithMatcherPerRoute,
     HttpRBAC,
-    NetworkRBAC,
 )
 from serai.proto.pool import pack
 from serai.xds.encode import tokens
@@ -109,7 +109,7 @@ def network_filters(leaves: Iterable[Leaf]) -> list[dict[str, Any]]:
     """The network filters of a chain that is not HTTP."""
     found = list(leaves)
     if any(isinstance(each.value, FailClosed) for each in found):
-        return [_filter("envoy.filters.network.rbac", NetworkRBAC(stat_prefix="tcp.", rules={}))]
+        return [_filter(*closed())]
     return [_filter(*each) for found in _encoded(found) for each in found.network]
 
 

@@ -11,22 +11,29 @@ from serai.proto.envoy import TcpProxy
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.access_log import access_log, failures_log
 from serai.xds.encode.body import extension
+from serai.xds.encode.telemetry import AT_THE_END, connection_metrics, of_types
 
 _OUTWARD = frozenset({Tunnel.FIXED, Tunnel.DESTINATION})
 """Tunnels out of this proxy, of requests that were logged on their way to them."""
 
 
-def tcp_proxy(name: str, handling: TcpForward) -> dict[str, Any]:
-    """The filter that sends a connection's bytes to one of the clusters."""
+def tcp_proxy(name: str, handling: TcpForward, *, mesh: bool = False) -> dict[str, Any]:
+    """The filter that sends a connection's bytes to one of the clusters; at a waypoint `mesh`."""
     logged_elsewhere = handling.tunnel in _OUTWARD or handling.relayed
     proxy = TcpProxy(
         stat_prefix=name,
-        access_log=[failures_log() if logged_elsewhere else access_log()],
+        access_log=[failures_log()] if logged_elsewhere else _logs(mesh=mesh),
+        access_log_options={} if logged_elsewhere else {"flush_access_log_on_connected": True},
         **_tcp(handling.clusters),
         **_tunnel(handling),
         **_times(handling),
     )
     return extension("envoy.filters.network.tcp_proxy", proxy)
+
+
+def _logs(*, mesh: bool) -> list[dict[str, Any]]:
+    """One line at the end, and metrics of start and end."""
+    return [{**access_log(), "filter": of_types(AT_THE_END)}, *connection_metrics(mesh=mesh)]
 
 
 def _tcp(clusters: tuple[WeightedCluster, ...]) -> dict[str, Any]:
