@@ -91,7 +91,7 @@ def inspected(
     to = found.handling
     name = to.clusters[0].cluster if isinstance(to, TcpForward) and to.relayed else None
     inside = view.internal_listener(name) if name else None
-    if inside is None or inside.default is None:
+    if inside is None or inside.default is None or inside.server_names:
         return found
     http = request.scheme == "http" and inside.requests is not None
     why = "the port does not say what it speaks, and the connection's first bytes do"

@@ -74,7 +74,8 @@ def _outcome(view: ProxyView, request: TraceRequest, steps: list[Step]) -> Outco
         closed = judged_bytes(leaves, request, steps, identified=connection.identified)
         if closed is not None:
             return closed
-        return sent_bytes(view, connection.handling, request, steps)
+        known = connection.identified
+        return sent_bytes(view, connection.handling, request, steps, identified=known)
     return _http(view, request, connection, steps)
 
 

@@ -113,10 +113,16 @@ def _values(leaves: tuple[Leaf, ...]) -> list[tuple[str, Any]]:
 
 
 def judged_bytes(
-    leaves: tuple[Leaf, ...], request: TraceRequest, steps: list[Step], *, identified: bool
+    leaves: tuple[Leaf, ...],
+    request: TraceRequest,
+    steps: list[Step],
+    *,
+    identified: bool,
+    server_name: str = "",
 ) -> Closed | None:
     """What closes a connection that is not HTTP; None if all let it pass.
 
+    `server_name` is the ClientHello's, where somebody has looked at it.
     Adds to `steps`.
     """
     address, port = _where(request.way)
@@ -127,6 +133,7 @@ def judged_bytes(
         headers=(),
         principal=request.principal if identified else None,
         http=False,
+        server_name=server_name,
         source=_client(request.way),
         remote=_client(request.way),
         destination=address,

@@ -16,7 +16,7 @@ from serai.trace.headers import mutated
 from serai.trace.hello import server_name
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Forwarded, Headers, Redirected, Share, Step
-from serai.trace.policies import judged
+from serai.trace.policies import judged, judged_bytes
 from serai.trace.request import Destination, TraceRequest, Way
 from serai.trace.rewrite import location, rewritten
 from serai.trace.view import ProxyView
@@ -77,12 +77,22 @@ def _permitted(weighted: WeightedCluster, share: Share, facts: Facts, steps: lis
 
 
 def sent_bytes(
-    view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
+    view: ProxyView,
+    forward: TcpForward,
+    request: TraceRequest,
+    steps: list[Step],
+    *,
+    identified: bool,
 ) -> Forwarded | Closed:
-    """Where the bytes of a connection go.  Adds to `steps`."""
+    """Where the bytes of a connection go; `identified` if it may carry an identity.
+
+    Adds to `steps`.
+    """
     if forward.tunnel in _ASKED_FOR:
         steps.append(Step("tunnel", forward.authority, f"{forward.tunnel} to what follows"))
-    clusters = _inwards(view, forward, request, steps)
+    clusters = _inwards(view, forward, request, steps, identified=identified)
+    if isinstance(clusters, Closed):
+        return clusters
     name = server_name(request)
     shares = tuple(
         _unread(_share(view, each, _total(clusters), request.way, name), request)
@@ -183,9 +193,17 @@ def _inside(view: ProxyView, forward: TcpForward) -> Listener | None:
 
 
 def _inwards(
-    view: ProxyView, forward: TcpForward, request: TraceRequest, steps: list[Step]
-) -> tuple[WeightedCluster, ...]:
-    """Through the listeners inside the proxy to the clusters that lead out of it."""
+    view: ProxyView,
+    forward: TcpForward,
+    request: TraceRequest,
+    steps: list[Step],
+    *,
+    identified: bool,
+) -> tuple[WeightedCluster, ...] | Closed:
+    """Through the listeners inside the proxy to the clusters that lead out of it.
+
+    Closed where a policy on the host that a ClientHello names says so.
+    """
     while (inside := _inside(view, forward)) is not None and not inside.originates:
         match inside.default:
             case Connects(cluster):
@@ -194,6 +212,12 @@ def _inwards(
                 forward = only
             case _:
                 forward = _by_server_name(inside, request, steps)
+                name = server_name(request)
+                closed = judged_bytes(
+                    forward.leaves, request, steps, identified=identified, server_name=name
+                )
+                if closed is not None:
+                    return closed
     return forward.clusters
 
 

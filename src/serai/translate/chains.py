@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from msgspec.structs import replace
 
 from serai.api.meta import Key
-from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
+from serai.attach.frontends import Binding, BindingKey, Frontend, WaypointPort
 from serai.attach.workload_capture import WorkloadAddress
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
 from serai.ir.leaf import Leaf
@@ -20,10 +20,10 @@ from serai.ir.listener import ChainMatch, FilterChain, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.addresses import is_range
-from serai.model.service import ServicePort
 from serai.policies import ADDITIVE
 from serai.policies.feature import first_of_each
 from serai.translate import names
+from serai.translate.around import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.listener_policies import of_chain
 from serai.translate.own_addresses import to_the_chosen
@@ -104,23 +104,13 @@ def asked_of(reader: Reader, attached: Attached, waypoint: Key) -> tuple[Leaf, .
 def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForward:
     """Where the bytes of a captured port go: as routes say, else to its host.
 
-    What tells its hosts apart by SNI stands between, where there is something to tell.
+    What tells its hosts apart by SNI stands between, where there is something to tell; there it is
+    also known which host's policies count.
     """
     found = on_frontend(reader, attached, frontend)
+    if told_by_sni(frontend, found):
+        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),), relayed=True)
     around = around_port(reader, attached, frontend.key, frontend.port, frontend.key.host)
     leaves = first_of_each(around, ADDITIVE)
-    if told_by_sni(frontend, found):
-        return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),), leaves=leaves)
     only = found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])
     return replace(to_the_chosen(reader, attached, frontend, only), leaves=leaves)
-
-
-def around_port(
-    reader: Reader, attached: Attached, key: FrontendKey, port: ServicePort, host: str
-) -> list[Leaf]:
-    """What applies to all that reaches a host of a captured port, the most specific first."""
-    sections = (port.name, str(port.number)) if port.name else (str(port.number),)
-    return [
-        *attached.policies.at(reader, key.service, sections, host),
-        *attached.policies.of_gateway(reader, key.waypoint),
-    ]

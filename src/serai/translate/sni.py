@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from serai.attach.frontends import Frontend, FrontendKey
-from serai.attach.hostnames import ANY, is_partial
+from serai.attach.hostnames import ANY, covers, is_partial
 from serai.incremental import Derived, Graph, Reader
 from serai.ir.listener import Listener, ServerName, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.service import BackendKey, Resolution
+from serai.policies import ADDITIVE
+from serai.policies.feature import first_of_each
 from serai.translate import names
+from serai.translate.around import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import bytes_to
 from serai.translate.own_addresses import to_the_chosen
@@ -59,22 +64,20 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
         if not told_by_sni(frontend, found):
             return
         name = names.sni_switch(key)
-        if found:
-            forwards = {each.hostname: each.forward for each in found}
-            default = forwards.get(ANY)
-        else:
-            forwards = {host: to_host(reader, attached, frontend, host) for host in frontend.hosts}
-            default = _otherwise(frontend, forwards)
+        forwards, default = _unguarded(reader, attached, frontend, found)
         forwards = {
-            host: to_the_chosen(reader, attached, frontend, each) for host, each in forwards.items()
+            host: _guarded(reader, attached, frontend, host, each)
+            for host, each in forwards.items()
         }
-        default = to_the_chosen(reader, attached, frontend, default) if default else None
+        first = frontend.hosts[0]
+        default = _guarded(reader, attached, frontend, first, default) if default else None
         yield (
             Named(key.waypoint, name),
             Listener(
                 name=name,
                 addresses=(),
                 port=0,
+                tunnelled=True,
                 default=default,
                 origin=Origin(key.service),
                 server_names=tuple(
@@ -84,6 +87,27 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
         )
 
     return Derived(graph, "sni listeners", attached.frontends, rows)
+
+
+def _unguarded(
+    reader: Reader, attached: Attached, frontend: Frontend, found: tuple[Stream, ...]
+) -> tuple[dict[str, TcpForward], TcpForward | None]:
+    """Where each host's connections go, and all others."""
+    if found:
+        forwards = {each.hostname: each.forward for each in found}
+        return forwards, forwards.get(ANY)
+    forwards = {host: to_host(reader, attached, frontend, host) for host in frontend.hosts}
+    return forwards, _otherwise(frontend, forwards)
+
+
+def _guarded(
+    reader: Reader, attached: Attached, frontend: Frontend, host: str, to: TcpForward
+) -> TcpForward:
+    """With what policies on the service and on this host of it ask; without SNI, on the first."""
+    mine = next((each for each in frontend.hosts if each == host or covers(each, host)), "")
+    around = around_port(reader, attached, frontend.key, frontend.port, mine)
+    leaves = first_of_each(around, ADDITIVE)
+    return replace(to_the_chosen(reader, attached, frontend, to), leaves=leaves)
 
 
 def _is_told(host: str) -> bool:

@@ -22,7 +22,7 @@ from serai.ir.route import Route, RouteConfiguration, Scope
 from serai.model.addresses import is_range
 from serai.model.service import BackendKey, Resolution
 from serai.translate import names
-from serai.translate.chains import around_port
+from serai.translate.around import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import all_to
 from serai.translate.default_route import default_route, nothing_else

@@ -92,7 +92,7 @@ def _origins(made: IrListener | IrChain) -> tuple[Origin, ...]:
 def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
     chains: dict[str, Any] = {}
     if listener.default is not None:
-        known = listener.proxy_protocol
+        known = listener.proxy_protocol or bool(listener.server_names and listener.tunnelled)
         chain = _filter_chain(listener.name, listener.default, asked, identified=known)
         if listener.originates:
             filters = [Filter(**expected_identity()), *chain.filters]
@@ -117,15 +117,17 @@ def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
         told.filter_chain_match.application_protocols.extend(_HTTP)
         chains["filter_chains"] = [told]
     if listener.server_names:
-        chains["filter_chains"] = [
-            FilterChain(
-                name=each.host,
-                filter_chain_match={"server_names": [each.host]},
-                filters=[tcp_proxy(listener.name, each.forward)],
-            )
-            for each in listener.server_names
-        ]
+        chains["filter_chains"] = list(_by_server_name(listener, asked))
     return chains
+
+
+def _by_server_name(listener: IrListener, asked: Changes) -> Iterator[FilterChain]:
+    for each in listener.server_names:
+        known = listener.tunnelled
+        chain = _filter_chain(listener.name, each.forward, asked, identified=known)
+        chain.name = each.host
+        chain.filter_chain_match.server_names.append(each.host)
+        yield chain
 
 
 def _never_chosen(listener: IrListener) -> Iterator[FilterChain]:
