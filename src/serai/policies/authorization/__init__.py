@@ -132,6 +132,14 @@ def _asks_in_vain(policy: Authorization) -> bool:
     return policy.asks is not None and not policy.asks.grpc
 
 
+def tried_prefix(action: str) -> str:
+    """Of the statistics of what is only tried.
+
+    Of requests Envoy takes it from the filter in the connection manager, not from routes.
+    """
+    return f"istio_dry_run_{action.lower()}_"
+
+
 def _deciding(
     policies: tuple[Authorization, ...], *, http: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -144,7 +152,7 @@ def _deciding(
             fields["rules"] = _rules(enforced, action, http=http)
         if tried:
             fields["shadow_rules"] = _rules(tried, action, http=http)
-            fields["shadow_rules_stat_prefix"] = f"istio_dry_run_{action.lower()}_"
+            fields["shadow_rules_stat_prefix"] = tried_prefix(action)
         if fields:
             yield action, fields
 

@@ -22,6 +22,7 @@ from serai.ir.origin import Value
 from serai.ir.route import Route
 from serai.policies import BY_NAME, ORDER
 from serai.policies.authorization import FILTERS as AUTHORIZATION
+from serai.policies.authorization import tried_prefix
 from serai.policies.authorization.gate import closed
 from serai.policies.cors import FILTER as CORS
 from serai.policies.feature import Encoded, Place, Stage
@@ -59,7 +60,10 @@ def http_filters(answering: tuple[tuple[str, Message], ...] = ()) -> list[dict[s
 
     What is `answering` for Envoy itself comes once it is decided who may call.
     """
-    deciding = [_filter(name, HttpRBAC()) for name in AUTHORIZATION.values()]
+    deciding = [
+        _filter(name, HttpRBAC(shadow_rules_stat_prefix=tried_prefix(action)))
+        for action, name in AUTHORIZATION.items()
+    ]
     own = [_filter(*each) for each in answering]
     before = [_filter(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
     decided = [tokens.filter_of_manager(), *_row(TOKENS), *deciding, *own]
