@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from live.serving import Place, answer, serving, workload
+from live.worlds import entry
 from serai.api.meta import Key
 from serai.app.client.http import Entry, HttpRequest
 from serai.status.values import GatewayStatus
@@ -29,15 +30,6 @@ async def test_the_longest_name_is_served(tmp_path: Path) -> None:
           addresses: [{{value: {place.gateway}}}]
           listeners: [{{name: http, port: {PORT}, protocol: HTTP}}]
         ---
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: a, namespace: shop}}
-        spec:
-          hosts: [a.example]
-          resolution: STATIC
-          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8081}}]
-          endpoints: [{{address: {backend}}}]
-        ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: HTTPRoute
         metadata: {{name: {"r" * 253}, namespace: shop}}
@@ -46,7 +38,8 @@ async def test_the_longest_name_is_served(tmp_path: Path) -> None:
           rules:
           - backendRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: a, port: 80}}]
         """
-    async with serving(tmp_path, {"a.yaml": manifests}, [workload(backend, 8081, "a")], place) as s:
+    files = {"edge.yaml": manifests, "a.yaml": entry("a", backend)}
+    async with serving(tmp_path, files, [workload(backend, 8081, "a")], place) as s:
         wanted = HttpRequest(method="GET", target="/", headers=(("host", "x"),))
         found = answer(await s.ask(Entry(connect=(place.gateway, PORT)), wanted))
         assert found.status == 200

@@ -17,6 +17,7 @@ import pytest
 
 from live.serving import Place, Served, answer, serving
 from live.sick_server import sick
+from live.worlds import entry
 from serai.app.client.http import Entry, HttpRequest
 
 pytestmark = pytest.mark.live
@@ -54,9 +55,9 @@ RULES = """
 """
 
 
-def manifests(place: Place, backend: str) -> str:
+def manifests(place: Place, backend: str) -> dict[str, str]:
     to = "{group: networking.istio.io, kind: ServiceEntry, name: a, port: 80}"
-    return f"""
+    routed = f"""
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
         metadata: {{name: edge, namespace: shop}}
@@ -65,15 +66,6 @@ def manifests(place: Place, backend: str) -> str:
           addresses: [{{value: {place.gateway}}}]
           listeners: [{{name: http, port: {PORT}, protocol: HTTP}}]
         ---
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: a, namespace: shop}}
-        spec:
-          hosts: [a.example]
-          resolution: STATIC
-          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8081}}]
-          endpoints: [{{address: {backend}}}]
-        ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: HTTPRoute
         metadata: {{name: r, namespace: shop}}
@@ -81,6 +73,7 @@ def manifests(place: Place, backend: str) -> str:
           parentRefs: [{{name: edge}}]
           rules:{RULES.replace("TO", to)}
         """
+    return {"edge.yaml": routed, "a.yaml": entry("a", backend)}
 
 
 async def ask(served: Served, path: str) -> tuple[int, float]:
@@ -97,7 +90,7 @@ async def test_what_takes_too_long_is_given_up(tmp_path: Path, path: str) -> Non
     backend = place.address()
     async with (
         sick(backend, 8081, "slow") as server,
-        serving(tmp_path, {"all.yaml": manifests(place, backend)}, (), place) as served,
+        serving(tmp_path, manifests(place, backend), (), place) as served,
     ):
         assert (await ask(served, path))[0] == 200
         server.delay = SLOW
@@ -113,7 +106,7 @@ async def test_attempts_that_time_out_are_made_again_while_there_is_time(tmp_pat
     backend = place.address()
     async with (
         sick(backend, 8081, "slow") as server,
-        serving(tmp_path, {"all.yaml": manifests(place, backend)}, (), place) as served,
+        serving(tmp_path, manifests(place, backend), (), place) as served,
     ):
         server.delay = SLOW
         status, seconds = await ask(served, "/again")
@@ -131,7 +124,7 @@ async def test_attempts_that_failed_are_made_again_while_there_is_time(tmp_path:
     backend = place.address()
     async with (
         sick(backend, 8081, "sick") as server,
-        serving(tmp_path, {"all.yaml": manifests(place, backend)}, (), place) as served,
+        serving(tmp_path, manifests(place, backend), (), place) as served,
     ):
         server.status = 503
         assert (await ask(served, "/again"))[0] == 503
@@ -189,7 +182,7 @@ async def test_connections_that_break_are_made_again(
     backend = place.address()
     async with (
         hanging(backend, 8081) as server,
-        serving(tmp_path, {"all.yaml": manifests(place, backend)}, (), place) as served,
+        serving(tmp_path, manifests(place, backend), (), place) as served,
     ):
         server.times = times
         assert (await ask(served, "/resets"))[0] == status
@@ -201,7 +194,7 @@ async def test_a_route_without_retries_makes_one_attempt(tmp_path: Path) -> None
     backend = place.address()
     async with (
         hanging(backend, 8081) as server,
-        serving(tmp_path, {"all.yaml": manifests(place, backend)}, (), place) as served,
+        serving(tmp_path, manifests(place, backend), (), place) as served,
     ):
         server.times = 9
         counted = Counter([(await ask(served, "/else"))[0] for _ in range(3)])

@@ -30,6 +30,20 @@ def edge(place: Place, backend: str, protocol: str = "HTTP") -> str:
         """
 
 
+def entry(name: str, address: str) -> str:
+    """A ServiceEntry whose port 80 is one endpoint's 8081."""
+    return f"""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {{name: {name}, namespace: shop}}
+        spec:
+          hosts: [{name}.example]
+          resolution: STATIC
+          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8081}}]
+          endpoints: [{{address: {address}}}]
+        """
+
+
 def rule(host: str, spec: str, name: str = "rule") -> str:
     """A DestinationRule of namespace shop; `spec` is in flow style, without its braces."""
     return f"""

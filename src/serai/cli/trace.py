@@ -25,7 +25,8 @@ Headers = Annotated[
 def trace(
     method: Annotated[str, typer.Argument(metavar="METHOD", help="Such as GET.")],
     url: Annotated[
-        str, typer.Argument(metavar="URL", help="http://, https:// (TLS) or tcp://host:port.")
+        str,
+        typer.Argument(metavar="URL", help="http://, https:// (TLS), tcp:// or udp://host:port."),
     ],
     *,
     settings: Settings,
