@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.listener import TcpForward
-from serai.ir.route import DirectResponse, Forward, Redirect, Route
+from serai.ir.route import DirectResponse, Forward, Redirect, Route, VirtualHost
 from serai.model.addresses import with_port
 from serai.trace.arrival import arrival
 from serai.trace.connection import (
@@ -25,13 +26,14 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import changed, claimed, judged, judged_bytes, shared
+from serai.trace.policies import changed, judged, judged_bytes, shared, verified
 from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
 from serai.trace.sending import forwarded, sent_bytes
 from serai.trace.settings import answered, early
 from serai.trace.view import ProxyView, View
+from serai.translate.claims import acts_before
 from serai.xds.encode.http import DESTINATION_HEADER
 
 _METHODS = frozenset(
@@ -121,20 +123,40 @@ def _routed(
     found = route(host, facts, steps)
     if isinstance(found, Answered):
         return found
-    claims = claimed(found.leaves, facts) if host.by_claims else {}
-    if claims:
-        facts = replace(facts, claims=claims)
-        found = route(host, facts, steps)
-        if isinstance(found, Answered):
-            return found
+    again = _again(host, found, facts, steps)
+    if isinstance(again, Answered):
+        return again
+    found, facts, asked = again
     forward = found.action
     if isinstance(forward, Forward) and any(each.leaves for each in forward.clusters):
         return _act(view, shared(found, forward, facts, steps), facts, steps)
-    refused_by = judged(found.leaves, facts, found.name, steps)
+    refused_by = judged(asked, facts, found.name, steps)
     if refused_by is not None:
         return refused_by
     found, facts = changed(found, facts)
     return _act(view, found, facts, steps)
+
+
+def _again(
+    host: VirtualHost, found: Route, facts: Facts, steps: list[Step]
+) -> tuple[Route, Facts, tuple[Leaf, ...]] | Answered:
+    """The route that claims lead to, if any do; and what is still to be asked."""
+    seen = verified(found.leaves, facts) if host.by_claims else None
+    if seen is None:
+        return found, facts, found.leaves
+    before = tuple(each for each in found.leaves if acts_before(each))
+    refused_by = judged(before, facts, found.name, steps)
+    if refused_by is not None:
+        return refused_by
+    chosen = route(host, seen, steps)
+    if isinstance(chosen, Answered):
+        return chosen
+    left = (each for each in chosen.leaves if _is_left(each))
+    return chosen, replace(facts, claims=seen.claims), tuple(left)
+
+
+def _is_left(leaf: Leaf) -> bool:
+    return isinstance(leaf.value, FailClosed) or not acts_before(leaf)
 
 
 def _act(view: ProxyView, found: Route, facts: Facts, steps: list[Step]) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -40,13 +39,18 @@ def judged(
     return _judged(leaves, _asked(facts), route, steps)
 
 
-def claimed(leaves: tuple[Leaf, ...], facts: Facts) -> Mapping[str, Any]:
-    """What the request's token says, if it is one that policies take."""
+def verified(leaves: tuple[Leaf, ...], facts: Facts) -> Facts | None:
+    """A request as routes see it once its token was verified; None where it has no good one."""
     found: dict[str, Any] = {}
+    headers, path = facts.headers, facts.path
     for name, value in _values(leaves):
         if name in TOKENS:
-            found |= BY_NAME[name].judge(value, _asked(facts)).claims
-    return found
+            said = BY_NAME[name].judge(value, _asked(facts))
+            found |= said.claims
+            headers = mutated(headers, said.request)
+            if said.query is not None:
+                path = f"{facts.bare_path}?{said.query}" if said.query else facts.bare_path
+    return replace(facts, claims=found, headers=headers, path=path) if found else None
 
 
 def changed(found: Route, facts: Facts) -> tuple[Route, Facts]:
@@ -181,6 +185,7 @@ def _asked(facts: Facts) -> Asked:
         remote=_remote(facts),
         destination=address,
         port=port,
+        claims=facts.claims,
         keys=facts.keys,
         at=facts.at,
     )

@@ -44,8 +44,8 @@ def by_claims(host: VirtualHost) -> VirtualHost:
     routes = tuple(_claiming(each) for each in host.routes)
     if not any(each.match.claims for each in routes):
         return host
-    guarded = tuple(_guarded(each, routes[number + 1 :]) for number, each in enumerate(routes))
-    return replace(host, routes=(*guarded, *_unclaimed(guarded)), by_claims=True)
+    guarded = tuple(_guarded(each, _come_by(routes, place)) for place, each in enumerate(routes))
+    return replace(host, routes=(*guarded, *_unclaimed(routes)), by_claims=True)
 
 
 def _claiming(route: Route) -> Route:
@@ -77,12 +77,22 @@ def _leaves(route: Route) -> Iterator[Leaf]:
             yield from share.leaves
 
 
-def _guarded(route: Route, later: Iterable[Route]) -> Route:
+def _come_by(routes: tuple[Route, ...], place: int) -> Iterator[Route]:
+    """The routes that requests for the one at a place may come by before their tokens are verified.
+
+    Those after it; and those before it that look at headers or parameters, of which a token that is
+    verified may be taken away.
+    """
+    yield from (each for each in routes[:place] if each.match.headers or each.match.query)
+    yield from routes[place + 1 :]
+
+
+def _guarded(route: Route, passed: Iterable[Route]) -> Route:
     """A route that answers 500 where its requests could come by a route that lets more pass."""
     if not route.match.claims:
         return route
     mine = _guards(route)
-    others = (each for each in later if not each.match.claims and _meet(route.match, each.match))
+    others = (each for each in passed if not each.match.claims and _meet(route.match, each.match))
     if all(_guards(each) == mine for each in others):
         return route
     why = Leaf("jwtAuth", FailClosed(_CLOSED, UNGUARDED), route.origin)
@@ -94,11 +104,11 @@ def _guards(route: Route) -> frozenset[tuple[str, object]]:
     return frozenset(
         (each.feature, each.value)
         for each in _leaves(route)
-        if BY_NAME[each.feature].fails_closed and _comes_before(each)
+        if BY_NAME[each.feature].fails_closed and acts_before(each)
     )
 
 
-def _comes_before(leaf: Leaf) -> bool:
+def acts_before(leaf: Leaf) -> bool:
     """Whether it acts before routes are chosen again; of AuthorizationPolicies only CUSTOM does."""
     if leaf.feature in {JWT_AUTH.name, REQUEST_AUTHENTICATION.name}:
         return True
@@ -127,7 +137,8 @@ def _unclaimed(routes: tuple[Route, ...]) -> Iterator[Route]:
     if any(each.match == RequestMatch() for each in routes):
         return
     for each in routes:
-        if each.match.claims:
+        closed = any(isinstance(leaf.value, FailClosed) for leaf in each.leaves)
+        if each.match.claims and not closed:
             match = replace(each.match, claims=())
             name = f"{each.name}/unclaimed"
             yield replace(each, name=name, match=match, action=DirectResponse(_UNKNOWN))
