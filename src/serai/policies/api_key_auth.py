@@ -130,10 +130,14 @@ def _known(secrets: Iterable[Secret]) -> tuple[tuple[tuple[str, str], ...], list
                     )
                 )
             elif key in known:
-                faults.append(Fault("", f"{client} of {name} has the key of {known[key]}"))
+                faults.append(_left_out(f"{client} of {name} has the key of {known[key]}"))
             else:
                 known[key] = client
     return tuple(sorted(known.items())), faults
+
+
+def _left_out(why: str) -> Fault:
+    return Fault("", f"{why}; it is left out", "PartiallyInvalid")
 
 
 def _values(secret: Secret) -> Iterator[tuple[str, str]]:

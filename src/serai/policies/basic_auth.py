@@ -81,9 +81,10 @@ def _users(lines: Iterable[str], path: str) -> tuple[tuple[tuple[str, str], ...]
         user = LINE.fullmatch(text)
         if user is None:
             words = f"line {number} is left out: it is no user:{{SHA}}..., which htpasswd -s writes"
-            faults.append(Fault(path, words))
+            faults.append(Fault(path, words, "PartiallyInvalid"))
         elif user[1] in found:
-            faults.append(Fault(path, f"line {number} is left out: user {user[1]} comes before it"))
+            words = f"line {number} is left out: user {user[1]} comes before it"
+            faults.append(Fault(path, words, "PartiallyInvalid"))
         else:
             found[user[1]] = user[2]
     return tuple(sorted(found.items())), faults
