@@ -422,6 +422,15 @@ grants = st.fixed_dictionaries(
 )
 
 data = st.fixed_dictionaries({"data": st.just({"k": "dg=="})})
+config_maps = st.one_of(
+    data,
+    st.just(
+        {
+            "labels": {"serai.dev/rate-limits": "true"},
+            "data": {"k": "{domain: d, descriptors: [{key: k, rate_limit: {unit: day}}]}"},
+        }
+    ),
+)
 
 _targets = st.one_of(
     st.fixed_dictionaries(
@@ -612,7 +621,7 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Service": services,
     "Pod": pods,
     "Secret": data,
-    "ConfigMap": data,
+    "ConfigMap": config_maps,
     "EndpointSlice": endpoint_slices,
     "GatewayClass": gateway_classes,
     "HTTPRoute": http_routes,
