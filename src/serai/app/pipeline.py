@@ -25,6 +25,7 @@ from serai.check.cluster_policies import cluster_policy_problems, unmet_problems
 from serai.check.destination_rules import rule_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
+from serai.check.extensions import extension_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.listener_policies import listener_policy_problems
@@ -373,6 +374,7 @@ def _problems(
             listener_policy_problems(graph, attached),
             cluster_policy_problems(graph, attached, done),
             rule_problems(graph, attached, done),
+            extension_problems(graph, inputs.table("GatewayExtension"), attached.looks),
             unmet_problems(graph, "DestinationRule", inputs.destination_rules, done),
             unmet_problems(graph, "XBackend", inputs.table("XBackend"), done),
             backend_problems(graph, inputs.backends),
