@@ -49,6 +49,8 @@ class Subject(msgspec.Struct, frozen=True):
     """Of who asks."""
     read: Callable[[Key], Secret | ConfigMap | None]
     """Secrets and ConfigMaps."""
+    permits: Callable[[Key, Key], bool]
+    """Whether the first may refer to the second, in another namespace."""
     subject_alt_names: tuple[str, ...] = ()
     """The names that the service says its endpoints have.  Istio: ServiceEntry."""
     certificate: ClientCertificate | None = None

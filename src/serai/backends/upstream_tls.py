@@ -104,10 +104,10 @@ def _of_backend(tls: XBackendTls, subject: Subject) -> UpstreamTls | Refusal:
     path = "clientCertificateRef"
     if (reference.group, reference.kind) != ("", "Secret"):
         return _refused(path, "InvalidKind", f"{reference.kind} holds no certificate; use a Secret")
-    if reference.namespace not in {None, subject.policy_namespace}:
-        words = f"Secret {reference.name} is in another namespace than the XBackend"
+    key = Key("Secret", reference.namespace or subject.policy_namespace, reference.name)
+    if not subject.permits(subject.backend.service, key):
+        words = f"{key} is in another namespace, and no ReferenceGrant there permits it"
         return _refused(path, "RefNotPermitted", words)
-    key = Key("Secret", subject.policy_namespace, reference.name)
     shown = _of_secret(key, path, subject, needs_pair=True)
     return shown if isinstance(shown, Refusal) else replace(found, certificate=shown[1])
 

@@ -309,6 +309,7 @@ class Clusters:
             namespace=key.namespace,
             policy_namespace="",
             read=lambda held: self._attached.material.read(reader, held),
+            permits=lambda source, held: self._attached.looks.grants.permits(reader, source, held),
             subject_alt_names=self._names(reader, backend.key),
             certificate=self._attached.material.certificate(reader, key.certificate),
             identity=workload_tls(self._attached.settings),
