@@ -210,7 +210,8 @@ def _redis(url: str) -> RedisStorage:
     options: dict[str, Any] = {
         "socket_timeout": STORAGE_SECONDS,
         "socket_connect_timeout": STORAGE_SECONDS,
-        "max_connections": MOST_CONNECTIONS,
+        # We wait for our turn ourselves; the pool would refuse one that comes a moment early.
+        "max_connections": 2 * MOST_CONNECTIONS,
         # A connection that was kept may be to a server that is gone: once more, on a new one.
         # Whatever was counted twice then makes the limit no wider.
         "retry": Retry(NoBackoff(), 1),
