@@ -229,3 +229,20 @@ def test_listener_policies_are_named_on_their_gateway(tmp_path: Path) -> None:
     ]
     rows = {row.name: row.targets for row in policy_rows(state_of(tmp_path))}
     assert rows["all"] == ("Gateway with tier=edge",)
+
+
+def test_who_takes_a_workloads_own_address_is_said(tmp_path: Path) -> None:
+    source = CASES / "capture" / "headless-by-its-endpoints" / "input.yaml"
+    (tmp_path / "world.yaml").write_text(source.read_text())
+    state = state_of(tmp_path)
+
+    def lines(what: str) -> dict[str, tuple[str, ...]]:
+        (found,) = explain(state, what).found
+        return {each.label: (each.text, *each.more) for each in found.lines}
+
+    assert lines("pod/db-0.shop")["captured by"] == (
+        "shop/everything at its own address",
+        "because Pod shop/db-0 has istio.io/use-waypoint=everything",
+    )
+    assert lines("pod/in-vain.shop")["not captured"][0].startswith("at its own address: attempting")
+    assert "shop/db" in lines("service/db.shop")["port 80"][0]
