@@ -48,8 +48,13 @@ def with_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+_BESIDE = frozenset({"127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104  # refused, not bound
+
+
 def is_elsewhere(text: str) -> bool:
-    """Whether a text is an IP address at which a proxy does not reach what is beside itself."""
-    if canonical(text) is None or is_range(text):
-        return False  # a name or a Unix socket
-    return not ip_address(text).is_unspecified and text not in {"127.0.0.1", "::1"}
+    """Whether an endpoint's address is an IP address that is not that of the proxy's own machine.
+
+    It is asked of every endpoint there is, so it does not parse them again.
+    """
+    six = ":" in text and "/" not in text and not text.startswith("::ffff:")
+    return (six or text.replace(".", "").isdigit()) and text not in _BESIDE

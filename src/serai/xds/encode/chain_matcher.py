@@ -97,9 +97,12 @@ def sni_matcher(matches: tuple[SniMatch, ...]) -> dict[str, Any]:
 
 
 def _by_address(matches: list[ChainMatch]) -> dict[str, Any]:
+    by_chain: dict[str, list[dict[str, Any]]] = {}
+    for match in sorted(matches, key=lambda each: each.cidr):
+        by_chain.setdefault(match.chain, []).append(_range(match.cidr))
     ranges = [
-        {"ranges": [_range(match.cidr)], "on_match": {"action": _chain(match.chain)}}
-        for match in sorted(matches, key=lambda each: each.cidr)
+        {"ranges": found, "on_match": {"action": _chain(chain)}}
+        for chain, found in by_chain.items()
     ]
     return {
         "matcher_tree": {
