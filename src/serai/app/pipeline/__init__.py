@@ -17,7 +17,6 @@ from serai.model.inputs import Inputs
 from serai.model.rate_limits import Limits, limits
 from serai.model.settings import Settings
 from serai.status.values import Status
-from serai.translate.applied import applied
 from serai.translate.collections import Attached
 from serai.xds.refusals import Refusal, Refusals
 from serai.xds.resource import Resource
