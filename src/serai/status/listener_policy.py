@@ -15,13 +15,11 @@ from serai.attach.gateways import CONTROLLER
 from serai.attach.targets import Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Reader, mapped
-from serai.status.policy import MOST_ANCESTORS
+from serai.status.policy import MOST_ANCESTORS, PENDING, attachment
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.listener_policies import CompiledListenerPolicy
 from serai.xds.refusals import Refusal, Refusals
-
-_PENDING = refused("Pending", "it applies to nothing")
 
 
 def listener_policy_statuses(
@@ -35,8 +33,8 @@ def listener_policy_statuses(
         rejected = _rejected(said) if said else None
         for target in policy.targets:
             for ancestor, accepted, in_force in _of_target(reader, attached, policy, target):
-                attachment = rejected if rejected and in_force.ok else in_force
-                found.setdefault(ancestor, _conditions(policy, accepted, attachment))
+                really = rejected if rejected and in_force.ok else in_force
+                found.setdefault(ancestor, _conditions(policy, accepted, really))
         ancestors = [
             PolicyAncestorStatus(reference, CONTROLLER, conditions)
             for reference, conditions in list(found.items())[:MOST_ANCESTORS]
@@ -56,7 +54,7 @@ def _of_target(
         if isinstance(asked, TargetReference):
             section = asked.section or None
             ancestor = ParentReference(asked.name, asked.group, asked.kind, section_name=section)
-            yield ancestor, target.verdict, _PENDING
+            yield ancestor, target.verdict, PENDING
         return
     for key in target.keys:
         kind, namespace, name = key.object
@@ -70,14 +68,14 @@ def _rejected(refusal: Refusal) -> Verdict:
 
 
 def _conditions(
-    policy: CompiledListenerPolicy, accepted: Verdict, attachment: Verdict
+    policy: CompiledListenerPolicy, accepted: Verdict, in_force: Verdict
 ) -> tuple[Condition, ...]:
     if accepted.ok and policy.faults:
         words = "; ".join(f"{each.path}: {each.message}" for each in policy.faults)
         accepted = refused(policy.faults[0].reason, words)
     return (
         condition("Accepted", accepted, policy.generation),
-        condition("Attached", attachment, policy.generation),
+        condition("Attached", in_force, policy.generation),
     )
 
 
@@ -86,10 +84,5 @@ def _attachment(
 ) -> Verdict:
     older = attached.listener_policies.rivals(reader, policy, key)
     mine = [(each.port, leaf.feature) for each in policy.ports for leaf in each.leaves]
-    lost = {each: older[each] for each in mine if each in older}
-    if not lost:
-        return Verdict(ok=True, reason="Attached")
-    words = ", ".join(sorted(f"{field} by {older[port, field]}" for port, field in lost))
-    if len(lost) == len(mine):
-        return refused("Overridden", f"older policies say it all: {words}")
-    return Verdict(ok=True, reason="Merged", message=f"older policies come first: {words}")
+    lost = ((field, older[port, field]) for port, field in mine if (port, field) in older)
+    return attachment(len(mine), lost)

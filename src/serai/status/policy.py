@@ -2,11 +2,14 @@
 
 The ancestor is the Gateway whose proxies do what the policy asks: of a service the waypoint that
 captured it; where there is none, what the policy names.
+
+Accepted says whether all that is asked can be done, Attached whether it is in force: all of it,
+some of it (Merged), or none, as older policies at the same place say it all (Overridden).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from serai.api.gateway import GROUP, ParentReference
 from serai.api.kinds import by_kind
@@ -22,6 +25,8 @@ from serai.translate.policies import CompiledPolicy
 
 MOST_ANCESTORS = 16
 """Gateway API: PolicyStatus.ancestors."""
+ATTACHED = Verdict(ok=True, reason="Attached")
+PENDING = refused("Pending", "it applies to nothing")
 
 
 def policy_statuses(
@@ -32,15 +37,15 @@ def policy_statuses(
     def status(reader: Reader, _: Key, policy: CompiledPolicy) -> PolicyStatus | None:
         if policy.key.kind in ISTIO:
             return None  # Istio has a condition of its own for them
-        found: dict[ParentReference, tuple[Condition, ...]] = {}
+        found: dict[ParentReference, list[tuple[Verdict, Verdict]]] = {}
         for target in policy.targets:
-            for ancestor in _ancestors(reader, attached, target):
-                found.setdefault(ancestor, _conditions(policy, target.verdict))
+            for ancestor, attachment in _ancestors(reader, attached, policy, target):
+                found.setdefault(ancestor, []).append((target.verdict, attachment))
         for route in naming_routes(reader, attached, policy.key):
-            found.setdefault(route, _conditions(policy, ACCEPTED))
+            found.setdefault(route, []).append((ACCEPTED, ATTACHED))
         ancestors = [
-            PolicyAncestorStatus(reference, CONTROLLER, conditions)
-            for reference, conditions in list(found.items())[:MOST_ANCESTORS]
+            PolicyAncestorStatus(reference, CONTROLLER, _conditions(policy, verdicts))
+            for reference, verdicts in list(found.items())[:MOST_ANCESTORS]
         ]
         return PolicyStatus(tuple(ancestors)) if ancestors else None
 
@@ -53,14 +58,30 @@ def naming_routes(reader: Reader, attached: Attached, key: Key) -> Iterator[Pare
         yield ParentReference(route.name, GROUP, route.kind, route.namespace)
 
 
-def _ancestors(reader: Reader, attached: Attached, target: Target) -> Iterator[ParentReference]:
+def attachment(said: int, lost: Iterable[tuple[str, Key]]) -> Verdict:
+    """What is in force of a policy that says so many things: not what older ones say already."""
+    taken = sorted(f"{field} by {other}" for field, other in lost)
+    if not taken:
+        return ATTACHED
+    words = ", ".join(taken)
+    if len(taken) == said:
+        return refused("Overridden", f"older policies say it all: {words}")
+    return Verdict(ok=True, reason="Merged", message=f"older policies come first: {words}")
+
+
+def _ancestors(
+    reader: Reader, attached: Attached, policy: CompiledPolicy, target: Target
+) -> Iterator[tuple[ParentReference, Verdict]]:
+    """Whose proxies do what a policy asks there, and what of it is in force."""
+    mine = [leaf.feature for leaf in policy.leaves]
     for key in target.keys if not isinstance(target.asked, Everything) else ():
-        yield _ancestor(reader, attached, key)
+        older = attached.policies.rivals(reader, policy, key)
+        in_force = attachment(len(mine), ((each, older[each]) for each in mine if each in older))
+        yield _ancestor(reader, attached, key), in_force
     if not target.keys and isinstance(target.asked, TargetReference):
         asked = target.asked
-        yield ParentReference(
-            asked.name, asked.group, asked.kind, section_name=asked.section or None
-        )
+        section = asked.section or None
+        yield ParentReference(asked.name, asked.group, asked.kind, section_name=section), PENDING
 
 
 def _ancestor(reader: Reader, attached: Attached, key: TargetKey) -> ParentReference:
@@ -74,9 +95,20 @@ def _ancestor(reader: Reader, attached: Attached, key: TargetKey) -> ParentRefer
     return ParentReference(name, group, kind, namespace or None, key.section or None)
 
 
-def _conditions(policy: CompiledPolicy, target: Verdict) -> tuple[Condition, ...]:
-    verdict = _verdict(policy, target)
-    return (condition("Accepted", verdict, policy.generation),)
+def _conditions(
+    policy: CompiledPolicy, found: list[tuple[Verdict, Verdict]]
+) -> tuple[Condition, ...]:
+    """Of all targets behind one ancestor."""
+    accepted = _verdict(policy, found[0][0])
+    attached = dict.fromkeys(each for _, each in found)
+    in_force, *others = attached
+    if others:
+        words = "; ".join(each.message for each in attached if each.message)
+        in_force = Verdict(ok=True, reason="Merged", message=words)
+    return (
+        condition("Accepted", accepted, policy.generation),
+        condition("Attached", in_force, policy.generation),
+    )
 
 
 def _verdict(policy: CompiledPolicy, target: Verdict) -> Verdict:

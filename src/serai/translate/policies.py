@@ -291,6 +291,18 @@ class Policies(msgspec.Struct, frozen=True):
         found.sort(key=lambda each: each[:2])
         return [leaf for _, _, policy in found for leaf in policy.leaves]
 
+    def rivals(self, reader: Reader, policy: CompiledPolicy, at: TargetKey) -> dict[str, Key]:
+        """The features that older policies at the very same place have, and which."""
+        claimed: dict[str, Key] = {}
+        for _, other in sorted(
+            reader.rows(self.on, at.object, self.compiled), key=lambda row: row[1].order
+        ):
+            same = any(key == at for key in _keys(other, at.object))
+            if same and other.key != policy.key and other.order < policy.order:
+                for leaf in other.leaves:
+                    claimed.setdefault(leaf.feature, other.key)
+        return claimed
+
     def of_gateway(self, reader: Reader, gateway: Key, listener: str = "") -> list[Leaf]:
         """The leaves on a Gateway, or a listener of it, and on its class."""
         proxy = reader.get(self.proxies, gateway)
