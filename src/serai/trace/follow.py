@@ -26,7 +26,7 @@ from serai.trace.headers import lowered
 from serai.trace.match import Facts
 from serai.trace.outcome import Answered, Closed, Outcome, Redirected, Step, Trace
 from serai.trace.path import Path, normalised
-from serai.trace.policies import changed, judged, judged_bytes, shared, verified
+from serai.trace.policies import BY_POLICY, changed, guarded, judged, judged_bytes, shared, verified
 from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
@@ -111,22 +111,13 @@ def _routed(
     facts: Facts,
     steps: list[Step],
 ) -> Outcome:
+    chosen = _chosen(view, request, connection, facts, steps)
     healthy = answered(connection.settings, facts.path)
+    if isinstance(chosen, Answered):
+        return chosen if healthy is None or chosen.reason == BY_POLICY else healthy
+    found, facts, asked = chosen
     if healthy is not None:
-        return healthy
-    routes = route_configuration(view, request, connection.handling, steps)
-    if isinstance(routes, Answered):
-        return routes
-    host = virtual_host(routes, request.authority, steps)
-    if host is None:
-        return Answered(404, "no_route", f"no routes for host {request.authority}")
-    found = route(host, facts, steps)
-    if isinstance(found, Answered):
-        return found
-    again = _again(host, found, facts, steps)
-    if isinstance(again, Answered):
-        return again
-    found, facts, asked = again
+        return guarded(found, asked, facts, steps) or healthy
     forward = found.action
     if isinstance(forward, Forward) and any(each.leaves for each in forward.clusters):
         return _act(view, shared(found, forward, facts, steps), facts, steps)
@@ -135,6 +126,24 @@ def _routed(
         return refused_by
     found, facts = changed(found, facts)
     return _act(view, found, facts, steps)
+
+
+def _chosen(
+    view: ProxyView,
+    request: TraceRequest,
+    connection: Connected,
+    facts: Facts,
+    steps: list[Step],
+) -> tuple[Route, Facts, tuple[Leaf, ...]] | Answered:
+    """The route that takes a request, the request as it sees it, and what is still to be asked."""
+    routes = route_configuration(view, request, connection.handling, steps)
+    if isinstance(routes, Answered):
+        return routes
+    host = virtual_host(routes, request.authority, steps)
+    if host is None:
+        return Answered(404, "no_route", f"no routes for host {request.authority}")
+    found = route(host, facts, steps)
+    return found if isinstance(found, Answered) else _again(host, found, facts, steps)
 
 
 def _again(

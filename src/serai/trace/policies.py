@@ -17,7 +17,7 @@ from serai.ir.route import (
 )
 from serai.model.addresses import canonical
 from serai.policies import ADDITIVE, BY_NAME, ORDER
-from serai.policies.feature import Asked, Judgement
+from serai.policies.feature import Asked, Judgement, Stage
 from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
@@ -25,6 +25,8 @@ from serai.trace.outcome import Answered, Closed, Step
 from serai.trace.request import Destination, TraceRequest, Way
 
 TOKENS = frozenset({JWT_AUTH.name, REQUEST_AUTHENTICATION.name})
+BY_POLICY = "policy"
+"""Why one answers, where a policy does in place of what it applies to."""
 CLIENT = "127.0.0.1"
 """Where the client of a traced request is taken to be: on this machine."""
 
@@ -37,6 +39,28 @@ def judged(
     Adds to `steps`.
     """
     return _judged(leaves, _asked(facts), route, steps)
+
+
+def guarded(
+    found: Route, asked: tuple[Leaf, ...], facts: Facts, steps: list[Step]
+) -> Answered | None:
+    """Who answers before Envoy itself does, where it is asked whether it is there.
+
+    That is after it is decided who may call, and before what is then done with requests.  Of
+    shares with policies of their own: the first one's answer, if each has one.  Adds to `steps`.
+    """
+    clusters = found.action.clusters if isinstance(found.action, Forward) else ()
+    apart = [each.leaves for each in clusters if each.leaves] or [asked]
+    answers = [
+        _judged(tuple(filter(_guards, leaves)), _asked(facts), found.name, steps)
+        for leaves in apart
+    ]
+    return answers[0] if all(answers) else None
+
+
+def _guards(leaf: Leaf) -> bool:
+    early = BY_NAME[leaf.feature].stage < Stage.AUTHZ
+    return early and not isinstance(leaf.value, FailClosed)
 
 
 def verified(leaves: tuple[Leaf, ...], facts: Facts) -> Facts | None:
@@ -158,7 +182,7 @@ def _judged(
         steps.append(Step(f"policy {name}", outcome, said.words, origin))
         if said.status:
             added = HeaderMutations(set=said.headers)
-            return Answered(said.status, "policy", said.words, added, route)
+            return Answered(said.status, BY_POLICY, said.words, added, route)
         asked = _then(asked, said)
     return _refused(leaves, route, steps)
 
