@@ -48,7 +48,8 @@ def _unread(state: State, key: Key) -> tuple[str, ...]:
     """What a policy that cannot be read closes."""
     attached = state.pipeline.attached
     compiled = attached.policies.compiled.row(key) or attached.listener_policies.compiled.row(key)
-    return tuple(f"{each.asked} (unreadable)" for each in compiled.targets) if compiled else ()
+    targets = compiled.targets if compiled else ()
+    return tuple(f"{each.asked} (unreadable)" for each in targets) or ("nothing (unreadable)",)
 
 
 def _target_field(kind: Kind) -> str:

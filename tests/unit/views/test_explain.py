@@ -246,3 +246,17 @@ def test_who_takes_a_workloads_own_address_is_said(tmp_path: Path) -> None:
     )
     assert lines("pod/in-vain.shop")["not captured"][0].startswith("at its own address: attempting")
     assert "shop/db" in lines("service/db.shop")["port 80"][0]
+
+
+def test_policies_that_cannot_be_read_are_named_where_they_refuse_all(tmp_path: Path) -> None:
+    case = CASES / "authorization" / "what-cannot-be-read-denies" / "input.yaml"
+    (tmp_path / "a.yaml").write_text(case.read_text())
+    state = state_of(tmp_path)
+    for host, name in (("named.example", "shop/named"), ("vault.example", "bank/vault")):
+        (line,) = [each for each in one(state, host).lines if each.label == "policies"]
+        assert line.text == (
+            f"AuthorizationPolicy {name} (AuthorizationPolicy cannot be used: all is refused)"
+        )
+    targets = {row.name: row.targets for row in policy_rows(state)}
+    assert targets["vault"] == ("all that it can apply to (unreadable)",)
+    assert targets["tried"] == ("nothing (unreadable)",)
