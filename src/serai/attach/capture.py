@@ -73,12 +73,31 @@ class Wish(Value, frozen=True):
 
     labels: WaypointLabels | None
     because: str
+    ingress: bool | None = None
+    """Whether gateways are to go through the waypoint too; None if no label says."""
+
+
+def namespace_wishes(graph: Graph, namespaces: Node[Key, Namespace]) -> Derived[Key, Wish]:
+    """What Namespaces ask for on behalf of all that is in them; their other labels are no matter.
+
+    Those that ask for nothing have no row.
+    """
+
+    def wish(_: Reader, key: Key, namespace: Namespace) -> Wish | None:
+        meta = namespace.metadata
+        labels = waypoint_labels(meta.labels, meta.annotations)
+        because = f"{key} has {_show(labels)}" if labels else ""
+        found = Wish(labels, because, ingress_by_waypoint(meta.labels))
+        return None if found == Wish(None, "") else found
+
+    return mapped(graph, "waypoints that Namespaces ask for", namespaces, wish)
 
 
 def captures(
     graph: Graph,
     services: Node[Key, Service],
     namespaces: Node[Key, Namespace],
+    wishes: Node[Key, Wish],
     proxies: Node[Key, Proxy],
 ) -> Derived[Key, Capture]:
     """What became of every service, by its key.  A service that asks for nothing has a row too."""
@@ -86,7 +105,7 @@ def captures(
     def capture(reader: Reader, key: Key, service: Service) -> Capture:
         if not service.in_mesh:
             return Capture(key, refused("NotRequested", "only routes that name it send to it"))
-        wish = wished(reader, namespaces, key, service.waypoint)
+        wish = wished(reader, wishes, key, service.waypoint)
         if wish.labels is None:
             return Capture(key, refused("NotRequested", "no label asks for a waypoint"))
         if wish.labels.name == OPT_OUT:
@@ -94,7 +113,7 @@ def captures(
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)
         asking = Asking(key.namespace, is_part_of_waypoint(dict(service.labels)))
         verdict = bind(reader, namespaces, asking, waypoint, reader.get(proxies, waypoint))
-        ingress = _ingress(reader, namespaces, service)
+        ingress = _ingress(reader, wishes, service)
         verdict = _with_ingress(verdict, ingress=ingress)
         if not verdict.ok or not wish.labels.canary:
             return Capture(key, verdict, waypoint, wish.because, ingress)
@@ -111,24 +130,22 @@ def captures(
     return mapped(graph, "captures", services, capture)
 
 
-def wished(
-    reader: Reader, namespaces: Node[Key, Namespace], asks: Key, own: WaypointLabels | None
-) -> Wish:
+def wished(reader: Reader, wishes: Node[Key, Wish], asks: Key, own: WaypointLabels | None) -> Wish:
     """What an object asks for itself, else what its Namespace does for it."""
     if own is not None:
         return Wish(own, f"{asks} has {_show(own)}")
-    key = Key("Namespace", "", asks.namespace)
-    namespace = reader.get(namespaces, key)
-    meta = namespace.metadata if namespace else None
-    inherited = waypoint_labels(meta.labels, meta.annotations) if meta else None
-    return Wish(inherited, f"{key} has {_show(inherited)}" if inherited else "")
+    return _inherited(reader, wishes, asks) or Wish(None, "")
 
 
-def _ingress(reader: Reader, namespaces: Node[Key, Namespace], service: Service) -> bool | None:
+def _inherited(reader: Reader, wishes: Node[Key, Wish], asks: Key) -> Wish | None:
+    return reader.get(wishes, Key("Namespace", "", asks.namespace))
+
+
+def _ingress(reader: Reader, wishes: Node[Key, Wish], service: Service) -> bool | None:
     if service.ingress_by_waypoint is not None:
         return service.ingress_by_waypoint
-    namespace = reader.get(namespaces, Key("Namespace", "", service.key.namespace))
-    return ingress_by_waypoint(namespace.metadata.labels) if namespace else None
+    inherited = _inherited(reader, wishes, service.key)
+    return inherited.ingress if inherited else None
 
 
 def _with_ingress(verdict: Verdict, *, ingress: bool | None) -> Verdict:

@@ -12,7 +12,7 @@ import msgspec
 
 from serai.api.core import Namespace
 from serai.api.meta import Key
-from serai.attach.capture import GATEWAY_NAME, Asking, bind, wished
+from serai.attach.capture import GATEWAY_NAME, Asking, Wish, bind, wished
 from serai.attach.gateways import Proxy
 from serai.attach.verdict import Verdict
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped
@@ -68,10 +68,11 @@ def workload_captures(
     graph: Graph,
     workloads: Node[Key, Workload],
     namespaces: Node[Key, Namespace],
+    wishes: Node[Key, Wish],
     proxies: Node[Key, Proxy],
 ) -> WorkloadCaptures:
     """What became of every workload that asks for a waypoint, and whose each address is."""
-    found = _captures(graph, workloads, namespaces, proxies)
+    found = _captures(graph, workloads, namespaces, wishes, proxies)
     return WorkloadCaptures(found, _addresses(graph, found))
 
 
@@ -79,6 +80,7 @@ def _captures(
     graph: Graph,
     workloads: Node[Key, Workload],
     namespaces: Node[Key, Namespace],
+    wishes: Node[Key, Wish],
     proxies: Node[Key, Proxy],
 ) -> Derived[Key, WorkloadCapture]:
     """What became of each.
@@ -89,7 +91,7 @@ def _captures(
 
     def capture(reader: Reader, key: Key, workload: Workload) -> WorkloadCapture | None:
         part = GATEWAY_NAME in dict(workload.labels)
-        wish = wished(reader, namespaces, key, workload.waypoint)
+        wish = wished(reader, wishes, key, workload.waypoint)
         if wish.labels is None or wish.labels.name == OPT_OUT or workload.shares_addresses:
             return None
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)

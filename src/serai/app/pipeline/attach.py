@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serai.api.meta import Key, Object
-from serai.attach.capture import captures
+from serai.attach.capture import captures, namespace_wishes
 from serai.attach.certificates import Certificates
 from serai.attach.contention import settled
 from serai.attach.detours import detours
@@ -37,7 +37,8 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     """Who applies to what."""
     known = catalog(graph, inputs, settings)
     ours = proxies(graph, inputs.gateways, inputs.gateway_classes, settings)
-    taken = captures(graph, known.services, inputs.namespaces, ours)
+    wishes = namespace_wishes(graph, inputs.namespaces)
+    taken = captures(graph, known.services, inputs.namespaces, wishes, ours)
     grants = Grants(graph, inputs.grants)
     heard, certificates = _listening(graph, inputs, ours, grants)
     above = Parents(known, inputs.namespaces, ours, heard, taken, grants)
@@ -60,7 +61,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         frontends=(fronts := frontends(graph, taken, known.services, ours, settings)),
         bindings=(bound := bindings(graph, fronts, known)),
         ranges=ranges(graph, bound),
-        workloads=workload_captures(graph, known.workloads, inputs.namespaces, ours),
+        workloads=workload_captures(graph, known.workloads, inputs.namespaces, wishes, ours),
         attachments=joined,
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
         sending=(how := sending(graph, known, sent, rules, settings)),
