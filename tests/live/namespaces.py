@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
-SECONDS = 15.0
-"""For anything that is waited for."""
+SECONDS = 60.0
+"""For anything that is waited for; a ztunnel takes its time on a busy machine."""
 
 
 class Namespace:
