@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -160,6 +161,12 @@ async def world(
         served.__class__ = World
         assert isinstance(served, World)
         served.gateways = found
+        if not more:
+            # Where it fails closed, an answer says that it counts.
+            for way in range(gateways):
+                await eventually(
+                    partial(served.get, "first", "/closed", way), lambda told: told.status == 200
+                )
         yield served
 
 
@@ -353,6 +360,11 @@ async def test_it_counts_on_while_serai_is_killed_and_is_taken_over(tmp_path: Pa
     try:
         async with echo([workload(vendor, PORT, "vendor")]):
             async with running(folder, state) as first:
+                probe = request("/closed", "vendor.example", x_client="probe")
+                await eventually(
+                    lambda: send(Entry(connect=(gateway, PORT)), probe, SECONDS),
+                    lambda told: told.status == 200,
+                )
                 assert await statuses(10) == {200: 10}
                 beside = counting(state)
                 await kill(first)

@@ -20,7 +20,7 @@ from serai.envoy.state import Instance, write_atomically
 
 log = structlog.get_logger(__name__)
 
-READY_SECONDS = 5.0
+READY_SECONDS = 10.0
 TERMINATE_SECONDS = 5.0
 POLL_SECONDS = 0.02
 

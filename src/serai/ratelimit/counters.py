@@ -26,7 +26,7 @@ from serai.ratelimit.rules import Entries
 
 Window = Literal["fixed", "sliding", "moving"]
 
-STORAGE_SECONDS: Final = 1.0
+STORAGE_SECONDS: Final = 3.0
 """How long Redis has to answer; Envoys have lost patience long before."""
 AGAIN_SECONDS: Final = 0.5
 """After Redis could not be asked, until it is asked again; meanwhile the answer is at once no."""
