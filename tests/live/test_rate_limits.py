@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import pytest
 
+from live.envoys import end_what_names
 from live.serving import (
     SECONDS,
     Place,
@@ -376,7 +377,7 @@ async def test_it_counts_on_while_serai_is_killed_and_is_taken_over(tmp_path: Pa
             await stop_leftovers(state, drain_seconds=None)
             assert counting(state) == []
     finally:
-        await stop_leftovers(state, drain_seconds=None)
+        end_what_names(state)
 
 
 def counting(state: Path) -> list[int]:
