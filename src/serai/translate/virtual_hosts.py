@@ -7,11 +7,12 @@ the routes of every hostname that covers it.
 
 from __future__ import annotations
 
-from serai.attach.hostnames import covers, specificity
+from serai.attach.hostnames import specificity
 from serai.ir.leaf import Leaf
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Value
 from serai.ir.route import Route, VirtualHost
+from serai.model.hosts import patterns
 from serai.translate.order import RankedRoute
 
 
@@ -42,23 +43,39 @@ class HostGroup(Value, frozen=True):
 
 def virtual_hosts(groups: tuple[HostGroup, ...]) -> tuple[VirtualHost, ...]:
     """One virtual host for each pattern, sorted by name."""
-    patterns = {group.hostname for group in groups}
+    answering: dict[str, _Answers] = {}
     for group in groups:
-        for entry in group.entries:
-            patterns.update(entry.hostnames)
-    return tuple(_virtual_host(pattern, groups) for pattern in sorted(patterns))
-
-
-def _virtual_host(pattern: str, groups: tuple[HostGroup, ...]) -> VirtualHost:
-    owner = max(
-        (group for group in groups if covers(group.hostname, pattern)),
-        key=lambda group: specificity(group.hostname),
+        answering.setdefault(group.hostname, _Answers(group))
+    named = (each for group in groups for entry in group.entries for each in entry.hostnames)
+    return tuple(
+        _virtual_host(
+            pattern, next(answering[each] for each in patterns(pattern) if each in answering)
+        )
+        for pattern in sorted({*answering, *named})
     )
-    entries = [
-        (_reverse(max(specificity(each) for each in covering)), entry)
-        for entry in owner.entries
-        if (covering := [each for each in entry.hostnames if covers(each, pattern)])
-    ]
+
+
+class _Answers:
+    """A group, whose entries are found by their hosts: there may be thousands."""
+
+    def __init__(self, group: HostGroup) -> None:
+        self.group = group
+        self._having: dict[str, list[int]] = {}
+        for position, entry in enumerate(group.entries):
+            for hostname in entry.hostnames:
+                self._having.setdefault(hostname, []).append(position)
+
+    def of(self, pattern: str) -> list[tuple[tuple[bool, int], HostRoutes]]:
+        """The entries that cover a pattern, in order, and how far from it their hosts are."""
+        found: dict[int, tuple[bool, int]] = {}
+        for each in patterns(pattern):
+            for position in self._having.get(each, ()):
+                found.setdefault(position, _reverse(specificity(each)))
+        return [(found[position], self.group.entries[position]) for position in sorted(found)]
+
+
+def _virtual_host(pattern: str, answers: _Answers) -> VirtualHost:
+    owner, entries = answers.group, answers.of(pattern)
     nearest = min((entry.remoteness for _, entry in entries), default=0)
     entries = [each for each in entries if each[1].remoteness == nearest]
     ranked = [(how, each.rank, each.route) for how, entry in entries for each in entry.routes]
