@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from serai.incremental import few
+from serai.incremental.few import Few
+
 if TYPE_CHECKING:
     from serai.incremental.derived import Derived
 
@@ -58,8 +61,8 @@ class Node(Generic[K, V_co]):
         self.name = name
         self.changed: dict[K, None] = {}
         """Keys changed by the commit under way, in order, which keeps every run alike."""
-        self._readers: dict[Hashable, Dependent | dict[Dependent, None]] = {}
-        """By key: the row elsewhere that read it, or those; most rows have one reader."""
+        self._readers: dict[Hashable, Few[Dependent]] = {}
+        """By key: the rows elsewhere that read it."""
         self.scanners: dict[Dependent, None] = {}
         """Rows elsewhere that read this collection as a whole."""
         self.order = graph.enroll(self)
@@ -87,37 +90,21 @@ class Node(Generic[K, V_co]):
     def note_reader(self, key: Hashable, reader: Dependent) -> bool:
         """Note who read a row; whether that is new."""
         known = self._readers.get(key)
-        if known is None:
-            self._readers[key] = reader
-        elif isinstance(known, dict):
-            if reader in known:
-                return False
-            known[reader] = None
-        elif known == reader:
+        if reader in few.elements(known):
             return False
-        else:
-            self._readers[key] = {known: None, reader: None}
+        self._readers[key] = few.added(known, reader)
         return True
 
     def forget_reader(self, key: Hashable, reader: Dependent) -> None:
         """The row that read a row is computed again, or gone."""
-        known = self._readers.get(key)
-        if isinstance(known, dict):
-            known.pop(reader, None)
-            if not known:
-                del self._readers[key]
-        elif known == reader:
-            del self._readers[key]
+        left = few.removed(self._readers.pop(key, None), reader)
+        if left is not None:
+            self._readers[key] = left
 
     def mark(self, key: K) -> None:
         """Note that a row changed, and that whoever read it must look again."""
         self.changed[key] = None
-        known = self._readers.pop(key, None)
-        if isinstance(known, dict):
-            for dependent, row in known:
-                dependent.dirty[row] = None
-        elif known is not None:
-            dependent, row = known
+        for dependent, row in few.elements(self._readers.pop(key, None)):
             dependent.dirty[row] = None
         if self.scanners:
             for dependent, row in self.scanners:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
+from serai.incremental import few
+from serai.incremental.few import Few
 from serai.incremental.graph import Graph, K, Node
 
 M = TypeVar("M", bound=Hashable)
@@ -13,7 +15,7 @@ M = TypeVar("M", bound=Hashable)
 class Members(Sequence[M]):
     """The source keys under one key; sorted when first looked at, since often nobody does."""
 
-    def __init__(self, members: dict[M, None]) -> None:
+    def __init__(self, members: Collection[M]) -> None:
         self._members = members
         self._ordered: tuple[M, ...] | None = None
 
@@ -53,7 +55,7 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
         super().__init__(graph, name)
         self.source = source
         self.keys_of = keys_of
-        self._members: dict[K, dict[M, None]] = {}
+        self._members: dict[K, Few[M]] = {}
         self._keys: dict[M, tuple[K, ...]] = {}
         self._sorted: dict[K, Members[M]] = {}
 
@@ -70,14 +72,13 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
                     self._leave(key, member)
             for key in new:
                 if key not in old:
-                    self._members.setdefault(key, {})[member] = None
+                    self._members[key] = few.added(self._members.get(key), member)
                     self._touch(key)
 
     def _leave(self, key: K, member: M) -> None:
-        members = self._members[key]
-        del members[member]
-        if not members:
-            del self._members[key]
+        left = few.removed(self._members.pop(key), member)
+        if left is not None:
+            self._members[key] = left
         self._touch(key)
 
     def _touch(self, key: K) -> None:
@@ -86,15 +87,16 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
 
     def row(self, key: K) -> Sequence[M] | None:
         """The source keys under a key, sorted; None if there are none."""
-        if key not in self._members:
-            return None
+        members = few.elements(self._members.get(key))
+        if len(members) < 2:  # noqa: PLR2004  nothing to sort, nor to keep
+            return tuple(members) or None
         if key not in self._sorted:
-            self._sorted[key] = Members(self._members[key])
+            self._sorted[key] = Members(members)
         return self._sorted[key]
 
     def count(self, key: K) -> int:
         """How many source rows have a key."""
-        return len(self._members.get(key, ()))
+        return len(few.elements(self._members.get(key)))
 
     def keys(self) -> Iterator[K]:
         """Every key that a row has, in no particular order."""
