@@ -30,6 +30,8 @@ class Console:
         self._instance = instance
         self._say = say
         self._shown: set[Problem] = set()
+        self._of_files: tuple[Problem, ...] = ()
+        """What was wrong with the files themselves when problems were last shown."""
         self._down: set[str] = set()
         """Gateways of which it was told that their Envoy is not there."""
         self._looping: set[str] = set()
@@ -115,7 +117,8 @@ class Console:
         if names:
             proxies = counted(len(change.committed.resources), "Gateway")
             self._say(f"{clock} pushed {counted(resources, 'resource')} to {proxies}")
-        self._problems()
+        if change.committed.problems or self._instance.batch.problems != self._of_files:
+            self._problems()
 
     def _happened(self, event: FleetEvent) -> None:
         """Tell of an Envoy that died once, of a crash loop once, and of its end."""
@@ -147,6 +150,8 @@ class Console:
         return any(f" {where} " in message for message in taken)
 
     def _problems(self) -> None:
+        """Show those that are new and those that are solved; looks at all there are, in files."""
+        self._of_files = self._instance.batch.problems
         problems = self._instance.problems()
         for problem in problems:
             if problem not in self._shown:

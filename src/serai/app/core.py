@@ -11,6 +11,7 @@ from serai.api.meta import Key, Object
 from serai.app.expiry import Expiry
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
+from serai.incremental import Failure
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.catalog import CLAIMING, claim_of
@@ -37,7 +38,7 @@ class Committed(msgspec.Struct, frozen=True):
     """By proxy (``namespace/name``): new and changed resources; None for those that went."""
     statuses: tuple[Key, ...]
     problems: bool
-    """Whether the pipeline's problems changed."""
+    """Whether the pipeline's problems changed, or what could not be computed."""
     vips: Mapping[Key, Vips | None] = {}
     """By object: what was looked at again; None where it has no VIPs of ours."""
     places: PlaceChanges = {}
@@ -68,6 +69,8 @@ class Core:
         self._retiring: tuple[set[Named], set[Named]] = (set(), set())
         """What routes required of tokens: since the last `forget`, and before it."""
         self._learned: dict[str, Issuer] = {}
+        self._failures: dict[Any, Failure] = {}
+        """What could not be computed in the last commit."""
 
     def apply(
         self, changed: Iterable[Object], removed: Iterable[Key] = (), *, keep: bool = True
@@ -120,6 +123,9 @@ class Core:
         if self._retire(found.tokens, keep=keep):
             found.add(graph.commit())
         found.add(self._look_at_clock(changes.get(READ, ())))
+        if graph.failures != self._failures:
+            self._failures = dict(graph.failures)
+            found.problems = True
         return self._committed(found)
 
     def is_due(self) -> bool:

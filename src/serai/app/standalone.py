@@ -236,6 +236,8 @@ class Standalone:
         """Publish what a change brought that is not of files; under the lock."""
         await self._publish(committed)
         self.changes.tell()
+        if committed.problems:
+            self.on_change(Change(Batch(), committed))
 
     async def _follow_ports(self) -> None:
         while True:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from serai.api.problem import Problem
 from serai.app.compose import standalone
 from serai.app.console import TOLD, Console
 from serai.app.core import Committed
@@ -77,6 +78,31 @@ def test_a_port_that_is_told_as_a_problem_is_not_told_again(spoken: Spoken) -> N
 
     assert any("SER0904" in line for line in spoken.lines)
     assert spoken.hear("port-taken", PORT.message) == []
+
+
+def test_problems_are_not_looked_at_while_none_came_or_went(
+    spoken: Spoken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Batch] = []
+    find = spoken.instance.problems
+
+    def looked() -> tuple[Problem, ...]:
+        looks.append(spoken.instance.batch)
+        return find()
+
+    monkeypatch.setattr(spoken.instance, "problems", looked)
+    committed = Committed({}, (), problems=False)
+
+    spoken.instance.on_change(Change(Batch(), committed))
+    assert not looks
+
+    spoken.instance.batch = Batch(problems=(PORT,))
+    for _ in range(2):
+        spoken.instance.on_change(Change(Batch(), committed))
+    assert len(looks) == 1 and any("SER0904" in line for line in spoken.lines)
+
+    spoken.instance.on_change(_nothing_new())
+    assert len(looks) == 2
 
 
 def test_what_is_told_here_is_no_warning_in_the_log_as_well(tmp_path: Path) -> None:
