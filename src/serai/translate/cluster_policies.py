@@ -51,14 +51,15 @@ class ClusterPolicies(msgspec.Struct, frozen=True):
     def asked(self, reader: Reader, backend: Backend) -> Iterator[Asked]:
         """What they ask of a backend, those whose word counts first before the others.
 
-        A policy for a port comes before one for the whole service; then the oldest.
+        A policy for a port comes before one for a host, and that before one for the whole
+        service; then the oldest.
         """
         found = [
-            (section == "", aim.precedence(key), key)
+            (not each.section, not each.host, aim.precedence(key), key)
             for key, aim in reader.rows(self.by_service, backend.key.service, self.aims)
-            for section in _sections(aim, backend)
+            for each in _sections(aim, backend)
         ]
-        for _, _, key in sorted(found):
+        for *_, key in sorted(found):
             row = reader.get(self.written[key.kind], key)
             if row is not None:
                 yield Asked(key, "", _spec(row))
@@ -85,12 +86,12 @@ def _spec(row: Any) -> Any:
     return row.spec.validation if isinstance(row, BackendTLSPolicy) else row.spec
 
 
-def _sections(aim: Aim, backend: Backend) -> Iterator[str]:
+def _sections(aim: Aim, backend: Backend) -> Iterator[Section]:
     names = {"", backend.port.name, str(backend.port.number)}
     for each in aimed_at(aim):
         here = each.service == backend.key.service and each.host in {"", backend.key.host}
         if here and each.section in names:
-            yield each.section
+            yield each
 
 
 def aimed_at(aim: Aim) -> tuple[Section, ...]:
@@ -142,4 +143,4 @@ def _references(written: Iterable[Any]) -> Iterator[TargetReference]:
 def _selectors(written: Iterable[Any]) -> Iterator[TargetSelector]:
     for each in written:
         labels = tuple(sorted(each.match_labels.items()))
-        yield TargetSelector(each.group, each.kind, labels)
+        yield TargetSelector(each.group, each.kind, labels, each.section_name or "")
