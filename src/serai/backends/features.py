@@ -4,7 +4,7 @@ Of the kinds of policies, BackendTLSPolicy comes first, then BackendConfigPolicy
 XBackendTrafficPolicy, then DestinationRule, then what the service says itself.  What the first
 says of a feature stands; the next ones add fields that it leaves out, unless the feature is one
 that only works as a whole.  Of several policies of one kind the first to say something of a
-feature says all of it.
+feature says all of it; of BackendConfigPolicies the first to have a field says all of that field.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class InForce(msgspec.Struct, frozen=True):
 
 def in_force(asked: Iterable[Asked], subject: Subject) -> InForce:
     """What everything that is asked of a cluster comes to; of one kind the first counts first."""
-    by_rank = sorted(asked, key=lambda each: RANKS.index(type(each.spec)))
+    by_rank = _unclaimed(sorted(asked, key=lambda each: RANKS.index(type(each.spec))))
     leaves: list[Value] = []
     refusals: list[Refusal] = []
     for feature in FEATURES:
@@ -89,8 +89,27 @@ def in_force(asked: Iterable[Asked], subject: Subject) -> InForce:
     return InForce(tuple(leaves), tuple(refusals))
 
 
+def _unclaimed(asked: Iterable[Asked]) -> list[Asked]:
+    """Each BackendConfigPolicy with those of its fields that none before it has."""
+    claimed: set[str] = set()
+    found: list[Asked] = []
+    for each in asked:
+        spec = each.spec
+        if not isinstance(spec, BackendConfigPolicySpec):
+            found.append(each)
+            continue
+        said = {name for name in spec.__struct_fields__ if getattr(spec, name) is not None}
+        taken = dict.fromkeys(name for name in said & claimed if not name.startswith("target_"))
+        found.append(replace(each, spec=replace(spec, **taken)))
+        claimed |= said
+    return found
+
+
 def _said(feature: Feature, asked: Iterable[Asked], subject: Subject) -> Iterator[Value | Refusal]:
-    """What each kind says of a feature, through the first of its policies that says anything."""
+    """What each kind says of a feature, through the first of its policies that says anything.
+
+    A feature may be several fields of BackendConfigPolicies, which merge field by field.
+    """
     heard: set[type] = set()
     for each in asked:
         read = feature.reads.get(type(each.spec))
@@ -102,7 +121,7 @@ def _said(feature: Feature, asked: Iterable[Asked], subject: Subject) -> Iterato
             yield replace(found, policy=each.policy, path=path)
         elif found is not None:
             yield found
-        if found is not None:
+        if found is not None and not isinstance(each.spec, BackendConfigPolicySpec):
             heard.add(type(each.spec))
 
 
