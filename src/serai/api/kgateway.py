@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from serai.api.meta import Struct
+from serai.api.meta import ObjectMeta, Struct
 
 GROUP = "gateway.kgateway.dev"
+WEIGHT = "kgateway.dev/policy-weight"
+"""The annotation of policies that come before others at the same place, whichever is older."""
+WEIGHED = frozenset(
+    {"TrafficPolicy", "ListenerPolicy", "HTTPListenerPolicy", "BackendConfigPolicy"}
+)
+
+
+def weight(kind: str, metadata: ObjectMeta) -> int:
+    """What a policy weighs; 0 where it does not say, and of policies that are not kgateway's."""
+    written = metadata.annotations.get(WEIGHT, "")
+    return int(written) if kind in WEIGHED and is_weight(written) else 0
+
+
+def is_weight(written: str) -> bool:
+    """Whether a text is a whole number; it may be below 0."""
+    number = written.removeprefix("-")
+    return number.isascii() and number.isdecimal()
 
 
 class PolicyTargetReference(Struct, frozen=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from serai.api.faults import unwise
 from serai.api.fields_check import entry_path
+from serai.api.kgateway import WEIGHED, WEIGHT, is_weight
 from serai.api.kinds import Kind
 from serai.api.problem import Problem
 from serai.api.syntax import is_dns_label, is_label_key, is_label_value, is_subdomain
@@ -26,6 +28,7 @@ def metadata_problems(metadata: object, kind: Kind) -> Iterator[Problem]:
     yield from _name_problems(metadata.get("name"), kind)
     yield from _namespace_problems(metadata.get("namespace"), kind)
     yield from _label_problems(metadata)
+    yield from _weight_problems(metadata.get("annotations"), kind)
 
 
 def _name_problems(name: object, kind: Kind) -> Iterator[Problem]:
@@ -43,6 +46,14 @@ def _namespace_problems(namespace: object, kind: Kind) -> Iterator[Problem]:
     elif not is_dns_label(namespace):
         message = f'metadata.namespace "{namespace[:80]}" is not a namespace\'s name'
         yield _error("metadata.namespace", message, NAMING["label"][1])
+
+
+def _weight_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
+    written = annotations.get(WEIGHT) if isinstance(annotations, dict) else None
+    if isinstance(written, str) and kind.name in WEIGHED and not is_weight(written):
+        path = entry_path("metadata.annotations", WEIGHT)
+        message = f'the weight "{written[:120]}" is not a whole number, and counts as 0'
+        yield unwise(path, message, 'Write one such as "10", or "-1".')
 
 
 def _label_problems(metadata: dict[str, Any]) -> Iterator[Problem]:

@@ -65,8 +65,8 @@ def attachment(said: int, lost: Iterable[tuple[str, Key]]) -> Verdict:
         return ATTACHED
     words = ", ".join(taken)
     if len(taken) == said:
-        return refused("Overridden", f"older policies say it all: {words}")
-    return Verdict(ok=True, reason="Merged", message=f"older policies come first: {words}")
+        return refused("Overridden", f"policies that come first say it all: {words}")
+    return Verdict(ok=True, reason="Merged", message=f"policies that come first say: {words}")
 
 
 def _ancestors(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from serai.api.backend_policy import BackendTLSPolicy
+from serai.api.kgateway import weight
 from serai.api.meta import Key
 from serai.attach.targets import Target, TargetReference, Targets, TargetSelector
 from serai.backends.feature import Asked
@@ -26,10 +27,11 @@ class Aim(Value, frozen=True):
     created: str
     generation: int
     targets: tuple[Target, ...]
+    weight: int = 0
 
-    def precedence(self, key: Key) -> tuple[str, str, str]:
-        """Sorts policies: the oldest first, then by namespace and name."""
-        return (self.created or "9999", key.namespace, key.name)
+    def precedence(self, key: Key) -> tuple[int, str, str, str]:
+        """Sorts policies: by weight, the oldest first, then by namespace and name."""
+        return (-self.weight, self.created or "9999", key.namespace, key.name)
 
 
 class Section(NamedTuple):
@@ -129,7 +131,8 @@ def _aims(graph: Graph, kind: str, node: Node[Key, Any], targets: Targets) -> De
         references = tuple(_references(spec.target_refs))
         selectors = tuple(_selectors(getattr(spec, "target_selectors", ())))
         found = targets.find(reader, key, references, selectors)
-        return Aim(meta.creation_timestamp or "", meta.generation, found)
+        created, heavy = meta.creation_timestamp or "", weight(key.kind, meta)
+        return Aim(created, meta.generation, found, heavy)
 
     return mapped(graph, f"aims of {kind}", node, aim)
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from serai.api.kgateway import weight
 from serai.api.listener_policy import HTTPListenerPolicy, ListenerConfig, ListenerPolicy
 from serai.api.meta import Key
 from serai.api.unread import Unread
@@ -50,11 +51,18 @@ class CompiledListenerPolicy(Value, frozen=True):
     targets: tuple[Target, ...]
     ports: tuple[PortSettings, ...]
     faults: tuple[Fault, ...] = ()
+    weight: int = 0
 
     @property
-    def order(self) -> tuple[str, str, str, str]:
-        """Sorts policies at one place: the oldest first, then by name."""
-        return (self.created or "9999", self.key.namespace, self.key.name, self.key.kind)
+    def order(self) -> tuple[int, str, str, str, str]:
+        """Sorts policies at one place: by weight, the oldest first, then by name."""
+        return (
+            -self.weight,
+            self.created or "9999",
+            self.key.namespace,
+            self.key.name,
+            self.key.kind,
+        )
 
     def at_port(self, port: int) -> tuple[Leaf, ...]:
         """What it says of a port."""
@@ -104,6 +112,7 @@ def _of_kind(
             targets=tuple(map(_targetable, found)),
             ports=tuple(ports),
             faults=tuple(faults),
+            weight=weight(key.kind, row.metadata),
         )
 
     return mapped(graph, f"compiled {kind}", node, compiled)

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from serai.api.core import ConfigMap, Secret
 from serai.api.gateway_extension import GatewayExtension
+from serai.api.kgateway import weight
 from serai.api.meta import Key, Object
 from serai.api.unread import Unread
 from serai.attach.gateways import Proxy
@@ -48,11 +49,18 @@ class CompiledPolicy(Value, frozen=True):
     leaves: tuple[Leaf, ...]
     faults: tuple[Fault, ...] = ()
     """Features that cannot be used, by their whole path."""
+    weight: int = 0
 
     @property
-    def order(self) -> tuple[str, str, str, str]:
-        """Sorts policies at one place: the oldest first, then by name."""
-        return (self.created or "9999", self.key.namespace, self.key.name, self.key.kind)
+    def order(self) -> tuple[int, str, str, str, str]:
+        """Sorts policies at one place: by weight, the oldest first, then by name."""
+        return (
+            -self.weight,
+            self.created or "9999",
+            self.key.namespace,
+            self.key.name,
+            self.key.kind,
+        )
 
 
 Granted = TypeVar("Granted", Secret, ConfigMap)
@@ -209,6 +217,7 @@ def _of_kind(
             targets=targets.find(reader, key, kind.references(row), kind.selectors(row)),
             leaves=tuple(leaves),
             faults=tuple(faults),
+            weight=weight(key.kind, row.metadata),
         )
 
     return mapped(graph, f"compiled {kind.struct.__name__}", node, compiled)
@@ -279,7 +288,7 @@ class Policies(msgspec.Struct, frozen=True):
 
         The most specific come first.
         """
-        found: list[tuple[tuple[int, int], tuple[str, str, str, str], CompiledPolicy]] = []
+        found: list[tuple[tuple[int, int], tuple[int, str, str, str, str], CompiledPolicy]] = []
         rows = [
             *reader.rows(self.on, place, self.compiled),
             *reader.rows(self.on, around(place), self.compiled),
