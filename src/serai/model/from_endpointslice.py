@@ -8,6 +8,7 @@ from serai.api.core import EndpointSlice, SliceEndpoint
 from serai.api.meta import Key
 from serai.ir.cluster import Endpoint, Health, Locality
 from serai.model.addresses import canonical
+from serai.model.locality import of_zone
 from serai.model.service import ServicePort
 from serai.model.workload import Workload
 
@@ -32,7 +33,7 @@ def endpoints_from_slice(
             continue
         pod = _pod(endpoint, endpoint_slice.metadata.namespace, workload)
         node = locality_of_node(endpoint.node_name) if endpoint.node_name else None
-        place = node or Locality(zone=endpoint.zone or "")
+        place = node or of_zone(endpoint.zone or "")
         for address in filter(None, map(canonical, endpoint.addresses)):
             for number in numbers:
                 yield Endpoint(

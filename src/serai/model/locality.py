@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from serai.ir.cluster import Locality
 from serai.ir.distribution import REGION, SUBZONE, ZONE
 
+MOST_KEPT = 4096
+"""Localities that are shared by all endpoints that are there: there are few."""
+
 ISTIO = ("topology.istio.io/locality", "istio-locality")
 
 
+@lru_cache(MOST_KEPT)
 def parse(text: str) -> Locality:
     """``region/zone/subzone``, of which later parts may be missing."""
     region, zone, subzone = [*text.split("/", 2), "", "", ""][:3]
     return Locality(region, zone, subzone)
+
+
+@lru_cache(MOST_KEPT)
+def of_zone(zone: str) -> Locality:
+    """Where nothing but the zone is known, or not even that."""
+    return Locality(zone=zone)
 
 
 def of_node(labels: Mapping[str, str]) -> Locality:
