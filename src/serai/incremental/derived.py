@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from serai.incremental import few
+from serai.incremental.few import Few
 from serai.incremental.graph import Dependent, Failure, Graph, K, Node
 from serai.incremental.index import Index
 
@@ -15,8 +17,6 @@ RK = TypeVar("RK", bound=Hashable)
 RV = TypeVar("RV")
 
 WHOLE: Any = object()
-_UNDER_ITS_KEY: tuple[Any, ...] = ("a row under the key of its source's",)
-"""In place of the same tuple for each of very many rows."""
 
 
 class Reader:
@@ -86,7 +86,7 @@ class Derived(Node[K, V], Generic[K, V]):
         """Source keys to compute again in the commit under way."""
         self.calls = 0
         """How often the function has run."""
-        self._outputs: dict[Hashable, tuple[K, ...]] = {}
+        self._outputs: dict[Hashable, Few[K]] = {}
         self._reads: dict[Hashable, tuple[Any, ...]] = {}
 
     def settle(self) -> None:
@@ -129,11 +129,9 @@ class Derived(Node[K, V], Generic[K, V]):
 
     def _replace(self, key: Any, computed: dict[K, V], gone: dict[K, None]) -> None:
         """Note what rows a source row gives now; those that it gave before may be gone."""
-        before: Any = self._outputs.pop(key, ())
-        gone.update(dict.fromkeys([key] if before is _UNDER_ITS_KEY else before))
+        gone.update(dict.fromkeys(few.elements(self._outputs.pop(key, None))))
         if computed:
-            outputs: tuple[Any, ...] = tuple(computed)
-            self._outputs[key] = _UNDER_ITS_KEY if outputs == (key,) else outputs
+            self._outputs[key] = few.few_of(computed)
 
     def _forget_reads(self, key: Hashable) -> None:
         dependent: Dependent = (self, key)

@@ -7,7 +7,7 @@ A dictionary of two takes three times the memory of a list of two.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import TypeAlias, TypeVar
 
 E = TypeVar("E", bound=Hashable)
@@ -16,6 +16,13 @@ Few: TypeAlias = E | list[E] | dict[E, None] | None
 
 MOST = 8
 """Elements that are looked for one after the other."""
+
+
+def few_of(distinct: Collection[E]) -> Few[E]:
+    """The set of some elements, each of which is there once."""
+    if len(distinct) > MOST:
+        return dict.fromkeys(distinct)
+    return list(distinct) if len(distinct) > 1 else next(iter(distinct), None)
 
 
 def elements(few: Few[E]) -> Sequence[E] | dict[E, None]:

@@ -56,17 +56,17 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
         self.source = source
         self.keys_of = keys_of
         self._members: dict[K, Few[M]] = {}
-        self._keys: dict[M, tuple[K, ...]] = {}
+        self._keys: dict[M, Few[K]] = {}
         self._sorted: dict[K, Members[M]] = {}
 
     def settle(self) -> None:
         """Move the rows that changed from their old keys to their new ones."""
         for member in self.source.changed:
             row = self.source.row(member)
-            old = self._keys.pop(member, ())
+            old = few.elements(self._keys.pop(member, None))
             new = () if row is None else tuple(dict.fromkeys(self.keys_of(member, row)))
             if new:
-                self._keys[member] = new
+                self._keys[member] = few.few_of(new)
             for key in old:
                 if key not in new:
                     self._leave(key, member)
