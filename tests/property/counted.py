@@ -56,9 +56,28 @@ def gateway(name: str) -> Object:
     return of("Gateway", name, {"spec": {"gatewayClassName": "serai", "listeners": listeners}})
 
 
-def secret(host: str) -> Object:
+def secret(host: str, name: str = "shown") -> Object:
     """What the edge shows: for each host another certificate."""
-    return made({"shop/shown": [f"{host}.example"]})[0]
+    return made({f"shop/{name}": [f"{host}.example"]})[0]
+
+
+def of_listeners_each(listeners: int) -> Iterator[Object]:
+    """An edge of N listeners with a route each; the first shows a certificate of its own."""
+    yield of("Namespace", "shop", {})
+    yield secret("first")
+    yield secret("own", "own")
+    written: list[Raw] = []
+    for number in range(listeners):
+        yield from service(4 * number, vip(4 * number, 2))
+        tls = {"certificateRefs": [{"name": "shown" if number else "own"}]}
+        host = {"hostname": f"l{number}.edge.example", "tls": tls}
+        written.append({"name": f"l{number}", "port": 20443, "protocol": "HTTPS", **host})
+        name = name_of(4 * number)
+        parent = {**reference("edge"), "sectionName": f"l{number}"}
+        spec = {"parentRefs": [parent], "rules": [_rule(name, "first")]}
+        yield of("HTTPRoute", f"edge-{name}", {"spec": spec})
+    edge: Raw = {"gatewayClassName": "serai", "listeners": written}
+    yield of("Gateway", "edge", {"spec": edge})
 
 
 def name_of(number: int) -> str:

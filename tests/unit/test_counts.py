@@ -19,6 +19,7 @@ from property.counted import (
     of,
     of_all,
     of_listeners,
+    of_listeners_each,
     of_requests,
     of_service,
     route,
@@ -209,3 +210,18 @@ def test_a_policy_of_the_waypoint_is_in_the_routes_of_each_of_its_services() -> 
         assert {each.rpartition(" ")[0] for each in found.sent} == {"waypoint ROUTES"}
         # The route configuration, what it requires of tokens, its bytes; the rest is the policy.
         assert 3 * services <= found.rows <= 3 * services + MOST_ROWS
+
+
+@cache
+def cost_of_a_listener(listeners: int) -> Cost:
+    """What it takes to lose the certificate of one of so many listeners, each with a route."""
+    core = Core(Settings())
+    core.apply(of_listeners_each(listeners))
+    assert not core.pipeline.problems
+    return cost(core, row("Secret gone", (), removed=(Key("Secret", "shop", "own"),)))
+
+
+def test_what_becomes_of_a_listener_is_of_the_routes_that_name_it_only() -> None:
+    few, many = cost_of_a_listener(FEW), cost_of_a_listener(MANY)
+    assert few.sent == many.sent
+    assert few.rows == many.rows <= MOST_ROWS

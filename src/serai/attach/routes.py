@@ -311,9 +311,9 @@ def _to_listeners(
     candidates = [
         state
         for listener in listeners
-        if (state := reader.get(parents.listening.states, ListenerKey(owner, listener.name)))
-        and parent.section_name in {None, listener.name}
+        if parent.section_name in {None, listener.name}
         and parent.port in {None, listener.port}
+        and (state := reader.get(parents.listening.states, ListenerKey(owner, listener.name)))
     ]
     if not candidates:
         message = f"{owner} has no listener {_asked(parent)}"
