@@ -320,6 +320,43 @@ async def test_somebody_elses_service_is_asked_the_same_way(tmp_path: Path) -> N
         await counting.stop()
 
 
+ENTRIES = "[{entries: [{type: Header, header: x-client}]}]"
+EVERY_TYPE = """[{entries: [
+            {type: Generic, generic: {key: tier, value: gold}},
+            {type: Header, header: x-client},
+            {type: Path}]},
+          {entries: [{type: RemoteAddress}]}]"""
+
+
+async def test_descriptors_of_every_type_are_told_and_change_live(tmp_path: Path) -> None:
+    counting = Counting()
+    port = await counting.start()
+    more = (
+        ", grpcService: {backendRef:"
+        " {group: networking.istio.io, kind: ServiceEntry, name: counter, port: 8081}}"
+    )
+    try:
+        async with world(tmp_path, more=more) as vendor:
+            vendor.write("counter.yaml", EXTERNAL % port)
+            await until(lambda: _asked_of(vendor, counting, number=1))
+            assert pairs(counting.asked[-1].descriptors) == [[("x-client", "a")]]
+
+            vendor.write("policies.yaml", policies(more).replace(ENTRIES, EVERY_TYPE))
+            await until(lambda: _asked_of(vendor, counting, number=2))
+            several, address = pairs(counting.asked[-1].descriptors)
+            assert several[:2] == [("tier", "gold"), ("x-client", "a")]
+            assert several[2][1] == "/list?page=2"
+            assert [key for key, _ in address] == ["remote_address"]
+            assert address[0][1].startswith("127.")
+    finally:
+        await counting.stop()
+
+
+async def _asked_of(vendor: World, counting: Counting, *, number: int) -> bool:
+    await vendor.get("a", "/list?page=2")
+    return bool(counting.asked) and len(counting.asked[-1].descriptors) == number
+
+
 def pairs(descriptors: Iterable[Any]) -> list[list[tuple[str, str]]]:
     return [[(entry.key, entry.value) for entry in each.entries] for each in descriptors]
 
