@@ -17,6 +17,7 @@ from serai.attach.parameters import Tables, parameters
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.listener import PROGRAMMED, RESOLVED, listener_programmed, listener_status, words
+from serai.status.overlap import Overlaps
 from serai.status.values import GatewayStatus, ListenerSetStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.names import is_spare
@@ -46,6 +47,7 @@ class Statuses(msgspec.Struct, frozen=True):
             return None
         states = self._states(reader, key, proxy.listeners)
         refusals = self.refusals.of_listeners(reader, key)
+        overlaps = Overlaps(reader, self.attached, key)
         generation = row.metadata.generation
         accepted = self._accepted(reader, row, states)
         unusable = reader.get(self.attached.unusable, key) or ()
@@ -63,7 +65,7 @@ class Statuses(msgspec.Struct, frozen=True):
             conditions=_conditions(verdicts, generation),
             addresses=tuple(GatewayAddress(value=address) for address in addresses),
             listeners=tuple(
-                listener_status(reader, self.attached, state, refusals, generation)
+                listener_status(reader, self.attached, state, refusals, overlaps, generation)
                 for state in states
             ),
             attached_listener_sets=self._attached_sets(reader, proxy),
@@ -80,6 +82,7 @@ class Statuses(msgspec.Struct, frozen=True):
             return ListenerSetStatus(_conditions(verdicts, generation))
         states = self._states(reader, key, added.listeners)
         refusals = self.refusals.of_listeners(reader, added.gateway)
+        overlaps = Overlaps(reader, self.attached, added.gateway)
         served = any(listener_programmed(state, refusals).ok for state in states)
         lost = refused("ListenersNotValid", "no listener is usable, so nothing is served")
         verdicts = {
@@ -89,7 +92,7 @@ class Statuses(msgspec.Struct, frozen=True):
         return ListenerSetStatus(
             _conditions(verdicts, generation),
             tuple(
-                listener_status(reader, self.attached, state, refusals, generation)
+                listener_status(reader, self.attached, state, refusals, overlaps, generation)
                 for state in states
             ),
         )

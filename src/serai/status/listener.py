@@ -10,7 +10,7 @@ from serai.attach.listeners import ListenerState
 from serai.attach.transports import HBONE, PROXY
 from serai.attach.verdict import Verdict, refused
 from serai.incremental import Reader
-from serai.status.overlap import overlap
+from serai.status.overlap import Overlaps
 from serai.status.values import ListenerStatus, condition
 from serai.translate import names
 from serai.translate.collections import Attached
@@ -26,9 +26,10 @@ def listener_status(
     attached: Attached,
     state: ListenerState,
     refusals: Iterable[Refusal],
+    overlaps: Overlaps,
     generation: int,
 ) -> ListenerStatus:
-    """What is said of one listener; `refusals` are those of its proxy."""
+    """What is said of one listener; `refusals` and `overlaps` are those of its proxy."""
     conflicted = Verdict(ok=True, reason=state.conflict) if state.conflict else NO_CONFLICTS
     verdicts = {
         "Accepted": state.accepted,
@@ -36,7 +37,7 @@ def listener_status(
         "ResolvedRefs": RESOLVED if state.resolved.ok else state.resolved,
         "Conflicted": conflicted,
     }
-    overlapping = overlap(reader, attached, state)
+    overlapping = overlaps.of(state)
     if overlapping is not None:
         verdicts["OverlappingTLSConfig"] = overlapping
     return ListenerStatus(
