@@ -7,6 +7,8 @@ from serai.api.meta import ObjectMeta, Struct
 GROUP = "gateway.kgateway.dev"
 WEIGHT = "kgateway.dev/policy-weight"
 """The annotation of policies that come before others at the same place, whichever is older."""
+INHERITED = "kgateway.dev/inherited-policy-priority"
+"""The annotation that would let policies of a Gateway come before those of its routes."""
 WEIGHED = frozenset(
     {"TrafficPolicy", "ListenerPolicy", "HTTPListenerPolicy", "BackendConfigPolicy"}
 )

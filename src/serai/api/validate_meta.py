@@ -7,7 +7,7 @@ from typing import Any
 
 from serai.api.faults import unwise
 from serai.api.fields_check import entry_path
-from serai.api.kgateway import WEIGHED, WEIGHT, is_weight
+from serai.api.kgateway import INHERITED, WEIGHED, WEIGHT, is_weight
 from serai.api.kinds import Kind
 from serai.api.problem import Problem
 from serai.api.syntax import is_dns_label, is_label_key, is_label_value, is_subdomain
@@ -28,7 +28,7 @@ def metadata_problems(metadata: object, kind: Kind) -> Iterator[Problem]:
     yield from _name_problems(metadata.get("name"), kind)
     yield from _namespace_problems(metadata.get("namespace"), kind)
     yield from _label_problems(metadata)
-    yield from _weight_problems(metadata.get("annotations"), kind)
+    yield from _precedence_problems(metadata.get("annotations"), kind)
 
 
 def _name_problems(name: object, kind: Kind) -> Iterator[Problem]:
@@ -48,7 +48,11 @@ def _namespace_problems(namespace: object, kind: Kind) -> Iterator[Problem]:
         yield _error("metadata.namespace", message, NAMING["label"][1])
 
 
-def _weight_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
+def _precedence_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
+    if isinstance(annotations, dict) and INHERITED in annotations:
+        message = "the annotation is not read: of policies the most specific always comes first"
+        path = entry_path("metadata.annotations", INHERITED)
+        yield Problem("SER0007", "warning", message, "Remove it.", path=path)
     written = annotations.get(WEIGHT) if isinstance(annotations, dict) else None
     if isinstance(written, str) and kind.name in WEIGHED and not is_weight(written):
         path = entry_path("metadata.annotations", WEIGHT)
