@@ -7,7 +7,7 @@ from typing import Any
 
 from serai.api.faults import unwise
 from serai.api.fields_check import entry_path
-from serai.api.kgateway import INHERITED, WEIGHED, WEIGHT, is_weight
+from serai.api.kgateway import INHERITED, WEIGHED, WEIGHT, Inheritance, is_weight
 from serai.api.kinds import Kind
 from serai.api.problem import Problem
 from serai.api.syntax import is_dns_label, is_label_key, is_label_value, is_subdomain
@@ -49,15 +49,28 @@ def _namespace_problems(namespace: object, kind: Kind) -> Iterator[Problem]:
 
 
 def _precedence_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
-    if isinstance(annotations, dict) and INHERITED in annotations:
-        message = "the annotation is not read: of policies the most specific always comes first"
-        path = entry_path("metadata.annotations", INHERITED)
-        yield Problem("SER0007", "warning", message, "Remove it.", path=path)
+    yield from _inheritance_problems(annotations, kind)
     written = annotations.get(WEIGHT) if isinstance(annotations, dict) else None
     if isinstance(written, str) and kind.name in WEIGHED and not is_weight(written):
         path = entry_path("metadata.annotations", WEIGHT)
         message = f'the weight "{written[:120]}" is not a whole number, and counts as 0'
         yield unwise(path, message, 'Write one such as "10", or "-1".')
+
+
+def _inheritance_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
+    if not isinstance(annotations, dict) or INHERITED not in annotations:
+        return
+    path, written = entry_path("metadata.annotations", INHERITED), annotations[INHERITED]
+    if kind.name != "Gateway":
+        message = f"the annotation is read on Gateways, and not on a {kind.name}"
+        yield Problem("SER0007", "warning", message, "Remove it.", path=path)
+    elif isinstance(written, str) and written not in set(Inheritance):
+        message = f'"{written[:120]}" is not known, and counts as {Inheritance.SHALLOW_CHILD}'
+        yield unwise(path, message, f"Write one of {', '.join(Inheritance)}.")
+    elif isinstance(written, str) and Inheritance(written).is_deep:
+        message = "only transformation is merged deeply: of others the first policy says all"
+        remedy = "Say all of the other fields in the policy that comes first."
+        yield Problem("SER0007", "warning", message, remedy, path=path)
 
 
 def _label_problems(metadata: dict[str, Any]) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from serai.api.gateway import AllowedListeners, Gateway, GatewayClass, Listener
 from serai.api.gateway_tls import GatewayTLSConfig
+from serai.api.kgateway import Inheritance, inheritance
 from serai.api.meta import Key
 from serai.attach.transports import HBONE, INBOUND_BINDING, PROXY, Transport, transports
 from serai.incremental import Derived, Graph, Node, Reader, mapped
@@ -49,6 +50,8 @@ class Proxy(Value, frozen=True):
     """Whether routes that ask for the default gateways attach to it."""
     annotations: tuple[tuple[str, str], ...] = ()
     """What its Envoys are to be annotated with."""
+    inheritance: Inheritance | None = None
+    """How its routes inherit its TrafficPolicies; None: theirs come first."""
     viewpoint: Viewpoint | None = None
     """Where its Envoys run that do not say it themselves, if that is known."""
 
@@ -94,6 +97,7 @@ def proxies(
             else (),
             is_default=role is Role.GATEWAY and gateway.spec.default_scope == "All",
             annotations=_annotations(gateway),
+            inheritance=inheritance(gateway.metadata),
             viewpoint=_viewpoint(gateway, settings),
         )
 

@@ -20,6 +20,10 @@ class Leaf(Value, frozen=True):
     """Clusters that it calls while it decides on a request."""
     secrets: tuple[Confidence, ...] = ()
     """What it is told in confidence."""
+    overrides: bool = False
+    """Whether it comes before the policies of what is more specific, as its Gateway asks."""
+    joins: bool = False
+    """Whether it joins what they say of its feature, where that can be merged."""
 
 
 class FailClosed(Value, frozen=True):

@@ -67,3 +67,5 @@ BY_NAME: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 ORDER: Mapping[str, int] = {feature.name: place for place, feature in enumerate(FEATURES)}
 
 ADDITIVE: frozenset[str] = frozenset(feature.name for feature in FEATURES if feature.additive)
+
+MERGING: frozenset[str] = frozenset(feature.name for feature in FEATURES if feature.merge)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
+from functools import reduce
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -11,7 +12,6 @@ from google.protobuf.message import Message
 from serai.api.core import ConfigMap, Secret
 from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
-from serai.ir.leaf import Leaf
 from serai.ir.origin import Value
 from serai.ir.route import NO_MUTATIONS, HeaderMutations
 from serai.ir.secret import Confidence
@@ -211,20 +211,16 @@ class Feature(Value, frozen=True):
     """The status that answers requests where it cannot be done; 0 where it is then left out."""
     additive: bool = False
     """Whether all policies that have it apply together, rather than the most specific one."""
+    merge: Callable[[Any, Any], Any] | None = None
+    """From two values, the one that comes first first, to one; None where they do not merge."""
+
+    def together(self, values: Sequence[Any]) -> Any:
+        """What the values in force come to, as `encode` and `judge` take it."""
+        if self.additive:
+            return tuple(values)
+        return reduce(self.merge, values) if self.merge else values[0]
 
 
 def runtime_percent(percent: int) -> dict[str, Any]:
     """So many in a hundred requests, as Envoy's RuntimeFractionalPercent."""
     return {"default_value": {"numerator": percent, "denominator": "HUNDRED"}}
-
-
-def first_of_each(leaves: list[Leaf], additive: frozenset[str]) -> tuple[Leaf, ...]:
-    """The leaves in force among those that apply, the most specific first.
-
-    Gateway API: policy attachment; of several policies the most specific wins, feature by feature.
-    """
-    chosen: dict[object, Leaf] = {}
-    for leaf in leaves:
-        name = (leaf.feature, leaf.origin) if leaf.feature in additive else leaf.feature
-        chosen.setdefault(name, leaf)
-    return tuple(chosen.values())

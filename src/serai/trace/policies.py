@@ -135,9 +135,7 @@ def _values(leaves: tuple[Leaf, ...]) -> list[tuple[str, Any]]:
     for leaf in sorted(leaves, key=lambda each: ORDER[each.feature]):
         if leaf.feature not in refused - ADDITIVE and not isinstance(leaf.value, FailClosed):
             values.setdefault(leaf.feature, []).append(leaf.value)
-    return [
-        (name, tuple(found) if name in ADDITIVE else found[0]) for name, found in values.items()
-    ]
+    return [(name, BY_NAME[name].together(found)) for name, found in values.items()]
 
 
 def judged_bytes(

@@ -20,13 +20,12 @@ from serai.ir.listener import ChainMatch, FilterChain, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.addresses import is_range
-from serai.policies import ADDITIVE
-from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.around import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.listener_policies import of_chain
 from serai.translate.own_addresses import to_the_chosen
+from serai.translate.precedence import first_of_each
 from serai.translate.sni import to_host, told_by_sni
 from serai.translate.streams import on_frontend
 
@@ -111,6 +110,6 @@ def forward(reader: Reader, attached: Attached, frontend: Frontend) -> TcpForwar
     if told_by_sni(frontend, found):
         return TcpForward((WeightedCluster(names.sni_switch(frontend.key)),), relayed=True)
     around = around_port(reader, attached, frontend.key, frontend.port, frontend.key.host)
-    leaves = first_of_each(around, ADDITIVE)
+    leaves = first_of_each(around)
     only = found[0].forward if found else to_host(reader, attached, frontend, frontend.hosts[0])
     return replace(to_the_chosen(reader, attached, frontend, only), leaves=leaves)

@@ -3,7 +3,7 @@
 Of several policies the most specific wins, feature by feature: what a filter of the backendRef or
 of the rule names, then the rule, then its route, then what the route sends to, then the service or
 listener that was asked, then the Gateway, then its class.  At one place a section comes before the
-whole, then the older policy, then its name.
+whole, then the older policy, then its name.  A Gateway's annotation can let its own come first.
 
 Gateway API: policy attachment (GEP-713).
 """
@@ -32,10 +32,11 @@ from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, Weighted
 from serai.model.issuers import Issuer
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
-from serai.policies import ADDITIVE, BY_NAME
-from serai.policies.feature import BackendReference, Context, Fault, first_of_each
+from serai.policies import BY_NAME
+from serai.policies.feature import BackendReference, Context, Fault
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
+from serai.translate.precedence import first_of_each, inherited
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
 
@@ -317,6 +318,8 @@ class Policies(msgspec.Struct, frozen=True):
         proxy = reader.get(self.proxies, gateway)
         name = proxy.class_name if proxy else ""
         found = self.at(reader, gateway, (listener,) if listener else ())
+        if proxy and proxy.inheritance:
+            found = list(inherited(found, proxy.inheritance))
         return [*found, *self.at(reader, Key("GatewayClass", "", name))]
 
     def in_force(self, reader: Reader, host: VirtualHost) -> VirtualHost:
@@ -327,7 +330,7 @@ class Policies(msgspec.Struct, frozen=True):
         around = list(host.leaves)
         found = replace(
             host,
-            leaves=first_of_each(around, ADDITIVE),
+            leaves=first_of_each(around),
             routes=tuple(self._in_force(reader, route, around) for route in host.routes),
         )
         return by_claims(found)
@@ -335,12 +338,9 @@ class Policies(msgspec.Struct, frozen=True):
     def _in_force(self, reader: Reader, route: Route, around: list[Leaf]) -> Route:
         inner = list(route.leaves)
         if not isinstance(route.action, Forward):
-            return _closed(replace(route, leaves=first_of_each([*inner, *around], ADDITIVE)))
+            return _closed(replace(route, leaves=first_of_each([*inner, *around])))
         chosen = [
-            first_of_each(
-                [*each.leaves, *inner, *self._sent(reader, each), *around],
-                ADDITIVE,
-            )
+            first_of_each([*each.leaves, *inner, *self._sent(reader, each), *around])
             for each in route.action.clusters
         ]
         if all(each == chosen[0] for each in chosen):
@@ -352,7 +352,7 @@ class Policies(msgspec.Struct, frozen=True):
             for each, leaves in zip(route.action.clusters, chosen, strict=True)
         )
         action = replace(route.action, clusters=clusters)
-        leaves = first_of_each([*inner, *around], ADDITIVE)
+        leaves = first_of_each([*inner, *around])
         return _closed(replace(route, action=action, leaves=leaves))
 
     def _sent(self, reader: Reader, cluster: WeightedCluster) -> list[Leaf]:

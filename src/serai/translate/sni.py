@@ -18,13 +18,12 @@ from serai.ir.listener import Listener, ServerName, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
 from serai.model.service import BackendKey, Resolution
-from serai.policies import ADDITIVE
-from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.around import around_port
 from serai.translate.collections import Attached, Named
 from serai.translate.compiled import bytes_to
 from serai.translate.own_addresses import to_the_chosen
+from serai.translate.precedence import first_of_each
 from serai.translate.stream_rules import as_ruled
 from serai.translate.streams import Stream, on_frontend
 
@@ -106,7 +105,7 @@ def _guarded(
     """With what policies on the service and on this host of it ask; without SNI, on the first."""
     mine = next((each for each in frontend.hosts if each == host or covers(each, host)), "")
     around = around_port(reader, attached, frontend.key, frontend.port, mine)
-    leaves = first_of_each(around, ADDITIVE)
+    leaves = first_of_each(around)
     return replace(to_the_chosen(reader, attached, frontend, to), leaves=leaves)
 
 

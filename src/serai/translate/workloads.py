@@ -21,11 +21,10 @@ from serai.ir.listener import ChainMatch, FilterChain, Listener, NamedRoutes, Tc
 from serai.ir.match import RequestMatch
 from serai.ir.origin import Origin
 from serai.ir.route import Forward, Route, RouteConfiguration, WeightedCluster
-from serai.policies import ADDITIVE
-from serai.policies.feature import first_of_each
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.default_route import DEFAULT
+from serai.translate.precedence import first_of_each
 from serai.translate.virtual_hosts import HostGroup, virtual_hosts
 
 
@@ -88,7 +87,7 @@ def _listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
             out = _out(proxy, tunnels=tunnels)
             forward = TcpForward(
                 (out,),
-                leaves=first_of_each(around, ADDITIVE),
+                leaves=first_of_each(around),
                 relayed=out.cluster == names.ENCAPSULATED,
             )
             routes = NamedRoutes(name)

@@ -21,7 +21,7 @@ from serai.policies.feature import (
 )
 from serai.policies.transformation.encode import encode
 from serai.policies.transformation.template import Body, Field, Header, Template, Text, parse
-from serai.policies.transformation.values import Changes, Side
+from serai.policies.transformation.values import Changes, Side, merged
 
 JSON, STRING, UNREAD = "AsJson", "AsString", "None"
 
@@ -167,4 +167,5 @@ TRANSFORMATION = Feature(
     encode=encode,
     judge=_judge,
     fails_closed=500,
+    merge=merged,
 )

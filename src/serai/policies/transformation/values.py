@@ -22,3 +22,20 @@ class Changes(Value, frozen=True):
 
     request: Side
     response: Side
+
+
+def merged(first: Changes, then: Changes) -> Changes:
+    """The changes of two, where what cannot be both is as the first says."""
+    return Changes(_merged(first.request, then.request), _merged(first.response, then.response))
+
+
+def _merged(first: Side, then: Side) -> Side:
+    setting = {name for name, _ in first.set}
+    known = {(namespace, key) for namespace, key, _ in first.metadata}
+    return Side(
+        set=(*first.set, *(each for each in then.set if each[0] not in setting)),
+        add=(*first.add, *then.add),
+        remove=tuple(dict.fromkeys((*first.remove, *then.remove))),
+        body=then.body if first.body is None else first.body,
+        metadata=(*first.metadata, *(each for each in then.metadata if each[:2] not in known)),
+    )

@@ -190,7 +190,7 @@ def _encoded(leaves: Iterable[Leaf]) -> list[Encoded]:
 
 def _encode(name: str, values: list[Value]) -> Encoded:
     feature = BY_NAME[name]
-    return feature.encode(tuple(values) if feature.additive else values[0])
+    return feature.encode(feature.together(values))
 
 
 def _place(name: str, done: Encoded) -> Place:
