@@ -140,6 +140,7 @@ async def test_what_may_not_be_read_is_told(api: assets.ApiServer) -> None:
     try:
         await until(lambda: "ConfigMap" in cluster.troubles())
         assert not cluster.synced
+        await until(lambda: cluster.knows_definitions)
         (waiting,) = cluster.waiting_for()
         assert "403 Forbidden" in waiting
         assert "nobody" in waiting

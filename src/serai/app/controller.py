@@ -17,6 +17,7 @@ import structlog
 from serai.api.kinds import KINDS, Kind, by_kind
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.bundles import bundles_of
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
@@ -99,7 +100,9 @@ class Controller:
         self.xds_port = 0
         """Where xDS is served; 0 before it is."""
         self.source = ClusterSource(options.scope)
-        self.cluster = Cluster(access, wanted_kinds(), self._heard)
+        self.cluster = Cluster(
+            access, wanted_kinds(), self._heard, tell_definitions=self._heard_definitions
+        )
         self.writer = StatusWriter(access, self._find, self._wanted, self._leading)
         lease = Name(options.namespace, options.lease)
         self.leader = Leader(access, lease, options.identity, self._on_leading)
@@ -200,7 +203,22 @@ class Controller:
             self._saw(kind, delta)
         else:
             self.source.tell()
-        if self.cluster.synced:
+        self._look_whether_synced()
+
+    def _heard_definitions(self, delta: Delta) -> None:
+        bundles = self.core.pipeline.inputs.bundles
+        found = bundles_of(delta)
+        for definition, version in found.items():
+            if version is None:
+                bundles.drop(definition)
+            else:
+                bundles.put(definition, version)
+        if found:
+            self.source.tell()
+        self._look_whether_synced()
+
+    def _look_whether_synced(self) -> None:
+        if self.cluster.synced and self.cluster.knows_definitions:
             self._synced.set()
 
     def _saw(self, kind: Kind, delta: Delta) -> None:

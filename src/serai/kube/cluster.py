@@ -43,12 +43,21 @@ class Cluster:
     """Follows kinds, whether they are served or not."""
 
     def __init__(
-        self, access: Access, wanted: Iterable[Wanted], tell: Tell, random: Random | None = None
+        self,
+        access: Access,
+        wanted: Iterable[Wanted],
+        tell: Tell,
+        random: Random | None = None,
+        tell_definitions: Callable[[Delta], None] = lambda _: None,
     ) -> None:
-        """`tell` hears the name of a kind and what has changed; empty: how it is followed."""
+        """`tell` hears the name of a kind and what has changed; empty: how it is followed.
+
+        `tell_definitions` hears likewise of CustomResourceDefinitions, of these the metadata only.
+        """
         self.access = access
         self._random = random or Random()  # noqa: S311  spreads load, and guards nothing
         self._tell = tell
+        self._tell_definitions = tell_definitions
         self._discovery: tuple[float, Discovery] | None = None
         self._asking = asyncio.Lock()
         self.wanted = {each.kind: each for each in wanted}
@@ -72,6 +81,12 @@ class Cluster:
     def synced(self) -> bool:
         """Whether everything there is was told once; kinds that are not served do not count."""
         return all(each.reflector.synced for each in self._watchers.values())
+
+    @property
+    def knows_definitions(self) -> bool:
+        """Whether all CRDs were told once, or cannot be: a server may keep them from us."""
+        reflector = self._definitions.reflector
+        return reflector.synced or reflector.trouble is not None
 
     def waiting_for(self) -> tuple[str, ...]:
         """The kinds of which not everything is known yet, each with what is wrong."""
@@ -119,3 +134,4 @@ class Cluster:
             self._discovery = None
             for watcher in self._watchers.values():
                 watcher.wake()
+        self._tell_definitions(delta)

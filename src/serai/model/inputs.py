@@ -135,6 +135,8 @@ class Inputs:
         """What routes required of tokens until a moment ago, and some may still."""
         self.issuers: Table[str, Issuer] = Table(graph, "issuers")
         """What each issuer of tokens tells of itself, by its URI, by who has asked it."""
+        self.bundles: Table[str, str] = Table(graph, "bundle versions")
+        """Of which bundle each CRD is, by its name, by who sees CRDs; empty: it does not say."""
 
     def _all_routes(self, graph: Graph) -> Node[Key, Route]:
         tables: tuple[Node[Key, Route], ...] = (

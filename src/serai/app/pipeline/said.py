@@ -51,7 +51,7 @@ def statuses(
     """What is said back on each object."""
     of_gateways = Statuses(attached, refusals, NO_PARAMETERS)
     parts: tuple[Node[Key, Status], ...] = (
-        class_statuses(graph, inputs.gateway_classes, NO_PARAMETERS),
+        class_statuses(graph, inputs.gateway_classes, inputs.bundles, NO_PARAMETERS),
         mesh_statuses(graph, inputs.meshes, NO_PARAMETERS),
         gateway_statuses(graph, inputs.gateways, of_gateways),
         listener_set_statuses(graph, inputs.listener_sets, of_gateways),
