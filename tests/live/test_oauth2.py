@@ -68,6 +68,11 @@ def where(found: HttpAnswer) -> str:
     return dict(found.headers)["location"]
 
 
+async def has_secret(served: Served) -> None:
+    """Waits until Envoy was told the client's secret; before, it lets nobody in, by a 503."""
+    await eventually(lambda: ask(served), lambda found: found.status != 503)
+
+
 async def log_in(who: Browser, provider: Provider, path: str = "/") -> HttpAnswer:
     """From a first request to the answer that the provider sends the browser back for."""
     back = urlsplit(provider.authorize(where(await who.get(path))))
@@ -83,6 +88,7 @@ async def test_a_caller_logs_in_is_let_in_and_logs_out(tmp_path: Path) -> None:
         providing(provider, login, 3004),
         serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
     ):
+        await has_secret(served)
         alice = browser(served)
         sent = where(await alice.get("/a?b=c"))
         assert sent.startswith(LOG_IN)
@@ -116,6 +122,7 @@ async def test_a_token_that_ran_out_is_refreshed(tmp_path: Path) -> None:
         providing(provider, login, 3004),
         serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
     ):
+        await has_secret(served)
         alice = browser(served)
         await log_in(alice, provider)
         await eventually(lambda: alice.get("/"), lambda _: provider.granted[-1] == "refresh_token")
@@ -135,6 +142,7 @@ async def test_the_secret_is_changed_live_and_what_cannot_be_done_lets_nobody_in
         providing(provider, login, 3004),
         serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
     ):
+        await has_secret(served)
         assert (await log_in(browser(served), provider)).status == 401
         script = await ask(served, x_requested_with="XMLHttpRequest")
         assert script.status == 401
@@ -165,10 +173,10 @@ async def test_an_issuer_is_asked_for_its_endpoints(
     place = Place()
     backend, login = place.address(), place.address()
     provider = Provider("shop", "hush")
-    told: dict[str, str] = {}
+    listed: dict[str, str] = {}
 
     def document(uri: str) -> bytes:
-        return json.dumps({"issuer": uri, **told}).encode() if told else b""
+        return json.dumps({"issuer": uri, **listed}).encode() if listed else b""
 
     async with (
         providing(provider, login, 3004),
@@ -180,9 +188,9 @@ async def test_an_issuer_is_asked_for_its_endpoints(
         async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
             assert (await ask(served)).status == 500
 
-            told["authorization_endpoint"] = LOG_IN
-            told["token_endpoint"] = "https://login.example/token"
-            told["end_session_endpoint"] = "https://login.example/end"
+            listed["authorization_endpoint"] = LOG_IN
+            listed["token_endpoint"] = "https://login.example/token"
+            listed["end_session_endpoint"] = "https://login.example/end"
             await eventually(lambda: ask(served), lambda found: found.status == 302)
             alice = browser(served)
             await log_in(alice, provider)
