@@ -22,6 +22,7 @@ from serai.kube.wire import Event, Failure, Name
 
 WIDGETS = Resource("serai.test", "v1", "widgets", "Widget")
 FAULTS = ("none", "half-open", "cut", "gone", "429", "500", "garbage", "error-event")
+BROKEN = (ConnectionError, asyncio.IncompleteReadError)
 
 
 class Server:
@@ -32,15 +33,19 @@ class Server:
         self.random = random
         self.faulty = True
         self.met: dict[str, int] = dict.fromkeys(FAULTS, 0)
+        self.serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+        with contextlib.closing(writer), contextlib.suppress(*BROKEN):
             target = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode()
             query = {key: each[0] for key, each in parse_qs(urlsplit(target).query).items()}
             fault = self.random.choice(FAULTS) if self.faulty else "none"
             self.met[fault] += 1
             await self.answer(writer, query, fault)
-        writer.close()
 
     async def answer(self, writer: asyncio.StreamWriter, query: dict[str, str], fault: str) -> None:
         if fault in {"429", "500"}:
@@ -123,6 +128,10 @@ async def following(server: Server) -> AsyncIterator[dict[Name, bytes]]:
         await asyncio.gather(task, return_exceptions=True)
         listening.close()
         await access.close()
+        half_open = tuple(server.serving)
+        for each in half_open:
+            each.cancel()
+        await asyncio.gather(*half_open, return_exceptions=True)
 
 
 async def test_a_watch_broken_a_hundred_times_in_every_way_loses_nothing() -> None:
