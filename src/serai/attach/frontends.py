@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
+
+from msgspec.structs import replace
 
 from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.attach.gateways import Proxy
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.ir.cluster import Endpoint
 from serai.ir.origin import Value
 from serai.model.addresses import is_elsewhere, is_range
 from serai.model.catalog import Catalog
@@ -27,6 +30,8 @@ class FrontendKey(NamedTuple):
     host: str = ""
     direct: bool = False
     """Whether it is what comes to the endpoints' own addresses, of a service that has none."""
+    tunnels: bool = False
+    """Of these: whether it is for the endpoints that are reached by HBONE."""
 
 
 class Claim(NamedTuple):
@@ -74,22 +79,35 @@ class Binding(Value, frozen=True):
 def frontends(
     graph: Graph,
     captures: Node[Key, Capture],
-    services: Node[Key, Service],
+    catalog: Catalog,
     proxies: Node[Key, Proxy],
     settings: Settings,
 ) -> Derived[FrontendKey, Frontend]:
     """Every captured port that can be reached by a VIP or a name.  UDP is not captured."""
 
     def rows(reader: Reader, key: Key, capture: Capture) -> Iterator[tuple[FrontendKey, Frontend]]:
-        service = reader.get(services, key) if capture.waypoints else None
+        service = reader.get(catalog.services, key) if capture.waypoints else None
         if service is None:
             return
         for waypoint in capture.waypoints:
             proxy = reader.get(proxies, waypoint)
             named = bool(proxy and (proxy.hears_names or not service.addresses))
-            yield from _of_waypoint(waypoint, service, named=named, settings=settings)
+            found = tuple(_of_waypoint(waypoint, service, named=named, settings=settings))
+            yield from found
+            if proxy and proxy.hears_names:
+                yield from _tunnelled(reader, catalog, found)
 
     return Derived(graph, "frontends", captures, rows)
+
+
+def _tunnelled(
+    reader: Reader, catalog: Catalog, found: Iterable[tuple[FrontendKey, Frontend]]
+) -> Iterator[tuple[FrontendKey, Frontend]]:
+    """The same for endpoints in the mesh, where clients come to the endpoints' own addresses."""
+    for key, frontend in found:
+        if key.direct and any(each.in_mesh for each in _endpoints(reader, catalog, frontend)):
+            inside = key._replace(tunnels=True)
+            yield inside, replace(frontend, key=inside)
 
 
 def _of_waypoint(
@@ -195,13 +213,20 @@ def _own(
     ) -> Iterator[tuple[Claim, Literal[True]]]:
         if not key.direct:
             return
-        backend = BackendKey(key.service, row.hosts[0], key.port)
-        for endpoint in reader.get(catalog.endpoints, backend) or ():
-            if is_elsewhere(endpoint.address):
+        found = _endpoints(reader, catalog, row)
+        inside = reader.get(all_frontends, key._replace(tunnels=True)) is not None
+        for endpoint in found:
+            if is_elsewhere(endpoint.address) and (inside and endpoint.in_mesh) == key.tunnels:
                 own = BindingKey(key.waypoint, endpoint.address, endpoint.port)
                 yield Claim(own, key), True
 
     return Derived(graph, "claims to endpoints", all_frontends, rows)
+
+
+def _endpoints(reader: Reader, catalog: Catalog, frontend: Frontend) -> tuple[Endpoint, ...]:
+    key = frontend.key
+    backend = BackendKey(key.service, frontend.hosts[0], key.port)
+    return reader.get(catalog.endpoints, backend) or ()
 
 
 def ranges(

@@ -22,6 +22,8 @@ class NamedRoutes(Value, frozen=True):
     """HTTP, routed by one route configuration."""
 
     name: str
+    destined: bool = False
+    """As of TcpForward."""
 
 
 class Tunnel(StrEnum):
@@ -55,6 +57,8 @@ class TcpForward(Value, frozen=True):
     relayed: bool = False
     """To a listener inside the proxy, which is told where the connection was going and whose it
     is."""
+    destined: bool = False
+    """Whether whoever opens tunnels behind it is told where the connection was going."""
 
 
 class Connects(Value, frozen=True):

@@ -84,7 +84,9 @@ def frontend_chains(
         frontend = reader.get(attached.frontends, binding.frontend) if binding else None
         if frontend is not None:
             http = frontend.port.protocol.is_http
-            handling = NamedRoutes(key.name) if http else to(reader, attached, frontend)
+            inside = frontend.key.tunnels
+            routes = NamedRoutes(key.name, destined=inside)
+            handling = routes if http else to(reader, attached, frontend)
             origin = Origin(frontend.key.service)
             own = of_chain(asked_of(reader, attached, key.proxy), http=http)
             chain = FilterChain(key.name, handling, origin, identified=True, settings=own)

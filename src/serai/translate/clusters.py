@@ -13,11 +13,13 @@ from serai.attach.gateways import Role
 from serai.attach.routes import AttachmentKey
 from serai.backends.feature import Asked, SpeaksTls, Subject
 from serai.backends.features import in_force
+from serai.backends.health_check import HealthCheck
+from serai.backends.outlier_detection import OutlierDetection
 from serai.backends.preference import preferred
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery, Endpoint
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
-from serai.ir.origin import Origin
+from serai.ir.origin import Origin, Value
 from serai.ir.route import Forward, RouteConfiguration, VirtualHost
 from serai.ir.tls import UpstreamTls
 from serai.model.protocol import Protocol
@@ -132,6 +134,18 @@ def is_mutual(cluster: Cluster) -> bool:
     return any(isinstance(each, UpstreamTls) and each.mesh is not None for each in cluster.leaves)
 
 
+def _judges(leaf: Value) -> bool:
+    """Whether it judges an endpoint by how it does: all those in tunnels are one to Envoy."""
+    return isinstance(leaf, HealthCheck | OutlierDetection)
+
+
+def _discovery(backend: Backend, *, addressed: bool, inside: bool) -> Discovery:
+    """`addressed`: of the endpoint that a connection came for; `inside` a tunnel to it."""
+    if inside:
+        return Discovery.INTERNAL
+    return Discovery.ORIGINAL_DST if addressed else _DISCOVERY[backend.resolution]
+
+
 class ClusterKey(NamedTuple):
     """A cluster as the proxies see it that agree in all that makes a difference."""
 
@@ -163,7 +177,7 @@ class Clusters:
             graph,
             "backends by cluster",
             attached.cluster_names,
-            lambda _, name: (name, names.addressed(name)),
+            lambda _, name: (name, names.addressed(name), names.tunnelled(name)),
         )
         self._called: Index[str, AttachmentKey] = Index(
             graph, "calls of clusters", attached.compiled, _calls
@@ -246,7 +260,8 @@ class Clusters:
             return reader.get(self._internal, key.name)
         plain = reader.get(self._attached.cluster_names, backend.key) or key.name
         addressed = key.name != plain
-        discovery = Discovery.ORIGINAL_DST if addressed else _DISCOVERY[backend.resolution]
+        inside = key.name == names.tunnelled(plain)
+        discovery = _discovery(backend, addressed=addressed, inside=inside)
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = backend.resolution in {Resolution.NONE, Resolution.DYNAMIC_DNS}
         found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
@@ -271,8 +286,9 @@ class Clusters:
             distribution=distribution,
             # Endpoints that are not ready are among the others there, and are to get nothing.
             panic_threshold=0 if backend.distribution and discovery is Discovery.EDS else None,
-            leaves=found.leaves,
-            tunnels="" if addressed else self._trust_domain(key),
+            leaves=tuple(each for each in found.leaves if not (inside and _judges(each))),
+            internal_listener=names.ORIGINATE if inside else "",
+            tunnels="" if addressed and not inside else self._trust_domain(key),
             beside_ztunnel=key.beside_ztunnel,
             policies=asking,
             refusals=found.refusals,

@@ -81,7 +81,7 @@ def frontend(key: FrontendKey, *, http: bool) -> str:
     """The route configuration or filter chain of a captured port."""
     service = key.service
     parts = (str(key.port), service.name, service.namespace, *((key.host,) if key.host else ()))
-    own = "~own" if key.direct else ""
+    own = ("~own~hbone" if key.tunnels else "~own") if key.direct else ""
     return shortened("_".join((_transport(http=http), service.kind.lower(), *parts)) + own)
 
 
@@ -118,6 +118,11 @@ def detour(cluster: str) -> str:
 def addressed(cluster: str) -> str:
     """The cluster, beside a backend's own, for the endpoint that a connection came for."""
     return shortened(f"addressed~{cluster}")
+
+
+def tunnelled(cluster: str) -> str:
+    """Likewise, where the endpoint is reached by a tunnel."""
+    return shortened(f"tunnelled~{cluster}")
 
 
 def waypoint_cluster(waypoint: Key) -> str:

@@ -6,7 +6,7 @@ elsewhere goes there, as for any other service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -24,7 +24,8 @@ def to_the_chosen(
 ) -> TcpForward:
     """The same, with the service itself replaced by the endpoint that was chosen."""
     own = _own(reader, attached, frontend)
-    return replace(found, clusters=_swapped(found.clusters, own)) if own else found
+    clusters = _swapped(found.clusters, own)
+    return replace(found, clusters=clusters, destined=frontend.key.tunnels) if own else found
 
 
 def routed_to_the_chosen(
@@ -39,16 +40,20 @@ def routed_to_the_chosen(
     )
 
 
-def _own(reader: Reader, attached: Attached, frontend: Frontend) -> frozenset[str]:
-    """The clusters of the service itself, where clients go by its endpoints' addresses."""
+def _own(reader: Reader, attached: Attached, frontend: Frontend) -> dict[str, str]:
+    """The clusters of the service itself, where clients go by its endpoints' addresses.
+
+    With what stands in their place.
+    """
     if not frontend.key.direct:
-        return frozenset()
+        return {}
+    chosen = names.tunnelled if frontend.key.tunnels else names.addressed
     keys = (BackendKey(frontend.key.service, host, frontend.key.port) for host in frontend.hosts)
     found = (reader.get(attached.cluster_names, key) for key in keys)
-    return frozenset(name for name in found if name)
+    return {name: chosen(name) for name in found if name}
 
 
-def _route(route: Route, own: frozenset[str]) -> Route:
+def _route(route: Route, own: Mapping[str, str]) -> Route:
     if not isinstance(route.action, Forward):
         return route
     clusters = _swapped(route.action.clusters, own)
@@ -56,11 +61,9 @@ def _route(route: Route, own: frozenset[str]) -> Route:
 
 
 def _swapped(
-    clusters: Iterable[WeightedCluster], own: frozenset[str]
+    clusters: Iterable[WeightedCluster], own: Mapping[str, str]
 ) -> tuple[WeightedCluster, ...]:
     return tuple(
-        replace(each, cluster=names.addressed(each.cluster))
-        if each.cluster and each.cluster in own
-        else each
+        replace(each, cluster=own[each.cluster]) if each.cluster and each.cluster in own else each
         for each in clusters
     )

@@ -38,7 +38,7 @@ def undeclared_listeners(graph: Graph, attached: Attached) -> Derived[Named, Lis
             default=forward(reader, attached, frontend),
             origin=Origin(key.service),
             tunnelled=True,
-            requests=NamedRoutes(names.frontend(key, http=True)),
+            requests=NamedRoutes(names.frontend(key, http=True), destined=key.tunnels),
             settings=of_chain(asked_of(reader, attached, key.waypoint), http=True),
         )
         yield Named(key.waypoint, name), listener

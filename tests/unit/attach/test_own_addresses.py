@@ -19,28 +19,31 @@ def of(kind: str, name: str, body: dict[str, Any], **labels: str) -> Object:
     return built(Key(kind, "shop", name), body, {"labels": asked})
 
 
-def pod(number: int) -> Object:
-    body = {"status": {"podIP": f"10.0.{number // 200}.{number % 200 + 1}"}}
+def pod(number: int, *, in_mesh: bool = False) -> Object:
+    body: dict[str, Any] = {"status": {"podIP": f"10.0.{number // 200}.{number % 200 + 1}"}}
+    if in_mesh:
+        body["annotations"] = {"ambient.istio.io/redirection": "enabled"}
     return of("Pod", f"db-{number}", body, app="db", use_waypoint="waypoint")
 
 
-def world(taken: str) -> Core:
+def world(taken: str, *, in_mesh: bool = False) -> Core:
     core = Core(Settings())
-    gateway = {"spec": {"gatewayClassName": "serai-waypoint"}}
+    listeners = [{"name": "mesh", "port": 15008, "protocol": "HBONE"}] if in_mesh else []
+    gateway = {"spec": {"gatewayClassName": "serai-waypoint", "listeners": listeners}}
     ports = [{"name": "http", "port": 80}, {"name": "web", "port": 81}]
     headless = {"spec": {"clusterIP": "None", "selector": {"app": "db"}, "ports": ports[:1]}}
     core.apply(
         [
             of("Gateway", "waypoint", gateway, waypoint_for=taken),
             of("Service", "db", headless, use_waypoint="waypoint"),
-            *(pod(number) for number in range(300)),
+            *(pod(number, in_mesh=in_mesh) for number in range(300)),
         ]
     )
     return core
 
 
-def changed(core: Core, number: int) -> list[tuple[str, str]]:
-    committed = core.apply([pod(number)])
+def changed(core: Core, number: int, *, in_mesh: bool = False) -> list[tuple[str, str]]:
+    committed = core.apply([pod(number, in_mesh=in_mesh)])
     found = committed.resources.get(WAYPOINT, {})
     return sorted((key.type.name, key.name) for key in found)
 
@@ -52,6 +55,17 @@ def test_an_endpoint_of_a_headless_service_is_one_scope() -> None:
         ("ENDPOINTS", "kube_shop_db_80"),
         ("SCOPE", "10.0.1.101~80"),
     ]
+
+
+def test_so_it_is_in_the_mesh_and_beside_it() -> None:
+    core = world("service", in_mesh=True)
+    rows = [("ENDPOINTS", "kube_shop_db_80"), ("SCOPE", "10.0.1.101~80")]
+    assert changed(core, 300, in_mesh=True) == rows
+    outside = [("ENDPOINTS", "kube_shop_db_80"), ("SCOPE", "10.0.1.102~80")]
+    assert [each for each in changed(core, 301) if each[0] in {"ENDPOINTS", "SCOPE"}] == outside
+    node = core.pipeline.translated.scopes
+    routes = [row.routes for key, row in node.items() if key.name in {rows[1][1], outside[1][1]}]
+    assert sorted(routes) == [f"http_service_80_db_shop~own{way}" for way in ("", "~hbone")]
 
 
 def test_a_workload_is_one_row_of_the_listeners() -> None:

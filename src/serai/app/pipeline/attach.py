@@ -58,7 +58,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         certificates=certificates,
         captures=taken,
         detours=(around := detours(graph, known, taken, ours)),
-        frontends=(fronts := frontends(graph, taken, known.services, ours, settings)),
+        frontends=(fronts := frontends(graph, taken, known, ours, settings)),
         bindings=(bound := bindings(graph, fronts, known)),
         ranges=ranges(graph, bound),
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, wishes, ours),

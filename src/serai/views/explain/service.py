@@ -60,9 +60,9 @@ def _port(
     fronts = [
         key
         for host in ("", *service.hosts)
-        for direct in (False, True)
+        for ways in ((), (True,), (True, True))
         if subject.attached.frontends.row(
-            key := FrontendKey(waypoint, service.key, port.number, host, direct)
+            key := FrontendKey(waypoint, service.key, port.number, host, *ways)
         )
     ]
     if not fronts:

@@ -26,7 +26,7 @@ from serai.xds.encode.body import EDS, resource
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.encode.mesh_tls import named_secret, upstream
-from serai.xds.encode.originate import passing, spare_tunnels, wrap
+from serai.xds.encode.originate import IN_MESH, TOLD_APART, passing, spare_tunnels, wrap
 from serai.xds.encode.telemetry import service_metadata
 from serai.xds.resource import Resource, ResourceType
 
@@ -134,7 +134,10 @@ def _by_locality(cluster: IrCluster) -> dict[str, Any]:
 
 def _internal(cluster: IrCluster) -> ClusterLoadAssignment:
     address = {"envoy_internal_address": {"server_listener_name": cluster.internal_listener}}
-    endpoint = {"endpoint": {"address": address}}
+    endpoint: dict[str, Any] = {"endpoint": {"address": address}}
+    if cluster.tunnels and is_mutual(cluster):
+        told = {TOLD_APART: {"fields": {IN_MESH: {"bool_value": True}}}}
+        endpoint["metadata"] = {"filter_metadata": told}
     return ClusterLoadAssignment(
         cluster_name=cluster.name, endpoints=[{"lb_endpoints": [endpoint]}]
     )

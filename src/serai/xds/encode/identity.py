@@ -117,6 +117,15 @@ def tunnel_states() -> dict[str, Any]:
     return extension("serai.tunnel", HttpSetFilterState(on_request_headers=states))
 
 
+def destination() -> dict[str, Any]:
+    """The network filter that hands on where a connection was going, and nothing else of it.
+
+    So connections to endpoints are divided by the address that clients asked for alone.
+    """
+    states = [_noted(LOCAL, "%DOWNSTREAM_LOCAL_ADDRESS%")]
+    return extension("serai.destination", NetworkSetFilterState(on_new_connection=states))
+
+
 def relay() -> dict[str, Any]:
     """The network filter that hands on what is known of a connection, to a listener inside."""
     states = [

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from serai.ir.listener import Connects, Handling, ScopedRoutes, TcpForward, Tls
+from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
 from serai.ir.origin import Origin
@@ -29,7 +29,7 @@ from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher, sni_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
-from serai.xds.encode.identity import identity, proxy_protocol, relay, source
+from serai.xds.encode.identity import destination, identity, proxy_protocol, relay, source
 from serai.xds.encode.mesh_tls import downstream
 from serai.xds.encode.originate import expected_identity
 from serai.xds.encode.policies import network_filters
@@ -185,14 +185,27 @@ def _filter_chain(
             filters = filters if identified or handling.leaves else []
             filters += network_filters(handling.leaves)
             filters += [relay()] if handling.relayed else []
+            filters += [destination()] if handling.destined else []
             filters.append(tcp_proxy(name, handling, mesh=identified))
         case Connects():
             filters = [connects(name, handling)]
         case _:
             mesh = identified or isinstance(handling, ScopedRoutes)
+            filters += [destination()] if _hands_on(handling, identified=identified) else []
             filters.append(http(name, handling, asked, mesh=mesh))
     sockets = {"transport_socket": ended(tls)} if tls else {}
     return FilterChain(name=name, filters=filters, **sockets, **asked.chain)
+
+
+def _hands_on(handling: Handling, *, identified: bool) -> bool:
+    """Whether requests may be for endpoints' own addresses, in tunnels; never at a VIP itself."""
+    match handling:
+        case ScopedRoutes(by_authority):
+            return identified or by_authority
+        case NamedRoutes(_, destined):
+            return destined
+        case _:
+            return False
 
 
 def _address(address: str, listener: IrListener) -> dict[str, Any]:
