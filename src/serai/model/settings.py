@@ -84,6 +84,11 @@ class Settings(Value, frozen=True):
     """Likewise; the name of the machine."""
 
     @property
+    def trust_domains(self) -> tuple[str, ...]:
+        """The trust domain and its former names."""
+        return (self.trust_domain, *self.trust_domain_aliases)
+
+    @property
     def viewpoint(self) -> Viewpoint | None:
         """Where proxies run that do not say it themselves, if that is known."""
         found = Viewpoint(locality.parse(self.locality), self.network, self.node)

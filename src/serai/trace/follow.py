@@ -206,7 +206,7 @@ def _facts(
         headers=headers,
         received_scheme=scheme,
         principal=request.principal if connection.identified else None,
-        trust_domain=view.attached.settings.trust_domain,
+        trust_domains=view.attached.settings.trust_domains,
         way=request.way,
         keys=view.keys,
         at=request.at,

@@ -25,7 +25,7 @@ class Facts(Value, frozen=True):
     received_scheme: str
     """http or https, as x-forwarded-proto says, which Envoy adds where it is missing."""
     principal: str | None
-    trust_domain: str
+    trust_domains: tuple[str, ...]
     way: Way
     claims: Mapping[str, Any] = {}
     """What a token says that was verified."""
@@ -152,7 +152,7 @@ def _shown(match: ValueMatch) -> str:
 def _not_a_client(namespace: str, facts: Facts) -> str:
     if not namespace:
         return ""
-    prefix = f"spiffe://{facts.trust_domain}/ns/{namespace}/"
-    if facts.principal is not None and facts.principal.startswith(prefix):
+    prefixes = tuple(f"spiffe://{each}/ns/{namespace}/" for each in facts.trust_domains)
+    if facts.principal is not None and facts.principal.startswith(prefixes):
         return ""
     return f"the caller is {facts.principal or 'nobody'}, not of namespace {namespace}"

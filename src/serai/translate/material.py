@@ -50,5 +50,4 @@ class CertificateSources(msgspec.Struct, frozen=True):
 
 def workload_tls(settings: Settings) -> WorkloadTls:
     """Mutual TLS with a proxy's own certificate."""
-    domains = (settings.trust_domain, *settings.trust_domain_aliases)
-    return WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, domains)
+    return WorkloadTls(names.WORKLOAD_CERTIFICATE, names.WORKLOAD_AUTHORITY, settings.trust_domains)

@@ -85,7 +85,7 @@ def snapshot(
                 graph,
                 "route resources",
                 translated.routes,
-                lambda row: encode_routes(row, settings.trust_domain),
+                lambda row: encode_routes(row, settings.trust_domains),
             ),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from serai.ir.match import ClaimMatch, PathKind, PathMatch, RequestMatch, ValueMatch, as_number
@@ -10,7 +11,7 @@ from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
 def encode_match(
-    match: RequestMatch, trust_domain: str, below: int | None = None
+    match: RequestMatch, trust_domains: tuple[str, ...], below: int | None = None
 ) -> dict[str, Any]:
     """A route's match.  The namespace of a client is that of its SPIFFE identity.
 
@@ -32,9 +33,17 @@ def encode_match(
         share = {"numerator": below, "denominator": "MILLION"}
         encoded["runtime_fraction"] = {"default_value": share}
     if match.client_namespace:
-        prefix = f"spiffe://{trust_domain}/ns/{match.client_namespace}/"
-        encoded["filter_state"] = [{"key": PEER_PRINCIPAL, "string_match": {"prefix": prefix}}]
+        whose = _client(match.client_namespace, trust_domains)
+        encoded["filter_state"] = [{"key": PEER_PRINCIPAL, "string_match": whose}]
     return encoded
+
+
+def _client(namespace: str, trust_domains: tuple[str, ...]) -> dict[str, Any]:
+    """The identities of a namespace, in any of the trust domains."""
+    if len(trust_domains) == 1:
+        return {"prefix": f"spiffe://{trust_domains[0]}/ns/{namespace}/"}
+    domains = "|".join(map(re.escape, trust_domains))
+    return {"safe_regex": {"regex": f"spiffe://(?:{domains})/ns/{re.escape(namespace)}/.*"}}
 
 
 def _path(path: PathMatch) -> dict[str, Any]:

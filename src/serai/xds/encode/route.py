@@ -44,11 +44,11 @@ _STATUS = {
 }
 
 
-def encode_routes(routes: IrRoutes, trust_domain: str) -> Resource:
+def encode_routes(routes: IrRoutes, trust_domains: tuple[str, ...]) -> Resource:
     """A route configuration; the header that chose it never reaches an endpoint."""
     message = RouteConfiguration(
         name=routes.name,
-        virtual_hosts=[_virtual_host(host, trust_domain) for host in routes.virtual_hosts],
+        virtual_hosts=[_virtual_host(host, trust_domains) for host in routes.virtual_hosts],
         request_headers_to_remove=[DESTINATION_HEADER],
         ignore_port_in_host_matching=True,
     )
@@ -66,12 +66,12 @@ def encode_scope(scope: Scope) -> Resource:
     return resource(ResourceType.SCOPE, scope.name, message, (scope.origin,))
 
 
-def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
+def _virtual_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> dict[str, Any]:
     return {
         "name": host.name,
         "domains": host.domains,
         "routes": [
-            _route(each, host, trust_domain, below)
+            _route(each, host, trust_domains, below)
             for route in host.routes
             for each, below in shares_as_routes(route)
         ],
@@ -80,14 +80,14 @@ def _virtual_host(host: VirtualHost, trust_domain: str) -> dict[str, Any]:
 
 
 def _route(
-    written: Route, host: VirtualHost, trust_domain: str, below: int | None
+    written: Route, host: VirtualHost, trust_domains: tuple[str, ...], below: int | None
 ) -> dict[str, Any]:
     route = _changing_headers_last(written)
     own = route_filters(route.leaves, host.leaves, by_claims=host.by_claims)
     filters = {**own, **_look_up(route), **_kept(route)}
     return {
         "name": route.name,
-        "match": encode_match(route.match, trust_domain, below),
+        "match": encode_match(route.match, trust_domains, below),
         **route_fields(route.leaves),
         **_action(route, host),
         "typed_per_filter_config": filters,
