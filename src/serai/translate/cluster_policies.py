@@ -16,6 +16,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.origin import Value
 from serai.model.inputs import CLUSTER_POLICIES
 from serai.model.service import Backend
+from serai.translate.precedence import PolicyOrder, policy_order
 
 TARGETED = frozenset({"Service", "ServiceEntry", "Backend", "XBackend"})
 """What such policies apply to; a Hostname means one of them."""
@@ -29,9 +30,9 @@ class Aim(Value, frozen=True):
     targets: tuple[Target, ...]
     weight: int = 0
 
-    def precedence(self, key: Key) -> tuple[int, str, str, str]:
-        """Sorts policies: by weight, the oldest first, then by namespace and name."""
-        return (-self.weight, self.created or "9999", key.namespace, key.name)
+    def order(self, key: Key) -> PolicyOrder:
+        """Sorts policies at one place."""
+        return policy_order(self.weight, self.created, key)
 
 
 class Section(NamedTuple):
@@ -57,7 +58,7 @@ class ClusterPolicies(msgspec.Struct, frozen=True):
         service; then the oldest.
         """
         found = [
-            (not each.section, not each.host, aim.precedence(key), key)
+            (not each.section, not each.host, aim.order(key), key)
             for key, aim in reader.rows(self.by_service, backend.key.service, self.aims)
             for each in _sections(aim, backend)
         ]
@@ -77,7 +78,7 @@ class ClusterPolicies(msgspec.Struct, frozen=True):
 
     def _naming(self, reader: Reader, kind: str, section: Section) -> list[Key]:
         having = [
-            (aim.precedence(key), key)
+            (aim.order(key), key)
             for key, aim in reader.rows(self.by_service, section.service, self.aims)
             if key.kind == kind and section in aimed_at(aim)
         ]

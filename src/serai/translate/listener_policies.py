@@ -31,6 +31,7 @@ from serai.policies.feature import Context, Fault
 from serai.policies.kinds import references, selectors
 from serai.translate import unread
 from serai.translate.policies import Looks, context
+from serai.translate.precedence import PolicyOrder, policy_order
 
 TARGETED = ("Gateway", "ListenerSet")
 
@@ -54,15 +55,9 @@ class CompiledListenerPolicy(Value, frozen=True):
     weight: int = 0
 
     @property
-    def order(self) -> tuple[int, str, str, str, str]:
-        """Sorts policies at one place: by weight, the oldest first, then by name."""
-        return (
-            -self.weight,
-            self.created or "9999",
-            self.key.namespace,
-            self.key.name,
-            self.key.kind,
-        )
+    def order(self) -> PolicyOrder:
+        """Sorts policies at one place."""
+        return policy_order(self.weight, self.created, self.key)
 
     def at_port(self, port: int) -> tuple[Leaf, ...]:
         """What it says of a port."""

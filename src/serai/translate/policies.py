@@ -36,7 +36,7 @@ from serai.policies import BY_NAME
 from serai.policies.feature import BackendReference, Context, Fault
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
-from serai.translate.precedence import first_of_each, inherited
+from serai.translate.precedence import PolicyOrder, first_of_each, inherited, policy_order
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
 
@@ -53,15 +53,9 @@ class CompiledPolicy(Value, frozen=True):
     weight: int = 0
 
     @property
-    def order(self) -> tuple[int, str, str, str, str]:
-        """Sorts policies at one place: by weight, the oldest first, then by name."""
-        return (
-            -self.weight,
-            self.created or "9999",
-            self.key.namespace,
-            self.key.name,
-            self.key.kind,
-        )
+    def order(self) -> PolicyOrder:
+        """Sorts policies at one place."""
+        return policy_order(self.weight, self.created, self.key)
 
 
 Granted = TypeVar("Granted", Secret, ConfigMap)
@@ -289,7 +283,7 @@ class Policies(msgspec.Struct, frozen=True):
 
         The most specific come first.
         """
-        found: list[tuple[tuple[int, int], tuple[int, str, str, str, str], CompiledPolicy]] = []
+        found: list[tuple[tuple[int, int], PolicyOrder, CompiledPolicy]] = []
         rows = [
             *reader.rows(self.on, place, self.compiled),
             *reader.rows(self.on, around(place), self.compiled),

@@ -10,8 +10,16 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from serai.api.kgateway import TRAFFIC_POLICY, Inheritance
+from serai.api.meta import Key
 from serai.ir.leaf import FailClosed, Leaf
 from serai.policies import ADDITIVE, MERGING
+
+PolicyOrder = tuple[int, str, str, str, str]
+
+
+def policy_order(weight: int, created: str, key: Key) -> PolicyOrder:
+    """Sorts policies at one place: by weight, the oldest first, then by name."""
+    return (-weight, created or "9999", key.namespace, key.name, key.kind)
 
 
 def inherited(leaves: Iterable[Leaf], asked: Inheritance) -> Iterator[Leaf]:
