@@ -13,6 +13,7 @@ from kube import assets
 from kube.test_cluster import namespace, until
 from kube.test_controller import SERVICE, SETTINGS, gateway_class, told
 from kube.test_statuses import GATEWAY, head
+from serai.api.meta import Key
 from serai.app.controller import Controller, Options
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import HostPort
@@ -88,7 +89,7 @@ async def test_what_is_not_ours_is_left_alone(api: assets.ApiServer, admin: Acce
     await admin.create(SERVICE, space, theirs)
     async with deploying(api, space) as one:
         await gateway(admin, space)
-        await until(lambda: bool(one._deployer._applied))
+        await until(lambda: one.deploying.deployer.settled(Key("Gateway", space, "edge")))
         assert await admin.read(RESOURCES[3], Name(space, "edge")) is None
         service = await admin.read(SERVICE, Name(space, "edge"))
         assert service is not None

@@ -24,6 +24,7 @@ from serai.app.offline import located
 from serai.app.own_rate_limits import OwnRateLimits
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
+from serai.app.told import Told
 from serai.app.vips import VipJournal
 from serai.attach.gateways import Proxy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -106,7 +107,7 @@ class Standalone:
         self._commits = 0
         self._health = EnvoyHealth()
         self._refused = Refused(fleet.binary if fleet else None, self._resource, self._settle_soon)
-        self._told: dict[Key, dict[ResourceKey, Refusal]] = {}
+        self._told = Told(self.core.pipeline.refusals)
         self._lock = asyncio.Lock()
         """Held while the pipeline is changed, or read beside the event loop."""
         self._keys = KeySets(core, self._lock, self._brought_in, instance.keys)
@@ -331,14 +332,8 @@ class Standalone:
             if other == proxy
         }
         wanted = {**self._refused.of(proxy), **held}
-        table = self.core.pipeline.refusals
-        for key in self._told.get(proxy, {}).keys() - wanted.keys():
-            table.drop(SnapshotKey(proxy, key))
-        for key, refusal in wanted.items():
-            table.put(SnapshotKey(proxy, key), refusal)
-        if wanted == self._told.get(proxy, {}):
+        if not self._told.tell(proxy, wanted):
             return
-        self._told[proxy] = wanted
         self.core.commit()
         self.changes.tell()
         self.on_change(Change(Batch(), Committed({}, (), problems=True)))

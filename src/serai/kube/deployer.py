@@ -30,6 +30,10 @@ class Deployer:
         """Others may have applied something else meanwhile: look at everything again."""
         self._applied = {}
 
+    def settled(self, gateway: Key) -> bool:
+        """Whether a Gateway was looked at, and deployed or left alone."""
+        return gateway in self._applied
+
     async def settle(self, gateway: Key, objects: Sequence[Json]) -> None:
         """Have a Gateway's objects as they should be.  Raises ApiError; then try again."""
         digest = msgspec.json.encode(objects)

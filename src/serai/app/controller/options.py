@@ -1,0 +1,28 @@
+"""How `serai controller` runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from serai.kube.deployment import Deployment
+from serai.sources.cluster import Scope
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run, beyond what the core is told by its Settings."""
+
+    xds: str = "0.0.0.0:18000"
+    namespace: str = "serai-system"
+    """Where the Lease is."""
+    identity: str = "serai"
+    """This replica; no two have the same."""
+    lease: str = "serai-controller"
+    scope: Scope = Scope()
+    deployment: Deployment | None = None
+    """How Envoys are deployed; None: that is somebody else's business."""
+    keys: Path | None = None
+    """A folder that keeps the keys of issuers of tokens over restarts; None: they are fetched."""
+    xds_host: str = ""
+    """By which they find us, such as ``serai.serai-system.svc``; with the port of `xds`."""
