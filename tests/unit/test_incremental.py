@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from serai.incremental import Derived, Graph, Index, Reader, Table
+from serai.incremental import Derived, Graph, Index, Reader, Table, Union, mapped
 
 
 class World:
@@ -134,3 +134,70 @@ def test_two_collections_of_one_name_are_refused() -> None:
     Table[str, str](graph, "twice")
     with pytest.raises(ValueError, match="twice"):
         Table[str, str](graph, "twice")
+
+
+def test_what_a_row_does_not_read_any_more_wakes_it_no_more(world: World) -> None:
+    world.people.put("ann", "bath")
+    world.graph.commit()
+    before = world.greetings.calls
+    world.towns.put("york", "hey")
+    world.graph.commit()
+    assert world.greetings.calls == before + 1  # bob alone
+
+
+def test_nothing_is_kept_of_rows_that_went(world: World) -> None:
+    for person in ("ann", "bob", "cid"):
+        world.people.drop(person)
+    world.graph.commit()
+    before = world.greetings.calls
+    world.towns.put("york", "hey")
+    world.graph.commit()
+    assert (world.greetings.calls, len(world.by_town), len(world.census)) == (before, 0, 0)
+    assert not [each for each in world.towns.readerships if each.by_key or each.whole]
+
+
+def test_a_row_may_come_from_another_source_row_than_before() -> None:
+    graph = Graph()
+    source: Table[str, str] = Table(graph, "source")
+    derived = Derived(graph, "derived", source, lambda _, key, row: ((row, key),))
+    seen: Index[str, str] = Index(graph, "seen", derived, lambda _, row: (row,))
+    source.put("a", "x")
+    graph.commit()
+    source.drop("a")
+    source.put("b", "x")
+    assert list(graph.commit()["derived"]) == ["x"]
+    assert (derived.rows, list(seen.keys())) == ({"x": "b"}, ["b"])
+
+
+def test_a_row_may_pass_from_one_part_of_a_union_to_another() -> None:
+    graph = Graph()
+    tables: tuple[Table[str, str], ...] = (Table(graph, "one"), Table(graph, "other"))
+    union = Union(graph, "union", tables)
+    by_row: Index[str, str] = Index(graph, "by row", union, lambda _, row: (row,))
+    tables[1].put("key", "old")
+    graph.commit()
+    tables[0].put("key", "new")
+    tables[1].drop("key")
+    graph.commit()
+    assert dict(by_row.items()) == {"new": ("key",)}
+
+
+def test_a_mapped_row_goes_and_comes_with_what_its_function_makes_of_it() -> None:
+    graph = Graph()
+    source: Table[str, int] = Table(graph, "source")
+    halves = mapped(graph, "halves", source, lambda _, __, row: None if row % 2 else row // 2)
+    for value, expected in ((4, {"a": 2}), (3, {}), (6, {"a": 3})):
+        source.put("a", value)
+        assert list(graph.commit()["halves"]) == ["a"]
+        assert halves.rows == expected
+    source.drop("a")
+    assert list(graph.commit()["halves"]) == ["a"]
+    assert not halves.rows
+
+
+def test_an_index_of_an_index_is_refused() -> None:
+    graph = Graph()
+    source: Table[str, str] = Table(graph, "source")
+    index: Index[str, str] = Index(graph, "index", source, lambda _, row: (row,))
+    with pytest.raises(TypeError, match="an Index does not say"):
+        Index(graph, "second", index, lambda _, row: row)

@@ -7,8 +7,9 @@ from typing import Any, Generic, TypeVar
 
 from serai.incremental import few
 from serai.incremental.few import Few
-from serai.incremental.graph import Dependent, Failure, Graph, K, Node
+from serai.incremental.graph import Failure, Graph, K, Node
 from serai.incremental.index import Index
+from serai.incremental.readership import WHOLE, Reads
 
 V = TypeVar("V")
 SK = TypeVar("SK", bound=Hashable)
@@ -16,22 +17,17 @@ SV = TypeVar("SV")
 RK = TypeVar("RK", bound=Hashable)
 RV = TypeVar("RV")
 
-WHOLE: Any = object()
+_FAILED: Any = object()
 
 
 class Reader:
     """How a row's function looks at other collections; every look is remembered."""
 
-    __slots__ = ("_dependent", "_reads")
+    __slots__ = ("_of", "_reads")
 
-    def __init__(self, dependent: Dependent) -> None:
-        self._dependent = dependent
+    def __init__(self, of: Node[Any, Any]) -> None:
+        self._of = of
         self._reads: list[Any] = []
-
-    @property
-    def reads(self) -> tuple[Any, ...]:
-        """What was looked at: collections and keys in turn, flat, since there are very many."""
-        return tuple(self._reads)
 
     def get(self, node: Node[RK, RV], key: RK) -> RV | None:
         """The row under a key, or None; its coming, changing or going is noticed."""
@@ -40,12 +36,17 @@ class Reader:
 
     def members(self, index: Index[RK, SK], key: RK) -> Sequence[SK]:
         """The keys that `index` has under a key, sorted."""
-        return self.get(index, key) or ()
+        self._note(index, key)
+        return index.row(key) or ()
 
     def rows(self, index: Index[RK, SK], key: RK, node: Node[SK, RV]) -> list[tuple[SK, RV]]:
         """The rows of `node` that `index` has under a key, sorted by their keys."""
-        found = ((member, self.get(node, member)) for member in self.members(index, key))
-        return [(member, row) for member, row in found if row is not None]
+        found = []
+        for member in self.members(index, key):
+            row = self.get(node, member)
+            if row is not None:
+                found.append((member, row))
+        return found
 
     def every(self, node: Node[RK, RV]) -> list[tuple[RK, RV]]:
         """All rows of a collection, sorted by key.  Any change to any of them is noticed."""
@@ -53,14 +54,16 @@ class Reader:
         found = ((key, node.row(key)) for key in sorted(node.keys()))  # type: ignore[type-var]
         return [(key, row) for key, row in found if row is not None]
 
+    def take(self) -> tuple[Any, ...]:
+        """What was looked at since this was last asked: collections and keys in turn."""
+        taken = tuple(self._reads)
+        self._reads.clear()
+        return taken
+
     def _note(self, node: Node[Any, Any], key: Hashable) -> None:
-        if node.order >= self._dependent[0].order:
-            msg = f"{self._dependent[0].name} reads {node.name}, which is settled after it"
+        if node.order >= self._of.order:
+            msg = f"{self._of.name} reads {node.name}, which is settled after it"
             raise RuntimeError(msg)
-        if key is WHOLE:
-            node.scanners[self._dependent] = None
-        elif not node.note_reader(key, self._dependent):
-            return
         self._reads += (node, key)
 
 
@@ -80,67 +83,57 @@ class Derived(Node[K, V], Generic[K, V]):
     ) -> None:
         super().__init__(graph, name)
         self.source: Node[Any, Any] = source
-        self.compute: Callable[[Reader, Any, Any], Iterable[tuple[K, V]]] = compute
+        self.compute: Callable[[Reader, Any, Any], Any] = compute
         self.rows: dict[K, V] = {}
-        self.dirty: dict[Hashable, None] = {}
-        """Source keys to compute again in the commit under way."""
         self.calls = 0
         """How often the function has run."""
+        self._reads = Reads()
+        self._reader = Reader(self)
         self._outputs: dict[Hashable, Few[K]] = {}
-        self._reads: dict[Hashable, tuple[Any, ...]] = {}
 
     def settle(self) -> None:
         """Compute again what read something that changed."""
-        if not self.dirty and not self.source.changed:
-            return
-        todo: dict[Any, None] = {**self.dirty, **self.source.changed}
-        self.dirty = {}
+        if self._reads.dirty or self.source.changed:
+            self._settle({**self._reads.take_dirty(), **self.source.changed})
+
+    def _settle(self, todo: Iterable[Any]) -> None:
         fresh: dict[K, V] = {}
         gone: dict[K, None] = {}
         for key in todo:
-            self._recompute(key, fresh, gone)
+            computed = self._computed(key)
+            if computed is not _FAILED:
+                gone.update(dict.fromkeys(few.elements(self._outputs.pop(key, None))))
+                if computed:
+                    self._outputs[key] = few.few_of(computed)
+                    fresh.update(computed)
         for output in gone:
             if output not in fresh:
-                del self.rows[output]
-                self.mark(output)
+                self.mark(output, self.rows.pop(output))
         for output, row in fresh.items():
-            if self.rows.get(output) != row:
+            before = self.rows.get(output)
+            if before != row:
                 self.rows[output] = row
-                self.mark(output)
+                self.mark(output, before)
 
-    def _recompute(self, key: Hashable, fresh: dict[K, V], gone: dict[K, None]) -> None:
-        self._forget_reads(key)
+    def _computed(self, key: Any) -> Any:
+        """What the function makes of a source row now; None where there is no such row."""
+        failures = self.graph.failures
+        if failures:
+            failures.pop((self.name, key), None)
         row = self.source.row(key)
-        computed: dict[K, V] = {}
-        self.graph.failures.pop((self.name, key), None)
+        found = None
         if row is not None:
-            reader = Reader((self, key))
             self.calls += 1
             try:
-                computed = dict(self.compute(reader, key, row))
+                found = self._made(key, row)
             except Exception as error:  # noqa: BLE001  one row's bug must not cost the others
-                self.graph.failures[self.name, key] = Failure(self.name, key, error)
-                return
-            finally:
-                if reads := reader.reads:
-                    self._reads[key] = reads
-        self._replace(key, computed, gone)
-        fresh.update(computed)
+                failures[self.name, key] = Failure(self.name, key, error)
+                found = _FAILED
+        self._reads.note(key, self._reader.take())
+        return found
 
-    def _replace(self, key: Any, computed: dict[K, V], gone: dict[K, None]) -> None:
-        """Note what rows a source row gives now; those that it gave before may be gone."""
-        gone.update(dict.fromkeys(few.elements(self._outputs.pop(key, None))))
-        if computed:
-            self._outputs[key] = few.few_of(computed)
-
-    def _forget_reads(self, key: Hashable) -> None:
-        dependent: Dependent = (self, key)
-        found = iter(self._reads.pop(key, ()))
-        for node, read in zip(found, found, strict=True):
-            if read is WHOLE:
-                node.scanners.pop(dependent, None)
-            else:
-                node.forget_reader(read, dependent)
+    def _made(self, key: Any, row: Any) -> Any:
+        return dict(self.compute(self._reader, key, row))
 
     def row(self, key: K) -> V | None:
         """The row under a key, or None."""
@@ -154,6 +147,26 @@ class Derived(Node[K, V], Generic[K, V]):
         return len(self.rows)
 
 
+class _Mapped(Derived[SK, V]):
+    """One row, or none, for each row of the source, under its key: so no keys are kept apart."""
+
+    def _settle(self, todo: Iterable[Any]) -> None:
+        for key in todo:
+            row = self._computed(key)
+            if row is _FAILED:
+                continue
+            before = self.rows.get(key)
+            if row is None:
+                if before is not None:
+                    self.mark(key, self.rows.pop(key))
+            elif row != before:
+                self.rows[key] = row
+                self.mark(key, before)
+
+    def _made(self, key: Any, row: Any) -> Any:
+        return self.compute(self._reader, key, row)
+
+
 def mapped(
     graph: Graph,
     name: str,
@@ -161,10 +174,5 @@ def mapped(
     compute: Callable[[Reader, SK, SV], V | None],
 ) -> Derived[SK, V]:
     """A Derived collection with one row, or none, for each row of its source, under its key."""
-
-    def rows(reader: Reader, key: SK, row: SV) -> Iterator[tuple[SK, V]]:
-        value = compute(reader, key, row)
-        if value is not None:
-            yield key, value
-
-    return Derived(graph, name, source, rows)
+    made: Any = compute
+    return _Mapped(graph, name, source, made)

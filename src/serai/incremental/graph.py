@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, KeysView, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from serai.incremental import few
-from serai.incremental.few import Few
-
-if TYPE_CHECKING:
-    from serai.incremental.derived import Derived
+from serai.incremental.readership import Readership
 
 K = TypeVar("K", bound=Hashable)
 V_co = TypeVar("V_co", covariant=True)
-
-Dependent = tuple["Derived[Any, Any]", Hashable]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -54,17 +48,16 @@ class Graph:
 
 
 class Node(Generic[K, V_co]):
-    """A collection of rows: what Table, Derived and Index have in common."""
+    """A collection of rows: what Table, Derived, Mapped, Index and Union have in common."""
 
     def __init__(self, graph: Graph, name: str) -> None:
         self.graph = graph
         self.name = name
-        self.changed: dict[K, None] = {}
-        """Keys changed by the commit under way, in order, which keeps every run alike."""
-        self._readers: dict[Hashable, Few[Dependent]] = {}
-        """By key: the rows elsewhere that read it."""
-        self.scanners: dict[Dependent, None] = {}
-        """Rows elsewhere that read this collection as a whole."""
+        self.changed: dict[K, Any] = {}
+        """Keys changed by the commit under way, in order, which keeps every run alike; and the
+        rows that they had before it (None: none, or this is an Index)."""
+        self.readerships: list[Readership] = []
+        """The collections whose rows read this one."""
         self.order = graph.enroll(self)
 
     def settle(self) -> None:
@@ -87,31 +80,22 @@ class Node(Generic[K, V_co]):
     def __len__(self) -> int:
         raise NotImplementedError
 
-    def note_reader(self, key: Hashable, reader: Dependent) -> bool:
-        """Note who read a row; whether that is new."""
-        known = self._readers.get(key)
-        if reader in few.elements(known):
-            return False
-        self._readers[key] = few.added(known, reader)
-        return True
+    @property
+    def scanned(self) -> bool:
+        """Whether a row elsewhere reads this collection as a whole."""
+        return any(each.whole for each in self.readerships)
 
-    def forget_reader(self, key: Hashable, reader: Dependent) -> None:
-        """The row that read a row is computed again, or gone."""
-        left = few.removed(self._readers.pop(key, None), reader)
-        if left is not None:
-            self._readers[key] = left
+    def mark(self, key: K, before: Any) -> None:
+        """Note that a row is not what it was, and that whoever read it must look again."""
+        if not self.changed:
+            for each in self.readerships:
+                each.dirty.update(each.whole)
+        if before is not None or key not in self.changed:
+            self.changed[key] = before
+        for each in self.readerships:
+            each.wake(key)
 
-    def mark(self, key: K) -> None:
-        """Note that a row changed, and that whoever read it must look again."""
-        self.changed[key] = None
-        for dependent, row in few.elements(self._readers.pop(key, None)):
-            dependent.dirty[row] = None
-        if self.scanners:
-            for dependent, row in self.scanners:
-                dependent.dirty[row] = None
-            self.scanners = {}
-
-    def take_changed(self) -> dict[K, None]:
-        """The keys that this commit changed; the next one starts afresh."""
+    def take_changed(self) -> dict[K, Any]:
+        """What this commit changed; the next one starts afresh."""
         taken, self.changed = self.changed, {}
         return taken

@@ -52,21 +52,24 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
         source: Node[M, Any],
         keys_of: Callable[[M, Any], Iterable[K]],
     ) -> None:
+        """`keys_of` must be pure: what keys a row had is found by asking for them again."""
         super().__init__(graph, name)
+        if isinstance(source, Index):
+            msg = f"{name}: an Index does not say what {source.name} had before"
+            raise TypeError(msg)
         self.source = source
         self.keys_of = keys_of
         self._members: dict[K, Few[M]] = {}
-        self._keys: dict[M, Few[K]] = {}
         self._sorted: dict[K, Members[M]] = {}
 
     def settle(self) -> None:
         """Move the rows that changed from their old keys to their new ones."""
-        for member in self.source.changed:
+        for member, before in self.source.changed.items():
             row = self.source.row(member)
-            old = few.elements(self._keys.pop(member, None))
+            old = () if before is None else tuple(dict.fromkeys(self.keys_of(member, before)))
             new = () if row is None else tuple(dict.fromkeys(self.keys_of(member, row)))
-            if new:
-                self._keys[member] = few.few_of(new)
+            if old == new:
+                continue
             for key in old:
                 if key not in new:
                     self._leave(key, member)
@@ -83,15 +86,17 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
 
     def _touch(self, key: K) -> None:
         self._sorted.pop(key, None)
-        self.mark(key)
+        self.mark(key, None)
 
     def row(self, key: K) -> Sequence[M] | None:
         """The source keys under a key, sorted; None if there are none."""
-        members = few.elements(self._members.get(key))
-        if len(members) < 2:  # noqa: PLR2004  nothing to sort, nor to keep
-            return tuple(members) or None
+        found = self._members.get(key)
+        if found is None:
+            return None
+        if not isinstance(found, list | dict):  # nothing to sort, nor to keep
+            return (found,)
         if key not in self._sorted:
-            self._sorted[key] = Members(members)
+            self._sorted[key] = Members(found)
         return self._sorted[key]
 
     def count(self, key: K) -> int:

@@ -31,11 +31,12 @@ class Table(Node[K, V]):
         pending, self._pending = self._pending, {}
         for key, row in pending.items():
             if row is None:
-                if self.rows.pop(key, None) is not None:
-                    self.mark(key)
-            elif self.rows.get(key) != row:
+                before = self.rows.pop(key, None)
+                if before is not None:
+                    self.mark(key, before)
+            elif (before := self.rows.get(key)) != row:
                 self.rows[key] = row
-                self.mark(key)
+                self.mark(key, before)
 
     def row(self, key: K) -> V | None:
         """The row under a key, or None."""

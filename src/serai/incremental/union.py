@@ -20,13 +20,16 @@ class Union(Node[K, V], Generic[K, V]):
     def settle(self) -> None:
         """Pass on what changed in the parts."""
         for part in self.parts:
-            for key in part.changed:
-                self.mark(key)
+            for key, before in part.changed.items():
+                self.mark(key, before)
 
     def row(self, key: K) -> V | None:
         """The row under a key, or None."""
-        found = (part.row(key) for part in self.parts)
-        return next((row for row in found if row is not None), None)
+        for part in self.parts:
+            row = part.row(key)
+            if row is not None:
+                return row
+        return None
 
     def keys(self) -> Iterator[K]:
         """Every key, in no particular order."""

@@ -1,0 +1,101 @@
+"""Who read what: from what a row read to the row, and back.
+
+There are some eighty reads for each service, so this is most of what the graph keeps.  No object
+is made for a read: rows are found by what they read in one dictionary for each two collections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from serai.incremental import few
+from serai.incremental.few import Few
+
+if TYPE_CHECKING:
+    from serai.incremental.graph import Node
+
+WHOLE: Any = object()
+"""In place of a key: a collection is read as a whole."""
+
+
+class Readership:
+    """The rows of one collection that read one other collection."""
+
+    __slots__ = ("by_key", "dirty", "whole")
+
+    def __init__(self, dirty: dict[Hashable, None]) -> None:
+        self.dirty = dirty
+        """Rows to compute again in the commit under way: the reading collection's own."""
+        self.by_key: dict[Hashable, Few[Hashable]] = {}
+        """By the key that they read."""
+        self.whole: dict[Hashable, None] = {}
+        """Those that read everything."""
+
+    def wake(self, key: Hashable) -> None:
+        """The row under a key is not what it was."""
+        rows = self.by_key.get(key)
+        if rows is not None:
+            self.dirty.update(dict.fromkeys(few.elements(rows)))
+
+    def add(self, key: Hashable, row: Hashable) -> None:
+        """A row reads what is under a key, perhaps once more."""
+        if key is WHOLE:
+            self.whole[row] = None
+            return
+        known = self.by_key.get(key)
+        if known is None:
+            self.by_key[key] = row
+        elif row not in few.elements(known):
+            self.by_key[key] = few.added(known, row)
+
+    def drop(self, key: Hashable, row: Hashable) -> None:
+        """A row doesn't read that any more, if it did."""
+        if key is WHOLE:
+            self.whole.pop(row, None)
+            return
+        left = few.removed(self.by_key.pop(key, None), row)
+        if left is not None:
+            self.by_key[key] = left
+
+
+class Reads:
+    """What the rows of one collection read of others when they were last computed."""
+
+    __slots__ = ("_by_node", "_of", "dirty")
+
+    def __init__(self) -> None:
+        self.dirty: dict[Hashable, None] = {}
+        """Rows that read something that changed, to compute again in the commit under way."""
+        self._of: dict[Hashable, tuple[Any, ...]] = {}
+        """By row: collections and keys in turn, flat."""
+        self._by_node: dict[Node[Any, Any], Readership] = {}
+
+    def take_dirty(self) -> dict[Hashable, None]:
+        """What is to be computed again; from now on nothing is."""
+        taken = dict(self.dirty)
+        self.dirty.clear()
+        return taken
+
+    def note(self, row: Hashable, reads: tuple[Any, ...]) -> None:
+        """A row read this, and nothing else.  Mostly that is what it read before."""
+        before = self._of.get(row, ())
+        if reads == before:
+            return
+        for node, key in _pairs(before):
+            self._by_node[node].drop(key, row)
+        for node, key in _pairs(reads):
+            found = self._by_node.get(node)
+            if found is None:
+                found = self._by_node[node] = Readership(self.dirty)
+                node.readerships.append(found)
+            found.add(key, row)
+        if reads:
+            self._of[row] = reads
+        else:
+            del self._of[row]
+
+
+def _pairs(reads: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    each = iter(reads)
+    return zip(each, each, strict=True)
