@@ -19,6 +19,7 @@ from serai.kube.reflector import Delta
 from serai.kube.resource import Resource
 from serai.kube.wire import Name, read_item
 from serai.sources.cluster import ClusterSource, Scope
+from serai.sources.folder import Batch
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
@@ -246,3 +247,27 @@ def test_an_object_that_cannot_be_used_is_told_and_not_in_force() -> None:
     batch = source.batch()
     assert batch.removed == {Key("ServiceEntry", "shop", "a")}
     assert [each.severity for each in batch.problems] == ["error"]
+
+
+async def test_a_single_change_leaves_at_once_and_a_storm_in_few_batches() -> None:
+    source = ClusterSource(Scope())
+    batches: list[Batch] = []
+
+    async def gather() -> None:
+        async for batch in source.changes():
+            batches.append(batch)
+
+    gathering = asyncio.create_task(gather())
+    try:
+        await asyncio.sleep(0)
+        take(source, "Service", SERVICE)
+        for _ in range(3):  # no clock: a few turns of the loop are enough
+            await asyncio.sleep(0)
+        assert [set(batch.changed) for batch in batches] == [{CART}]
+        for number in range(200):
+            take(source, "Service", raw("Service", f"cart-{number}"))
+            await asyncio.sleep(0)
+        await until(lambda: sum(len(batch.changed) for batch in batches) == 201)
+        assert len(batches) < 40
+    finally:
+        gathering.cancel()

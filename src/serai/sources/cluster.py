@@ -17,8 +17,9 @@ from serai.attach.selectors import NAMESPACE_NAME, matches
 from serai.sources.folder import Batch
 
 QUIET_SECONDS = 0.05
-"""A burst of changes has ended when nothing changes for this long."""
-LONGEST_BURST_SECONDS = 0.5
+"""After this long without a change, the next one is taken at once."""
+BURST_SECONDS = 0.01
+"""Else for how long more is waited for: a storm is a batch every so often."""
 
 REVISION = "istio.io/rev"
 """The label that says which control plane an object is for."""
@@ -87,21 +88,18 @@ class ClusterSource:
         )
 
     async def changes(self) -> AsyncIterator[Batch]:
-        """Every later change as it happens, a burst of them as one batch."""
+        """Every later change: a single one at once, those of a storm gathered into few batches."""
+        loop = asyncio.get_running_loop()
+        latest = -QUIET_SECONDS
         while True:
             await self._news.wait()
-            await self._quiet()
+            is_storm = loop.time() - latest < QUIET_SECONDS
+            await asyncio.sleep(BURST_SECONDS if is_storm else 0)
+            latest = loop.time()
             if self._changed or self._removed or self._told:
                 yield self.batch()
             else:
                 self._news.clear()
-
-    async def _quiet(self) -> None:
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + LONGEST_BURST_SECONDS
-        while self._news.is_set() and loop.time() < latest:
-            self._news.clear()
-            await asyncio.sleep(QUIET_SECONDS)
 
     def _put(self, kind: Kind, raw: bytes) -> None:
         key, obj, problems = read_object(kind, raw)
