@@ -30,17 +30,63 @@ def edge(place: Place, backend: str, protocol: str = "HTTP") -> str:
         """
 
 
-def entry(name: str, address: str) -> str:
-    """A ServiceEntry whose port 80 is one endpoint's 8081."""
+def entry(
+    name: str, *addresses: str, port: int = 8081, protocol: str = "HTTP", resolution: str = "STATIC"
+) -> str:
+    """A ServiceEntry whose port 80 is its endpoints' 8081."""
+    listed = ", ".join(f"{{address: {each}}}" for each in addresses)
     return f"""
         apiVersion: networking.istio.io/v1
         kind: ServiceEntry
         metadata: {{name: {name}, namespace: shop}}
         spec:
           hosts: [{name}.example]
-          resolution: STATIC
-          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8081}}]
-          endpoints: [{{address: {address}}}]
+          resolution: {resolution}
+          ports: [{{number: 80, name: http, protocol: {protocol}, targetPort: {port}}}]
+          endpoints: [{listed}]
+        """
+
+
+def shop(place: Place, *entries: str) -> str:
+    """A gateway that sends what is asked for under /NAME to the entry of that name.
+
+    `entries` are as `entry` makes them.
+    """
+    names = [each.split("{name: ", 1)[1].partition(",")[0] for each in entries]
+    rules = "".join(
+        f"""
+          - matches: [{{path: {{value: /{name}}}}}]
+            backendRefs:
+            - {{group: networking.istio.io, kind: ServiceEntry, name: {name}, port: 80}}"""
+        for name in names
+    )
+    gateway = f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+          listeners: [{{name: any, port: 8080, protocol: HTTP}}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: all, namespace: shop}}
+        spec:
+          parentRefs: [{{name: edge}}]
+          rules:{rules}
+        """
+    return "\n        ---".join((gateway, *entries))
+
+
+def config(name: str, spec: str) -> str:
+    """A BackendConfigPolicy for the entry of that name; `spec` is in flow style, no braces."""
+    target = f"{{group: networking.istio.io, kind: ServiceEntry, name: {name}}}"
+    return f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: BackendConfigPolicy
+        metadata: {{name: {name}, namespace: shop}}
+        spec: {{targetRefs: [{target}], {spec}}}
         """
 
 
