@@ -21,6 +21,8 @@ Policy = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV"
 UTILIZATION = "envoy.load_balancing_policies.client_side_weighted_round_robin"
 _RING = 1024
 """Istio's and Envoy's smallest ring."""
+_ALWAYS = "httponly"
+"""An attribute of every cookie that Envoy makes; written too, it would be there twice."""
 
 
 class SlowStart(Value, frozen=True):
@@ -276,7 +278,11 @@ def _hashed(by: HashBy) -> dict[str, Any]:
             cookie: dict[str, Any] = {"name": by.name, "path": by.path}
             if by.ttl is not None:
                 cookie["ttl"] = timedelta(seconds=by.ttl)
-            cookie["attributes"] = [{"name": name, "value": text} for name, text in by.attributes]
+            cookie["attributes"] = [
+                {"name": name, "value": text}
+                for name, text in by.attributes
+                if name.lower() != _ALWAYS
+            ]
             return {"cookie": cookie}
 
 
