@@ -92,12 +92,13 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 
 async def test_the_command_serves_until_it_is_told_to_end(api: assets.ApiServer) -> None:
-    port = free_port()
+    admin, port = free_port(), free_port()
     serai = str(Path(sys.executable).with_name("serai"))
     process = await asyncio.create_subprocess_exec(
         serai,
         *("controller", "--kubeconfig", str(api.kubeconfig_file())),
-        *("--admin", f"127.0.0.1:{port}", "--xds", "127.0.0.1:0", "--log-format", "json"),
+        *("--admin", f"127.0.0.1:{admin}", "--xds", "127.0.0.1:0", "--log-format", "json"),
+        *("--probes", f":{port}"),
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -110,8 +111,14 @@ async def test_the_command_serves_until_it_is_told_to_end(api: assets.ApiServer)
                 if answer is not None and answer.status_code == 200:
                     break
                 await asyncio.sleep(0.1)
-            metrics = await client.get(f"http://127.0.0.1:{port}/metrics")
-            assert 'serai_objects{kind="Namespace"}' in metrics.text
+            # A kubelet and Prometheus ask by the Pod's address, and see no configuration.
+            for host in ("127.0.0.1", "[::1]"):
+                metrics = await client.get(f"http://{host}:{port}/metrics", headers={"host": "x"})
+                assert 'serai_objects{kind="Namespace"}' in metrics.text
+            alive = await client.get(f"http://127.0.0.1:{port}/healthz")
+            assert alive.status_code == 200
+            hidden = await client.get(f"http://127.0.0.1:{port}/api/v1/gateways")
+            assert hidden.status_code == 404
         process.terminate()
         _, said = await process.communicate()
         assert process.returncode == 0, said.decode()

@@ -20,6 +20,7 @@ from serai.model.settings import Settings
 if TYPE_CHECKING:
     from serai.api.meta import LabelSelector
     from serai.app.controller import Options
+    from serai.web.server import WebServer
 
 Kubeconfig = Annotated[
     Path | None,
@@ -76,7 +77,14 @@ XdsHost = Annotated[
     ),
 ]
 
-
+Probes = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDR",
+        envvar="SERAI_PROBES",
+        help="Where anybody may ask for /healthz, /readyz and /metrics, such as :15014.",
+    ),
+]
 KeysFolder = Annotated[
     Path | None,
     typer.Option(
@@ -94,6 +102,7 @@ def controller(
     kubeconfig: Kubeconfig = None,
     xds: Xds = "0.0.0.0:18000",
     admin: Console = ADMIN,
+    probes: Probes = "",
     namespace: LeaseNamespace = "",
     identity: Identity = "",
     discovery_namespace_selectors: Selectors = "[]",
@@ -126,7 +135,7 @@ def controller(
         identity=identity or f"{platform.node()}-{os.getpid()}",
         scope=Scope(_selectors(discovery_namespace_selectors), revision),
     )
-    raise typer.Exit(asyncio.run(_run(kubeconfig, _in_cluster(settings), options, admin)))
+    raise typer.Exit(asyncio.run(_run(kubeconfig, _in_cluster(settings), options, admin, probes)))
 
 
 def _log(level: str, form: LogFormat) -> None:
@@ -144,10 +153,12 @@ def _in_cluster(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, standalone=False, bind=bind)
 
 
-async def _run(kubeconfig: Path | None, settings: Settings, options: Options, admin: str) -> int:
+async def _run(
+    kubeconfig: Path | None, settings: Settings, options: Options, admin: str, probes: str
+) -> int:
     from serai.app.controller import Controller  # noqa: PLC0415
     from serai.kube.access import ApiError, connect  # noqa: PLC0415
-    from serai.web.server import WebServer  # noqa: PLC0415
+    from serai.web.app import probes_app  # noqa: PLC0415
 
     try:
         access = await connect(kubeconfig)
@@ -156,13 +167,12 @@ async def _run(kubeconfig: Path | None, settings: Settings, options: Options, ad
         return Exit.FAILED
     if not options.namespace:
         options = msgspec.structs.replace(options, namespace=access.namespace)
-    host, _, port = admin.rpartition(":")
-    try:
-        web = WebServer(host.strip("[]"), int(port))
-    except (ValueError, OSError) as error:
-        talk(f"error  --admin {admin}: {error}")
-        return Exit.FAILED
-    running = asyncio.ensure_future(Controller(access, settings, options).run(web))
+    web = _listening("--admin", admin)
+    probed = _listening("--probes", probes) if probes else None
+    controller = Controller(access, settings, options)
+    if probed is not None:
+        await probed.start(probes_app(controller))
+    running = asyncio.ensure_future(controller.run(web))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
@@ -170,7 +180,21 @@ async def _run(kubeconfig: Path | None, settings: Settings, options: Options, ad
         await running
     except asyncio.CancelledError:
         return 0
+    finally:
+        if probed is not None:
+            await probed.stop()
     return Exit.FAILED
+
+
+def _listening(option: str, address: str) -> WebServer:
+    from serai.web.server import WebServer  # noqa: PLC0415
+
+    host, _, port = address.rpartition(":")
+    try:
+        return WebServer(host.strip("[]"), int(port))
+    except (ValueError, OSError) as error:
+        talk(f"error  {option} {address}: {error}")
+        raise typer.Exit(Exit.FAILED) from None
 
 
 def _selectors(text: str) -> tuple[LabelSelector, ...]:

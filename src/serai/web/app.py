@@ -40,6 +40,17 @@ def admin_app(instance: Instance, *, hosts: frozenset[str] = frozenset()) -> ASG
     return Starlette(routes=routes, middleware=[Middleware(Guard, hosts)])
 
 
+def probes_app(instance: Instance) -> ASGIApp:
+    """What a cluster may ask for from anywhere: whether it lives, is ready, and its metrics."""
+    return Starlette(
+        routes=[
+            Route("/healthz", _alive),
+            Route("/readyz", partial(_ready, instance)),
+            Route("/metrics", partial(_metrics, instance)),
+        ]
+    )
+
+
 async def _alive(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
