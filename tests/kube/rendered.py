@@ -65,7 +65,7 @@ def _run(command: list[str], given: str = "") -> subprocess.CompletedProcess[str
 
 
 def dry_run(manifests: str, kubeconfig: Path) -> str:
-    """What a real API server says when it is to apply them, changing nothing.  Asserts that it would."""
+    """What a real API server says that would take them, and changes nothing."""
     options = ["--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     command = [program("kubectl"), "apply", "--kubeconfig", str(kubeconfig), *options, "-f", "-"]
     done = _run(command, manifests)
