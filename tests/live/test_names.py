@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 import pytest
 
+from live import worlds
 from live.name_server import can_choose_its_server, envoy_that_asks, name_server
 from live.serving import Place, Served, answer, eventually, pod, serving, workload
 from live.test_standalone import mesh
@@ -141,3 +142,32 @@ async def test_under_a_wildcard_only_names_that_it_covers_are_asked_for(tmp_path
             assert await ask("unknown.vendor.test") == 503
 
         assert {*names.asked} == {"eu.vendor.test", "inside.vendor.test", "unknown.vendor.test"}
+
+
+async def test_a_policy_says_how_often_a_name_is_looked_up(tmp_path: Path) -> None:
+    place = Place()
+    one, resolver = place.address(), place.address()
+    asked = {
+        "often": "dns: {refreshRate: 200ms}",
+        "spread": "dns: {refreshRate: 200ms, jitter: 10s}",
+        "heeding": "dns: {refreshRate: 200ms, respectTTL: true}",
+        "plain": "connectTimeout: 5s",
+    }
+    entries = [
+        worlds.entry(name, f"{name}.provider.test", port=3000, resolution="DNS") for name in asked
+    ]
+    files = {f"{name}.yaml": worlds.config(name, spec) for name, spec in asked.items()}
+    files["shop.yaml"] = worlds.shop(place, *entries)
+    options = Options(envoy_path=envoy_that_asks(resolver, tmp_path))
+    echoes = [workload(one, 3000, "one")]
+    async with name_server(resolver) as names:
+        names.addresses = {f"{name}.provider.test": (one,) for name in asked}
+        names.ttl = 3600
+        async with serving(tmp_path, files, echoes, place, options=options) as served:
+            for name in asked:
+                assert pod(await served.to(place.gateway, 8080, f"/{name}")) == "one"
+            await asyncio.sleep(2)
+            times = {name: names.asked[f"{name}.provider.test"] for name in asked}
+    assert times["heeding"] == times["plain"] == 1
+    assert times["often"] >= 6
+    assert 1 <= times["spread"] < times["often"] - 2

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from live.serving import Place, Served, answer, serving
 from live.sockets import keepalive, socket_of
 from live.test_listener_policies import held
-from live.upstreams import Upstream, black_hole, upstream
+from live.upstreams import OK, Upstream, black_hole, upstream
 from live.worlds import config, entry, rule, shop
 
 pytestmark = pytest.mark.live
@@ -196,3 +198,46 @@ async def taken(address: str, port: int, path: str) -> int:
                 sent += len(part)
     writer.transport.abort()
     return sent
+
+
+async def test_endpoints_are_told_each_clients_address(tmp_path: Path) -> None:
+    """No connection is shared by clients of which it tells."""
+    place = Place()
+    asked = Asked(place)
+    files = asked.files(place, "upstreamProxyProtocol: {version: V2}", "proxyProtocol: {}")
+    clients = ["127.0.8.1", "127.0.8.2"]
+    async with contextlib.AsyncExitStack() as stack:
+        told = {
+            name: await stack.enter_async_context(hearing(each))
+            for name, each in asked.addresses.items()
+        }
+        await stack.enter_async_context(serving(tmp_path, files, [], place))
+        for each in clients:
+            for name in asked.addresses:
+                source = httpx2.AsyncHTTPTransport(verify=False, local_address=each)
+                async with httpx2.AsyncClient(transport=source) as client:
+                    found = await client.get(f"http://{place.gateway}:8080/{name}")
+                    assert found.status_code == 200
+    assert [each.split(b" ")[:3] for each in told["rule"]] == [
+        [b"PROXY", b"TCP4", each.encode()] for each in clients
+    ]
+    assert [each[:12] for each in told["config"]] == [b"\r\n\r\n\0\r\nQUIT\n"] * 2
+    assert [socket.inet_ntoa(each[16:20]) for each in told["config"]] == clients
+
+
+@contextlib.asynccontextmanager
+async def hearing(address: str) -> AsyncIterator[list[bytes]]:
+    """An endpoint that keeps how each connection begins, and answers."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.read(4096))
+        while not heard[-1].endswith(b"\r\n\r\n") or b"HTTP/1.1" not in heard[-1]:
+            heard[-1] += await reader.read(4096)
+        writer.write(OK)
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, address, 3000)
+    async with listening:
+        yield heard

@@ -33,13 +33,19 @@ class Link2(asyncio.Protocol):
         self.pings: list[float] = []
         """When it asked whether anybody is there."""
         self.asked = 0
+        self.head: dict[str, str] = {}
+        """Of the last request, pseudo-headers included."""
+        self.body = b""
         self.busy = self.most_busy = 0
         """Requests that wait for an answer, now and at most."""
         self.is_open = True
         self._server = server
         # What h2 would refuse to send is what some tests are about.
         unchecked = H2Configuration(
-            client_side=False, validate_outbound_headers=False, normalize_outbound_headers=False
+            client_side=False,
+            header_encoding="utf-8",
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
         )
         self._http = H2Connection(unchecked)
         self._transport: asyncio.Transport | None = None
@@ -68,11 +74,14 @@ class Link2(asyncio.Protocol):
                 self.window += delta or 0
             case PingReceived():
                 self.pings.append(time.monotonic())
-            case RequestReceived():
+            case RequestReceived(headers=headers):
                 self.asked += 1
+                self.head = {str(name): str(value) for name, value in headers or ()}
+                self.body = b""
                 self.busy += 1
                 self.most_busy = max(self.busy, self.most_busy)
-            case DataReceived(flow_controlled_length=length, stream_id=number):
+            case DataReceived(data=data, flow_controlled_length=length, stream_id=number):
+                self.body += data or b""
                 self._http.acknowledge_received_data(length or 0, number or 0)
             case StreamEnded(stream_id=number):
                 loop = asyncio.get_running_loop()

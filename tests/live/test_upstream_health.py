@@ -1,0 +1,139 @@
+"""What is asked of endpoints about their health, and which failures end their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from live.serving import Place, Served, answer, serving
+from live.sick_server import Sick, sick
+from live.upstreams import upstream
+from live.upstreams_http2 import upstream2
+from live.worlds import config, entry, rule, shop
+
+pytestmark = pytest.mark.live
+
+OFTEN = "timeout: 1s, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110  # an endpoint tells of nothing
+            await asyncio.sleep(0.02)
+
+
+async def test_a_check_asks_what_the_policy_says(tmp_path: Path) -> None:
+    place = Place()
+    asked = {
+        "http": f"healthCheck: {{{OFTEN}, http: {{path: /up, host: probe.example, method: HEAD}}}}",
+        "plain": f"healthCheck: {{{OFTEN}, http: {{path: /}}}}",
+        "grpc": f"healthCheck: {{{OFTEN}, grpc: {{serviceName: shop.Cart, authority: a.example}}}}",
+    }
+    addresses = {name: place.address() for name in asked}
+    files = {
+        "shop.yaml": shop(place, *(entry(name, at, port=3000) for name, at in addresses.items())),
+        **{f"{name}.yaml": config(name, each) for name, each in asked.items()},
+    }
+    async with (
+        upstream(addresses["http"]) as http,
+        upstream(addresses["plain"]) as plain,
+        upstream2(addresses["grpc"]) as grpc,
+        serving(tmp_path, files, [], place),
+    ):
+        await until(lambda: all(each.links for each in (http, plain, grpc)))
+        await until(lambda: bool(http.links[0].heads and plain.links[0].heads))
+        assert http.last.startswith(b"HEAD /up HTTP/1.1\r\nhost: probe.example\r\n")
+        assert plain.last.startswith(b"GET / HTTP/1.1\r\nhost: plain.example\r\n")
+        await until(lambda: bool(grpc.links[0].body))
+        head = grpc.links[0].head
+        assert (head[":path"], head[":authority"]) == ("/grpc.health.v1.Health/Check", "a.example")
+        assert b"shop.Cart" in grpc.links[0].body
+
+
+EJECTS = "interval: 50ms, baseEjectionTime: 30s, maxEjectionPercent: 100"
+SPLIT = "splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2"
+CONFIGS = {
+    "config": "consecutive5xx: 3, interval: 50ms, maxEjectionPercent: 100",
+    "few": "consecutive5xx: 3, interval: 50ms, maxEjectionPercent: 0",
+    "short": "consecutive5xx: 3, interval: 50ms, maxEjectionPercent: 100, baseEjectionTime: 300ms",
+}
+RULES = {
+    "five": f"consecutive5xxErrors: 3, {EJECTS}",
+    "gateway": f"consecutiveGatewayErrors: 3, consecutive5xxErrors: 0, {EJECTS}",
+    "half": f"consecutive5xxErrors: 3, {EJECTS}, minHealthPercent: 60",
+    "local": f"{SPLIT}, consecutive5xxErrors: 0, {EJECTS}",
+}
+
+
+@contextlib.asynccontextmanager
+async def ejecting(tmp_path: Path) -> AsyncIterator[tuple[Served, Sick]]:
+    """Entries with the same two endpoints, one of which is the test's to make sick."""
+    place = Place()
+    one, two = place.address(), place.address()
+    names = [*CONFIGS, *RULES, "plain"]
+    files = {
+        "shop.yaml": shop(place, *(entry(name, one, two, port=3000) for name in names)),
+        **{
+            f"{name}.yaml": config(name, f"outlierDetection: {{{each}}}")
+            for name, each in CONFIGS.items()
+        },
+        **{
+            f"{name}.yaml": rule(
+                f"{name}.example", f"trafficPolicy: {{outlierDetection: {{{each}}}}}", name
+            )
+            for name, each in RULES.items()
+        },
+    }
+    async with (
+        sick(one, 3000, "one") as first,
+        sick(two, 3000, "two"),
+        serving(tmp_path, files, [], place) as served,
+    ):
+        yield served, first
+
+
+async def failures(served: Served, name: str, times: int = 16) -> int:
+    found = [answer(await served.to(served.place.gateway, 8080, f"/{name}")) for _ in range(times)]
+    return sum(each.status != 200 for each in found)
+
+
+async def test_failures_of_the_kind_that_counts_end_an_endpoints_turn(tmp_path: Path) -> None:
+    async with ejecting(tmp_path) as (served, first):
+        first.status = 500
+        assert await failures(served, "gateway") >= 7  # none from a gateway
+        for name in ("config", "five", "short"):
+            assert await failures(served, name) == 3, name
+            assert await failures(served, name, 4) == 0 or name == "short"
+        for name in ("few", "half", "plain"):
+            assert await failures(served, name) >= 7, name
+        first.status = 503
+        assert await failures(served, "gateway") == 3
+        first.status = 200
+        asked = first.asked["/short"]
+        async with asyncio.timeout(5):
+            while first.asked["/short"] == asked:
+                assert await failures(served, "short", 2) == 0
+        assert await failures(served, "five") == 0
+        assert first.asked["/five"] == 3
+
+
+async def test_connections_that_fail_are_counted_apart_if_asked(tmp_path: Path) -> None:
+    async with ejecting(tmp_path) as (served, first):
+        first.status = 503
+        assert await failures(served, "local") >= 7  # it is there, and answers
+    place = Place()
+    one, nobody = place.address(), place.address()
+    names = ("local", "plain")
+    spec = f"trafficPolicy: {{outlierDetection: {{{RULES['local']}}}}}"
+    files = {
+        "shop.yaml": shop(place, *(entry(name, one, nobody, port=3000) for name in names)),
+        "rule.yaml": rule("local.example", spec),
+    }
+    (tmp_path / "two").mkdir()
+    async with sick(one, 3000, "one"), serving(tmp_path / "two", files, [], place) as served:
+        assert await failures(served, "local") == 2
+        assert await failures(served, "plain") >= 7
