@@ -22,6 +22,8 @@ def host_problems(graph: Graph, attached: Attached) -> Derived[ProblemKey, Probl
     def rows(
         reader: Reader, host: str, keys: Sequence[Key]
     ) -> Iterator[tuple[ProblemKey, Problem]]:
+        if len(keys) == 1:
+            return  # nearly all: not even read
         found = [each for key in keys if (each := reader.get(catalog.services, key))]
         if len(found) > 1:
             yield from (keyed(problem) for problem in _of_host(host, found))

@@ -46,8 +46,8 @@ def is_socket(text: str) -> bool:
 
 
 def is_loopback(text: str) -> bool:
-    """Whether a canonical address or range lies on loopback."""
-    return ip_interface(text).is_loopback
+    """Whether a canonical address or range lies on loopback; no host's name does."""
+    return ip_interface(text).is_loopback if ":" in text else text.startswith("127.")
 
 
 def with_port(address: str, port: int) -> str:

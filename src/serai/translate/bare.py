@@ -10,13 +10,11 @@ from collections.abc import Iterator
 
 from serai.api.backend_policy import BackendTLSValidation
 from serai.api.kgateway_backend import BackendConfigPolicySpec
-from serai.api.meta import Key
-from serai.incremental import Derived, Graph, Index, Reader
+from serai.incremental import Derived, Graph, Reader
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey
-from serai.model.settings import Settings
 from serai.translate.cluster_policies import ClusterPolicies
-from serai.translate.destination_rules import DestinationRules, host_of, hosts_for
+from serai.translate.destination_rules import DestinationRules
 
 _WRITTEN = frozenset({"Service", "ServiceEntry"})
 """Other kinds say of themselves how they are spoken to."""
@@ -27,25 +25,18 @@ def bare_backends(
     catalog: Catalog,
     policies: ClusterPolicies,
     rules: DestinationRules,
-    settings: Settings,
 ) -> Derived[BackendKey, str]:
     """What is wrong with sending requests to a backend; those that are fine have no row.
 
     Any DestinationRule for the host will do: whether it begins TLS is for each client to see.
     """
-    ruled: Index[str, Key] = Index(
-        graph,
-        "hosts of DestinationRules",
-        rules.rules,
-        lambda _, rule: (host_of(rule, settings.cluster_domain),),
-    )
 
     def rows(reader: Reader, key: BackendKey, backend: Backend) -> Iterator[tuple[BackendKey, str]]:
         if not backend.port.protocol.is_tls or key.service.kind not in _WRITTEN:
             return
         service = reader.get(catalog.services, key.service)
         if service is None or any(
-            reader.members(ruled, host) for host in hosts_for(key.host, service)
+            reader.members(rules.by_host, host) for host in rules.hosts(reader, key.host, service)
         ):
             return
         if not any(_begins_tls(each.spec) for each in policies.asked(reader, backend)):

@@ -173,12 +173,6 @@ class Clusters:
         internal: Node[str, Cluster],
     ) -> None:
         """`internal` are the clusters that stand for listeners inside a proxy."""
-        self._by_name: Index[str, BackendKey] = Index(
-            graph,
-            "backends by cluster",
-            attached.cluster_names,
-            lambda _, name: (name, names.addressed(name), names.tunnelled(name)),
-        )
         self._called: Index[str, AttachmentKey] = Index(
             graph, "calls of clusters", attached.compiled, _calls
         )
@@ -206,7 +200,9 @@ class Clusters:
         )
 
     def _backend(self, reader: Reader, name: str) -> Backend | None:
-        keys = reader.get(self._by_name, name)
+        if name.startswith((names.HELLO, names.DETOUR)):
+            return None
+        keys = reader.get(self._attached.by_cluster, names.cluster_of(name))
         found = reader.get(self._catalog.backends, keys[0].whole) if keys else None
         return replace(found, key=keys[0]) if keys and found else None
 

@@ -76,6 +76,11 @@ class Attached(msgspec.Struct, frozen=True):
         return self.looks.clusters
 
     @property
+    def by_cluster(self) -> Index[str, BackendKey]:
+        """The backends that clusters are of, by what `names.cluster_of` gives."""
+        return self.looks.by_cluster
+
+    @property
     def on_service(self) -> Index[Key, AttachmentKey]:
         """The attachments of routes to each service."""
         return self.by_parent.on_service

@@ -78,6 +78,11 @@ def cluster_names(
     return mapped(graph, "cluster names", every, name)
 
 
+def backends_by_cluster(graph: Graph, clusters: Node[BackendKey, str]) -> Index[str, BackendKey]:
+    """From the name of a cluster, or of what stands beside it, to its backend."""
+    return Index(graph, "backends by cluster", clusters, lambda _, name: names.findable(name))
+
+
 def owns_host(reader: Reader, catalog: Catalog, key: BackendKey) -> bool:
     """Whether, of all services with a backend's host, its own is the first, whoever asks."""
     owners = catalog.host_owners(reader, key.host, key.service.namespace)

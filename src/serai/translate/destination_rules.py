@@ -9,6 +9,7 @@ client's by name, as in kgateway; of that one only what cannot do harm to who di
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ from serai.api.destination_rule import (
 from serai.api.gateway import Gateway
 from serai.api.meta import Key
 from serai.backends.feature import Asked
-from serai.incremental import Graph, Index, Node, Reader
+from serai.incremental import Graph, Index, Node, Reader, mapped
 from serai.model.hosts import patterns
 from serai.model.inputs import Inputs
 from serai.model.service import BackendKey, Service
@@ -39,12 +40,15 @@ class DestinationRules(msgspec.Struct, frozen=True):
 
     rules: Node[Key, DestinationRule]
     by_host: Index[str, Key]
+    suffixes: Node[str, Literal[True]]
+    """What hosts of rules end on, label by label; the empty one is there if there is any rule."""
     gateways: Node[Key, Gateway]
     root_namespace: str
 
     def applying(self, reader: Reader, host: str, service: Service, proxy: Key) -> tuple[Key, ...]:
         """The rules for a host of a service at a proxy, the first first."""
-        named = [found for each in hosts_for(host, service) if (found := self.of(reader, each))]
+        found = (self.of(reader, each) for each in self.hosts(reader, host, service))
+        named = [rules for rules in found if rules]
         if not named:
             return ()
         own = (proxy.namespace, service.key.namespace, self.root_namespace)
@@ -55,6 +59,33 @@ class DestinationRules(msgspec.Struct, frozen=True):
                 if chosen:
                     return chosen
         return self._given(reader, named, proxy)
+
+    def hosts(self, reader: Reader, host: str, service: Service) -> Iterator[str]:
+        """The hosts of rules that mean a host of a service, the most specific first; perhaps more.
+
+        Looked for from the right, label by label, as far as rules go: mostly that is not far, and
+        every look is remembered, of every service.
+        """
+        if reader.get(self.suffixes, "") is None:
+            return
+        reach = self._reach(reader, host)
+        if reach == len(_plain(host)):
+            yield host
+        for alias in service.aliases:
+            if self._reach(reader, alias) == len(alias):
+                yield alias
+        for each in patterns(host):
+            if each != host and (each == "*" or len(_plain(each)) <= reach):
+                yield each
+
+    def _reach(self, reader: Reader, host: str) -> int:
+        """The length of the longest end of a host that hosts of rules have too."""
+        reach = 0
+        for suffix in reversed(list(_ends(_plain(host)))):
+            if reader.get(self.suffixes, suffix) is None:
+                break
+            reach = len(suffix)
+        return reach
 
     def of(self, reader: Reader, host: str) -> list[DestinationRule]:
         """The rules of all namespaces for just this host."""
@@ -131,8 +162,18 @@ def destination_rules(graph: Graph, inputs: Inputs, settings: Settings) -> Desti
         inputs.destination_rules,
         lambda _, rule: (host_of(rule, settings.cluster_domain),),
     )
+    ending: Index[str, str] = Index(
+        graph,
+        "hosts of DestinationRules by suffix",
+        mapped(graph, "hosts of DestinationRules", by_host, lambda _, host, __: host),
+        lambda host, _: ("", *_ends(_plain(host))),
+    )
     return DestinationRules(
-        inputs.destination_rules, by_host, inputs.gateways, settings.root_namespace
+        inputs.destination_rules,
+        by_host,
+        mapped(graph, "suffixes of DestinationRules", ending, lambda _, __, ___: True),
+        inputs.gateways,
+        settings.root_namespace,
     )
 
 
@@ -240,11 +281,16 @@ def _filled(said: TrafficPolicy, other: TrafficPolicy, names: Iterable[str]) -> 
     return replace(said, **open_)
 
 
-def hosts_for(host: str, service: Service) -> Iterator[str]:
-    """The hosts by which rules can mean a host of a service, the most specific first."""
-    yield host
-    yield from service.aliases
-    yield from (each for each in patterns(host) if each != host)
+def _plain(pattern: str) -> str:
+    """What a host ends on whatever it stands for."""
+    return "" if pattern == "*" else pattern.removeprefix("*.")
+
+
+def _ends(host: str) -> Iterator[str]:
+    """A host and what it ends on, the longest first."""
+    while host:
+        yield host
+        _, _, host = host.partition(".")
 
 
 def _is_visible(rule: DestinationRule, namespace: str) -> bool:

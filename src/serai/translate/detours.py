@@ -16,7 +16,6 @@ from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward, Tunnel
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
-from serai.model.service import BackendKey
 from serai.translate import names
 from serai.translate.clusters import Proxied, SenderKey
 from serai.translate.collections import Attached, Named
@@ -27,17 +26,13 @@ def detour_listeners(
     graph: Graph, attached: Attached, demanded: Index[Proxied, SenderKey]
 ) -> Derived[Named, Listener]:
     """The listener inside each gateway for each backend that it reaches so."""
-    by_name: Index[str, BackendKey] = Index(
-        graph,
-        "detours by cluster",
-        attached.cluster_names,
-        lambda _, name: (names.detour(name),),
-    )
 
     def rows(
         reader: Reader, key: Proxied, _: Sequence[SenderKey]
     ) -> Iterator[tuple[Named, Listener]]:
-        for found in reader.members(by_name, key.cluster):
+        if not key.cluster.startswith(names.DETOUR):
+            return
+        for found in reader.members(attached.by_cluster, names.cluster_of(key.cluster)):
             detour = reader.get(attached.detours, found)
             if detour is not None:
                 to = (WeightedCluster(names.waypoint_cluster(detour.waypoint)),)

@@ -185,12 +185,12 @@ def loopback_listeners(graph: Graph, attached: Attached) -> Derived[Named, Liste
     """
 
     def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Listener]]:
-        frontend = reader.get(attached.frontends, binding.frontend)
         bindable = attached.settings.standalone and not is_range(key.cidr)
-        if frontend is None or key.cidr in frontend.names or frontend.key.direct:
-            return  # an endpoint's own address is where the endpoint itself listens
         if not bindable or not is_loopback(key.cidr):
             return
+        frontend = reader.get(attached.frontends, binding.frontend)
+        if frontend is None or key.cidr in frontend.names or frontend.key.direct:
+            return  # an endpoint's own address is where the endpoint itself listens
         if frontend.resolution is Resolution.NONE:
             return  # who connected there would be sent there again, without end
         http = frontend.port.protocol.is_http

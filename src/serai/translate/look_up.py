@@ -24,14 +24,13 @@ def look_up_listeners(
     graph: Graph, attached: Attached, demanded: Index[Proxied, SenderKey]
 ) -> Derived[Named, Listener]:
     """Both listeners of each backend that a proxy sends bytes to and that is looked up."""
-    by_entrance: Index[str, BackendKey] = Index(
-        graph, "looked up by entrance", attached.cluster_names, lambda _, name: (names.hello(name),)
-    )
 
     def rows(
         reader: Reader, key: Proxied, _: Sequence[SenderKey]
     ) -> Iterator[tuple[Named, Listener]]:
-        for found in reader.members(by_entrance, key.cluster):
+        if not key.cluster.startswith(names.HELLO):
+            return
+        for found in reader.members(attached.by_cluster, names.cluster_of(key.cluster)):
             to = _looked_up(reader, attached, found)
             if to is not None and to.cluster is not None:
                 reads = _reading(key.cluster, to.cluster, Origin(found.service))

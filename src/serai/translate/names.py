@@ -5,6 +5,7 @@ Names are injective: Kubernetes' names have neither `_` nor `~`, and the kind is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
 
 from serai.api.meta import Key
@@ -27,6 +28,11 @@ WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
 INVALID_BACKEND = "invalid-backend"
 """A cluster that never exists: what is sent there is answered 500."""
 
+HELLO, DETOUR, ADDRESSED, TUNNELLED = "hello~", "detour~", "addressed~", "tunnelled~"
+"""How the names begin of what stands beside the cluster of a backend; the first two are entrances
+of listeners inside the proxy."""
+
+_BESIDE = (HELLO, DETOUR, ADDRESSED, TUNNELLED)
 _CLUSTER_PREFIXES = {"Service": "kube", "ServiceEntry": "istio-se"}
 _ONE_HOST = frozenset({"Service", "Backend", "XBackend"})
 
@@ -62,6 +68,22 @@ def _outbound(backend: BackendKey, *, owner: bool) -> str:
     claimed = () if owner else (service.namespace, service.name, service.kind.lower())
     subset = ".".join(each for each in (backend.subset, *claimed) if each)
     return f"outbound|{_port(backend)}|{subset}|{backend.host}"
+
+
+def findable(cluster: str) -> Iterator[str]:
+    """The names under which a cluster is to be kept, to be found by what `cluster_of` gives.
+
+    Its own is enough, where no name beside it has to be cut.
+    """
+    yield cluster
+    beside = (each + cluster for each in _BESIDE)
+    yield from (shortened(each) for each in beside if len(each) >= MAX_LENGTH)
+
+
+def cluster_of(name: str) -> str:
+    """The cluster of a backend, by its own name or by any beside it, as `findable` has it."""
+    prefix = next((each for each in _BESIDE if name.startswith(each)), "")
+    return name if len(name) == MAX_LENGTH else name.removeprefix(prefix)
 
 
 def alt_stat_name(backend: BackendKey, *, owner: bool) -> str:
@@ -102,7 +124,7 @@ def workloads(*, tunnels: bool) -> str:
 
 def hello(cluster: str) -> str:
     """The internal listener, and the cluster before it, that reads whom a ClientHello names."""
-    return shortened(f"hello~{cluster}")
+    return shortened(HELLO + cluster)
 
 
 def connects(cluster: str) -> str:
@@ -112,17 +134,17 @@ def connects(cluster: str) -> str:
 
 def detour(cluster: str) -> str:
     """The internal listener, and the cluster before it, that leads to a backend's waypoint."""
-    return shortened(f"detour~{cluster}")
+    return shortened(DETOUR + cluster)
 
 
 def addressed(cluster: str) -> str:
     """The cluster, beside a backend's own, for the endpoint that a connection came for."""
-    return shortened(f"addressed~{cluster}")
+    return shortened(ADDRESSED + cluster)
 
 
 def tunnelled(cluster: str) -> str:
     """Likewise, where the endpoint is reached by a tunnel."""
-    return shortened(f"tunnelled~{cluster}")
+    return shortened(TUNNELLED + cluster)
 
 
 def waypoint_cluster(waypoint: Key) -> str:

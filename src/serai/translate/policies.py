@@ -83,6 +83,8 @@ class Looks(msgspec.Struct, frozen=True):
 
     lookup: Lookup
     clusters: Node[BackendKey, str]
+    by_cluster: Index[str, BackendKey]
+    """The backends that clusters are of, by what `names.cluster_of` gives."""
     parts: Index[BackendKey, BackendKey]
     """The subsets of backends."""
     grants: Grants

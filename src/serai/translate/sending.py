@@ -11,7 +11,6 @@ from serai.incremental import Graph, Node, Reader
 from serai.ir.route import Session
 from serai.model.catalog import Catalog
 from serai.model.service import BackendKey
-from serai.model.settings import Settings
 from serai.translate.bare import bare_backends
 from serai.translate.cluster_policies import ClusterPolicies
 from serai.translate.destination_rules import DestinationRules
@@ -35,10 +34,9 @@ def sending(
     catalog: Catalog,
     policies: ClusterPolicies,
     rules: DestinationRules,
-    settings: Settings,
 ) -> Sending:
     """Of every backend."""
     return Sending(
         backend_sessions(graph, catalog, policies),
-        bare_backends(graph, catalog, policies, rules, settings),
+        bare_backends(graph, catalog, policies, rules),
     )

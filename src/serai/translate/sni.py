@@ -59,6 +59,8 @@ def sni_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
     def rows(
         reader: Reader, key: FrontendKey, frontend: Frontend
     ) -> Iterator[tuple[Named, Listener]]:
+        if frontend.port.protocol.is_http:
+            return
         found = on_frontend(reader, attached, frontend)
         if not told_by_sni(frontend, found):
             return

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.model.catalog import Catalog
 from serai.model.service import Backend, BackendKey
-from serai.translate.destination_rules import DestinationRules, hosts_for
+from serai.translate.destination_rules import DestinationRules
 
 
 def subset_backends(
@@ -29,7 +29,7 @@ def subset_backends(
             return
         found = (
             subset.name
-            for host in hosts_for(key.host, service)
+            for host in rules.hosts(reader, key.host, service)
             for rule in rules.of(reader, host)
             for subset in rule.spec.subsets
         )

@@ -22,6 +22,9 @@ class ResourceType(Enum):
     ROUTES = "envoy.config.route.v3.RouteConfiguration"
     SECRET = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105
 
+    __hash__ = object.__hash__
+    """Members are singletons; Enum's own hash is a function in Python, called for each key."""
+
     @property
     def type_url(self) -> str:
         """As in a discovery request."""

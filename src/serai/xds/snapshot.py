@@ -154,10 +154,11 @@ def _seen(
     def rows(
         reader: Reader, key: Proxied, chosen: ClusterKey
     ) -> Iterator[tuple[SnapshotKey, Resource]]:
-        cluster = reader.get(translated.clusters, chosen)
+        places = reader.members(translated.viewpoints, key.proxy)
+        cluster = reader.get(translated.clusters, chosen) if places else None
         if cluster is None or cluster.distribution is None:
             return
-        for place in reader.members(translated.viewpoints, key.proxy):
+        for place in places:
             sight = Sight(chosen, relevant(cluster.distribution, place.viewpoint))
             found = reader.get(by_sight, sight)
             if found is not None:

@@ -23,7 +23,12 @@ from serai.model.settings import Settings
 from serai.policies.kinds import POLICY_KINDS
 from serai.translate.cluster_policies import cluster_policies
 from serai.translate.collections import Attached
-from serai.translate.compiled import AttachmentIndexes, cluster_names, compiled_routes
+from serai.translate.compiled import (
+    AttachmentIndexes,
+    backends_by_cluster,
+    cluster_names,
+    compiled_routes,
+)
 from serai.translate.destination_rules import destination_rules
 from serai.translate.extensions import Extensions, extensions
 from serai.translate.listener_policies import ListenerPolicies, listener_policies
@@ -64,7 +69,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, wishes, ours),
         attachments=joined,
         cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
-        sending=(how := sending(graph, known, sent, rules, settings)),
+        sending=(how := sending(graph, known, sent, rules)),
         compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, how),
         by_parent=by_parent,
         looks=looks,
@@ -107,10 +112,12 @@ def _targets(graph: Graph, inputs: Inputs, known: Catalog, settings: Settings) -
 
 def _looks(graph: Graph, inputs: Inputs, lookup: Lookup, settings: Settings) -> Looks:
     """Where policies look things up."""
+    clusters = cluster_names(graph, lookup.catalog, lookup.subsets, settings)
     return Looks(
         lookup=lookup,
         parts=parts_of(graph, lookup.subsets),
-        clusters=cluster_names(graph, lookup.catalog, lookup.subsets, settings),
+        clusters=clusters,
+        by_cluster=backends_by_cluster(graph, clusters),
         grants=lookup.grants,
         secrets=inputs.secrets,
         issuers=inputs.issuers,
