@@ -23,11 +23,12 @@ _FAILED: Any = object()
 class Reader:
     """How a row's function looks at other collections; every look is remembered."""
 
-    __slots__ = ("_of", "_reads")
+    __slots__ = ("_of", "looks")
 
     def __init__(self, of: Node[Any, Any]) -> None:
         self._of = of
-        self._reads: list[Any] = []
+        self.looks: list[Any] = []
+        """What the row under way looked at: collections and keys in turn."""
 
     def get(self, node: Node[RK, RV], key: RK) -> RV | None:
         """The row under a key, or None; its coming, changing or going is noticed."""
@@ -54,17 +55,11 @@ class Reader:
         found = ((key, node.row(key)) for key in sorted(node.keys()))  # type: ignore[type-var]
         return [(key, row) for key, row in found if row is not None]
 
-    def take(self) -> tuple[Any, ...]:
-        """What was looked at since this was last asked: collections and keys in turn."""
-        taken = tuple(self._reads)
-        self._reads.clear()
-        return taken
-
     def _note(self, node: Node[Any, Any], key: Hashable) -> None:
         if node.order >= self._of.order:
             msg = f"{self._of.name} reads {node.name}, which is settled after it"
             raise RuntimeError(msg)
-        self._reads += (node, key)
+        self.looks += (node, key)
 
 
 class Derived(Node[K, V], Generic[K, V]):
@@ -117,19 +112,17 @@ class Derived(Node[K, V], Generic[K, V]):
 
     def _computed(self, key: Any) -> Any:
         """What the function makes of a source row now; None where there is no such row."""
-        failures = self.graph.failures
-        if failures:
-            failures.pop((self.name, key), None)
-        row = self.source.row(key)
-        found = None
+        if self.graph.failures:
+            self.graph.failures.pop((self.name, key), None)
+        row, found = self.source.row(key), None
         if row is not None:
             self.calls += 1
             try:
                 found = self._made(key, row)
             except Exception as error:  # noqa: BLE001  one row's bug must not cost the others
-                failures[self.name, key] = Failure(self.name, key, error)
+                self.graph.failures[self.name, key] = Failure(self.name, key, error)
                 found = _FAILED
-        self._reads.note(key, self._reader.take())
+        self._reads.note(key, self._reader.looks)
         return found
 
     def _made(self, key: Any, row: Any) -> Any:

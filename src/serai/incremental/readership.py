@@ -6,7 +6,7 @@ is made for a read: rows are found by what they read in one dictionary for each 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from serai.incremental import few
@@ -77,14 +77,21 @@ class Reads:
         self.dirty.clear()
         return taken
 
-    def note(self, row: Hashable, reads: tuple[Any, ...]) -> None:
-        """A row read this, and nothing else.  Mostly that is what it read before."""
+    def note(self, row: Hashable, looks: list[Any]) -> None:
+        """A row looked at this, and nothing else; `looks` is empty afterwards.
+
+        Mostly that is what it looked at before, or nothing.
+        """
         before = self._of.get(row, ())
+        if not looks and not before:
+            return
+        reads = tuple(looks)
+        looks.clear()
         if reads == before:
             return
-        for node, key in _pairs(before):
+        for node, key in zip(before[::2], before[1::2], strict=True):
             self._by_node[node].drop(key, row)
-        for node, key in _pairs(reads):
+        for node, key in zip(reads[::2], reads[1::2], strict=True):
             found = self._by_node.get(node)
             if found is None:
                 found = self._by_node[node] = Readership(self.dirty)
@@ -94,8 +101,3 @@ class Reads:
             self._of[row] = reads
         else:
             del self._of[row]
-
-
-def _pairs(reads: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-    each = iter(reads)
-    return zip(each, each, strict=True)

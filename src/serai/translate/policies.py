@@ -285,11 +285,11 @@ class Policies(msgspec.Struct, frozen=True):
 
         The most specific come first.
         """
+        rows = reader.rows(self.on, place, self.compiled)
+        rows += reader.rows(self.on, around(place), self.compiled)
+        if not rows:
+            return []
         found: list[tuple[tuple[int, int], PolicyOrder, CompiledPolicy]] = []
-        rows = [
-            *reader.rows(self.on, place, self.compiled),
-            *reader.rows(self.on, around(place), self.compiled),
-        ]
         for _, policy in rows:
             fits = [rank for key in _keys(policy, place) if (rank := _rank(key, sections, host))]
             if fits:

@@ -38,6 +38,9 @@ def first_of_each(leaves: Iterable[Leaf]) -> tuple[Leaf, ...]:
     What a Gateway lets override comes before other policies, but not before what a route says of
     itself.  Gateway API: policy attachment; the most specific policy wins, feature by feature.
     """
+    leaves = tuple(leaves)
+    if not leaves:
+        return ()
     chosen: dict[object, Leaf] = {}
     for leaf in sorted(leaves, key=_yields):
         about = leaf.origin if leaf.feature in ADDITIVE else leaf.joins

@@ -17,10 +17,12 @@ def at_port(
     hosts: tuple[VirtualHost, ...], port: int, scheme: str = "http"
 ) -> tuple[VirtualHost, ...]:
     """Virtual hosts with complete redirects, for requests that reached a port in a scheme."""
-    return tuple(
-        replace(host, routes=tuple(_route(route, port, scheme) for route in host.routes))
-        for host in hosts
-    )
+    return tuple(_host(each, port, scheme) for each in hosts)
+
+
+def _host(host: VirtualHost, port: int, scheme: str) -> VirtualHost:
+    routes = tuple(_route(route, port, scheme) for route in host.routes)
+    return host if routes == host.routes else replace(host, routes=routes)
 
 
 def _route(route: Route, port: int, scheme: str) -> Route:
