@@ -66,7 +66,7 @@ async def envoy(one: Controller, gateway: str, folder: Path) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def answering(body: str) -> AsyncIterator[int]:
+async def answering(body: str, address: str = "127.0.0.1") -> AsyncIterator[int]:
     """Somebody who answers every request so; the port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +76,7 @@ async def answering(body: str) -> AsyncIterator[int]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, address, 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

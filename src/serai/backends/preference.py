@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from serai.api.destination_rule import LocalityLbSetting, TrafficPolicy, ZoneAwareLbSetting
 from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.backends.feature import Draft, Feature, Subject
-from serai.ir.distribution import REGION, ZONE, Distribution, Failover, Share, Shares
+from serai.ir.distribution import CLUSTER, REGION, ZONE, Distribution, Failover, Share, Shares
 from serai.ir.origin import Value
+from serai.model.settings import Settings
 
 
 class Preference(Value, frozen=True):
@@ -25,25 +26,26 @@ def preferred(leaves: Iterable[Value]) -> Distribution | None:
     return next((each.distribution for each in leaves if isinstance(each, Preference)), None)
 
 
-def _of_rule(policy: TrafficPolicy, _: Subject) -> Preference | None:
+def _of_rule(policy: TrafficPolicy, subject: Subject) -> Preference | None:
     balancer = policy.load_balancer
     zones = balancer.zone_aware_lb_setting if balancer else None
     if zones is not None and zones.enabled is not False:
-        return Preference(_by_zone(zones))
+        return Preference(_by_zone(zones, subject.settings))
     setting = balancer.locality_lb_setting if balancer else None
     if setting is None or setting.enabled is False:
         return None
     if setting.distribute:
         shares = (Share(each.from_, tuple(sorted(each.to.items()))) for each in setting.distribute)
         return Preference(Shares(tuple(shares)))
-    found = _failover(setting, fails=policy.outlier_detection is not None)
+    fails = policy.outlier_detection is not None
+    found = _failover(setting, subject.settings, fails=fails)
     return None if found == Failover() else Preference(found)
 
 
-def _by_zone(setting: ZoneAwareLbSetting) -> Failover:
+def _by_zone(setting: ZoneAwareLbSetting, settings: Settings) -> Failover:
     """Whether or not endpoints are found to fail.  Istio: zoneAwareLbSetting."""
     return Failover(
-        labels=setting.failover_priority,
+        labels=_labels(setting.failover_priority, settings),
         by_locality=True,
         regions=tuple((each.from_, each.to) for each in setting.failover),
         least=setting.min_cluster_size or 0,
@@ -64,11 +66,17 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> Preference | None:
     return Preference(Failover((REGION, ZONE), least=least, least_near=near))
 
 
-def _failover(setting: LocalityLbSetting, *, fails: bool) -> Failover:
+def _labels(written: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """Our own cluster has no name in what is compared."""
+    own = f"{CLUSTER}={settings.cluster_id}"
+    return tuple(f"{CLUSTER}=" if each == own else each for each in written)
+
+
+def _failover(setting: LocalityLbSetting, settings: Settings, *, fails: bool) -> Failover:
     """By labels as they are listed; by places only where endpoints are found to fail.  Istio."""
     by_locality = bool(setting.failover) or not setting.failover_priority
     return Failover(
-        labels=setting.failover_priority,
+        labels=_labels(setting.failover_priority, settings),
         by_locality=fails and by_locality,
         regions=tuple((each.from_, each.to) for each in setting.failover) if fails else (),
     )

@@ -18,8 +18,9 @@ from serai.cli.run import Console, LogFormat, LogLevel
 from serai.model.settings import Settings
 
 if TYPE_CHECKING:
-    from serai.api.meta import LabelSelector
     from serai.app.controller import Options
+    from serai.kube.deployment import Deployment
+    from serai.sources.cluster import Scope
     from serai.web.server import WebServer
 
 Kubeconfig = Annotated[
@@ -95,6 +96,26 @@ KeysFolder = Annotated[
 ]
 
 
+RemoteGrace = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        envvar="SERAI_REMOTE_GRACE",
+        help="For how long another cluster that cannot be reached keeps its endpoints.",
+        min=0,
+    ),
+]
+RemoteWait = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        envvar="SERAI_REMOTE_WAIT",
+        help="For how long the start waits for other clusters at most.",
+        min=0,
+    ),
+]
+
+
 @with_settings
 def controller(
     *,
@@ -111,6 +132,8 @@ def controller(
     proxy_replicas: ProxyReplicas = 1,
     xds_host: XdsHost = "",
     keys: KeysFolder = None,
+    remote_grace: RemoteGrace = 900.0,
+    remote_wait: RemoteWait = 10.0,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
@@ -120,20 +143,18 @@ def controller(
     statuses.  Of several replicas all serve, and one that leads writes.
     """
     from serai.app.controller import Options  # noqa: PLC0415  loads gRPC
-    from serai.kube.deployment import Deployment  # noqa: PLC0415
-    from serai.sources.cluster import Scope  # noqa: PLC0415
 
     _log(log_level, log_format)
-    if proxy_image and not xds_host:
-        usage("--proxy-image needs --xds-host, by which the Envoys find us")
     options = Options(
-        deployment=Deployment(image=proxy_image, replicas=proxy_replicas) if proxy_image else None,
+        deployment=_deployment(proxy_image, proxy_replicas, xds_host),
         keys=keys,
+        remote_grace=remote_grace,
+        remote_wait=remote_wait,
         xds_host=xds_host,
         xds=xds,
         namespace=namespace,
         identity=identity or f"{platform.node()}-{os.getpid()}",
-        scope=Scope(_selectors(discovery_namespace_selectors), revision),
+        scope=_scope(discovery_namespace_selectors, revision),
     )
     raise typer.Exit(asyncio.run(_run(kubeconfig, _in_cluster(settings), options, admin, probes)))
 
@@ -197,10 +218,19 @@ def _listening(option: str, address: str) -> WebServer:
         raise typer.Exit(Exit.FAILED) from None
 
 
-def _selectors(text: str) -> tuple[LabelSelector, ...]:
+def _deployment(image: str, replicas: int, xds_host: str) -> Deployment | None:
+    from serai.kube.deployment import Deployment  # noqa: PLC0415
+
+    if image and not xds_host:
+        usage("--proxy-image needs --xds-host, by which the Envoys find us")
+    return Deployment(image=image, replicas=replicas) if image else None
+
+
+def _scope(text: str, revision: str) -> Scope:
     from serai.api.meta import LabelSelector  # noqa: PLC0415
+    from serai.sources.cluster import Scope  # noqa: PLC0415
 
     try:
-        return msgspec.json.decode(text, type=tuple[LabelSelector, ...])
+        return Scope(msgspec.json.decode(text, type=tuple[LabelSelector, ...]), revision)
     except msgspec.DecodeError as error:
         usage(f"--discovery-namespace-selectors: {error}")

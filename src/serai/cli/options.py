@@ -220,6 +220,13 @@ _Network = Annotated[
 _Node = Annotated[
     str, _option("node", "Likewise, the machine.", metavar="NAME", show_default=False)
 ]
+_ClusterId = Annotated[
+    str, _option("cluster-id", "The name of this Kubernetes cluster among others.", metavar="NAME")
+]
+_SharedServices = Annotated[
+    Literal["labelled", "all"],
+    _option("shared-services", "Which services are one in all clusters; by istio.io/global."),
+]
 _SystemCertificates = Annotated[
     str,
     _option(
@@ -293,6 +300,8 @@ def settings(
     locality: _Locality = "",
     network: _Network = "",
     node: _Node = "",
+    cluster_id: _ClusterId = "Kubernetes",
+    shared_services: _SharedServices = "labelled",
     rate_limit_service: _RateLimitService = "",
     system_certificates: _SystemCertificates = "/etc/ssl/certs/ca-certificates.crt",
     jwks_refresh: _JwksRefresh = 300.0,

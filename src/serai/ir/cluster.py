@@ -46,6 +46,8 @@ class Endpoint(Value, frozen=True):
     """Of what runs there, sorted."""
     in_mesh: bool = False
     """Whether it takes HBONE."""
+    cluster: str = ""
+    """The Kubernetes cluster that it runs in, by name; empty: our own."""
 
 
 class Discovery(StrEnum):

@@ -96,6 +96,10 @@ class Cluster:
             if not watcher.reflector.synced
         )
 
+    def unsynced(self) -> tuple[str, ...]:
+        """The kinds of which not everything is known yet."""
+        return tuple(k for k, watcher in self._watchers.items() if not watcher.reflector.synced)
+
     def troubles(self) -> dict[str, Failure]:
         """What goes wrong now, by kind."""
         return {

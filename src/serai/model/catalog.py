@@ -25,6 +25,7 @@ from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.from_xbackend import service_from_xbackend
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
+from serai.model.others import Others, services_elsewhere, sharing
 from serai.model.own import is_own
 from serai.model.service import Backend, BackendKey, Service, backends
 from serai.model.settings import Settings
@@ -49,6 +50,8 @@ class Catalog(msgspec.Struct, frozen=True):
     services: Union[Key, Service]
     services_by_host: Index[str, Key]
     workloads: Union[Key, Workload]
+    shared: Derived[Key, bool]
+    """The services that are one with those of other clusters."""
     backends: Derived[BackendKey, Backend]
     endpoints: Derived[BackendKey, tuple[Endpoint, ...]]
 
@@ -99,8 +102,13 @@ def claim_of(obj: Object, settings: Settings) -> Claim | None:
             return None
 
 
-def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
-    """Build the collections.  Kinds are told apart here and in the from_* modules, nowhere else."""
+def catalog(
+    graph: Graph, inputs: Inputs, settings: Settings, *, with_unready: bool = False
+) -> Catalog:
+    """Build the collections.  Kinds are told apart here and in the from_* modules, nowhere else.
+
+    `with_unready`: endpoints that are not ready are there, whether or not it makes a difference.
+    """
     services = _services(graph, inputs, settings)
     localities, workloads = _workloads(graph, inputs)
     by_host: Index[str, Key] = Index(
@@ -110,28 +118,28 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings) -> Catalog:
         lambda _, service: (*service.hosts, *service.aliases) if service.in_mesh else (),
     )
     all_backends = _backends(graph, services, by_host)
+    shared = sharing(graph, services, inputs.namespaces, settings)
     lookup = EndpointLookup(
         workloads=workloads,
         by_selector=Index(graph, "workloads by selector", workloads, selector_keys),
         slices=inputs.endpoint_slices,
         slices_of=Index(graph, "slices of service", inputs.endpoint_slices, _service_of_slice),
         localities=localities,
+        others=Others(graph, inputs.other_backends, shared),
+        with_unready=with_unready,
     )
+
+    def endpoints(reader: Reader, _: BackendKey, backend: Backend) -> tuple[Endpoint, ...]:
+        found = lookup.endpoints(reader, backend)
+        return tuple(each for each in found if not is_own(each.address, each.port, settings))
+
     return Catalog(
         services=services,
         services_by_host=by_host,
         workloads=workloads,
+        shared=shared,
         backends=all_backends,
-        endpoints=mapped(
-            graph,
-            "endpoints",
-            all_backends,
-            lambda reader, _, backend: tuple(
-                each
-                for each in lookup.endpoints(reader, backend)
-                if not is_own(each.address, each.port, settings)
-            ),
-        ),
+        endpoints=mapped(graph, "endpoints", all_backends, endpoints),
     )
 
 
@@ -165,7 +173,8 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         inputs.table("XBackend"),
         lambda _, __, row: service_from_xbackend(row),
     )
-    found = (from_services, from_entries, from_backends, from_xbackends)
+    elsewhere = services_elsewhere(graph, inputs.other_services, inputs.services)
+    found = (from_services, from_entries, from_backends, from_xbackends, elsewhere)
     return Union(graph, "services", found)
 
 

@@ -10,6 +10,7 @@ from serai.incremental import Index, Node, Reader
 from serai.ir.cluster import Endpoint, Health, Locality
 from serai.model.addresses import is_ip, is_socket
 from serai.model.from_endpointslice import endpoints_from_slice
+from serai.model.others import Others
 from serai.model.service import (
     Backend,
     Inline,
@@ -34,7 +35,13 @@ class EndpointLookup:
         slices: Node[Key, EndpointSlice],
         slices_of: Index[Key, Key],
         localities: Node[str, Locality],
+        others: Others | None = None,
+        *,
+        with_unready: bool = False,
     ) -> None:
+        """`others` are other clusters; `with_unready`: whoever joins what is found sorts it out."""
+        self.others = others
+        self.with_unready = with_unready
         self.workloads = workloads
         self.by_selector = by_selector
         self.slices = slices
@@ -50,6 +57,9 @@ class EndpointLookup:
         """
         parts = backend.parts or (backend,)
         listed = [each for part in parts for each in self._share(reader, backend, part)]
+        if self.others is not None:
+            elsewhere = self.others.endpoints(reader, backend)
+            listed += [each for each in elsewhere if self._counts(each, backend)]
         if backend.resolution is Resolution.DNS_ROUND_ROBIN:
             # Envoy's logical DNS has one name only.  Istio keeps the first too.
             listed = listed[:1]
@@ -59,11 +69,16 @@ class EndpointLookup:
     def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
         """What an object adds to a backend: a name only where names are resolved."""
         resolved = backend.resolution is not Resolution.KNOWN
-        ranked = backend.distribution is not None and not resolved
         for each in self._find(reader, part):
-            counts = each.health is Health.HEALTHY or ranked
-            if counts and (resolved or is_ip(each.address) or is_socket(each.address)):
+            known = resolved or is_ip(each.address) or is_socket(each.address)
+            if known and self._counts(each, backend):
                 yield each
+
+    def _counts(self, endpoint: Endpoint, backend: Backend) -> bool:
+        """Whether it is to be known of: what is not ready only as a part of the whole."""
+        ranked = backend.distribution is not None or self.with_unready
+        known = backend.resolution is Resolution.KNOWN
+        return endpoint.health is Health.HEALTHY or (ranked and known)
 
     def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
         namespace = backend.key.service.namespace
@@ -169,10 +184,14 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
 
 
 def _order(endpoint: Endpoint) -> tuple[object, ...]:
-    """By address; of several that say different things of one address the last is taken."""
+    """By address; of several that say different things of one address the last is taken.
+
+    What our own cluster says comes after what others do.
+    """
     return (
         endpoint.address,
         endpoint.port,
+        not endpoint.cluster,
         endpoint.health is Health.HEALTHY,
         endpoint.weight,
         endpoint.locality,
@@ -181,4 +200,5 @@ def _order(endpoint: Endpoint) -> tuple[object, ...]:
         endpoint.node,
         endpoint.labels,
         endpoint.in_mesh,
+        endpoint.cluster,
     )

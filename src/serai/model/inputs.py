@@ -32,6 +32,8 @@ from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
 from serai.model.issuers import Issuer
 from serai.model.key_sets import Fetched
+from serai.model.others import OtherBackend, OtherKey, OtherService
+from serai.model.service import Service
 from serai.model.vips import Vips
 
 CLUSTER_POLICIES: tuple[type[Object], ...] = (
@@ -112,17 +114,24 @@ class Inputs:
         )
         self.backends: Table[Key, kgateway_backend.Backend] = table(kgateway_backend.Backend)
         self._by_who_runs_proxies(graph)
+        self._by_who_follows_clusters(graph)
         self.unread: Table[Key, Unread] = Table(graph, "unread")
         """What stands in for objects that cannot be read."""
         self.vips: Table[Key, Vips] = Table(graph, "VIPs")
         """What was allocated to each object that is to have VIPs, by who remembers it."""
-        self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")
-        """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.by_kind: Mapping[str, Table[Key, Any]] = {
             node.name: node for node in vars(self).values() if isinstance(node, Table)
         } | {kind.__name__: table(kind) for kind in BY_KIND_ONLY}
 
+    def _by_who_follows_clusters(self, graph: Graph) -> None:
+        self.other_backends: Table[OtherKey, OtherBackend] = Table(graph, "backends elsewhere")
+        """What other clusters have endpoints of."""
+        self.other_services: Table[OtherService, Service] = Table(graph, "services elsewhere")
+        """The Services that other clusters share."""
+
     def _by_who_runs_proxies(self, graph: Graph) -> None:
+        self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")
+        """Where the clients of each proxy are, by who talks to them; those at our own not."""
         self.gateway_addresses: Table[Key, tuple[str, ...]] = Table(graph, "gateway addresses")
         """Where each Gateway's proxy listens."""
         self.unusable_addresses: Table[Key, tuple[str, ...]] = Table(graph, "unusable addresses")

@@ -32,6 +32,10 @@ class Settings(Value, frozen=True):
 
     standalone: bool = True
     """Whether objects come from a folder and every proxy runs on this machine."""
+    cluster_id: str = "Kubernetes"
+    """The name of our own Kubernetes cluster among others."""
+    shared_services: Literal["labelled", "all"] = "labelled"
+    """Which services are one in all clusters.  Istio: serviceScopeConfigs, clusterLocal."""
     cluster_domain: str = "cluster.local"
     trust_domain: str = "cluster.local"
     trust_domain_aliases: tuple[str, ...] = ()

@@ -362,7 +362,8 @@ class Clusters:
             return found
         subset = self._subset(reader, key, backend)
         wanted = subset.labels.items() if subset else dict[str, str]().items()
-        return tuple(each for each in found if wanted <= labels_of(each).items())
+        own = self._attached.settings.cluster_id
+        return tuple(each for each in found if wanted <= labels_of(each, own).items())
 
     def _trust_domain(self, key: ClusterKey) -> str:
         return self._attached.settings.trust_domain if key.tunnels else ""

@@ -10,6 +10,7 @@ import msgspec
 
 from serai.ir.cluster import Endpoint, Health, Locality
 from serai.ir.distribution import (
+    CLUSTER,
     HOSTNAME,
     NETWORK,
     REGION,
@@ -127,14 +128,19 @@ def _distance(endpoint: Endpoint, failover: Failover, viewpoint: Viewpoint | Non
     return by_label, _steps(viewpoint.locality, endpoint.locality, failover.regions)
 
 
-def labels_of(endpoint: Endpoint) -> Mapping[str, str]:
+def labels_of(endpoint: Endpoint, own_cluster: str = "") -> Mapping[str, str]:
     """An endpoint's labels, and the place where it is in the labels for that."""
-    return _labels(endpoint.locality, endpoint.network, endpoint.node, endpoint.labels)
+    found = _labels(endpoint.locality, endpoint.network, endpoint.node, endpoint.labels)
+    cluster = endpoint.cluster or own_cluster
+    return {**found, CLUSTER: cluster} if cluster else found
 
 
 def _mismatch(endpoint: Endpoint, labels: tuple[str, ...], viewpoint: Viewpoint | None) -> int:
-    """How many labels remain from the first on in which they differ; 0 if they agree in all."""
-    there = labels_of(endpoint)
+    """How many labels remain from the first on in which they differ; 0 if they agree in all.
+
+    The cluster of whoever asks is known, whatever else is not: it is our own, which has no name.
+    """
+    there = {**labels_of(endpoint), CLUSTER: endpoint.cluster}
     here = (
         _labels(viewpoint.locality, viewpoint.network, viewpoint.node, viewpoint.labels)
         if viewpoint
@@ -142,9 +148,12 @@ def _mismatch(endpoint: Endpoint, labels: tuple[str, ...], viewpoint: Viewpoint 
     )
     for index, label in enumerate(labels):
         key, given, value = label.partition("=")
-        if not given and here is None:
+        if key == CLUSTER:
+            wanted = value
+        elif not given and here is None:
             continue
-        wanted = value if given or here is None else here.get(key, "")
+        else:
+            wanted = value if given or here is None else here.get(key, "")
         if there.get(key, "") != wanted:
             return len(labels) - index
     return 0

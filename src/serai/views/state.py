@@ -66,6 +66,24 @@ class ClientState(Value, frozen=True):
     """What it refuses, as far as it is known, with its words."""
 
 
+class ClusterState(Value, frozen=True):
+    """Another Kubernetes cluster that is followed."""
+
+    name: str
+    secret: str
+    """Which has its kubeconfig, ``namespace/name``."""
+    server: str
+    """The address of its API server."""
+    state: str
+    """``connecting``, ``synced``, ``unreachable``, ``lost`` or ``refused``."""
+    heard: float
+    """When it was last known to answer, in seconds since 1970; 0 if it was never asked."""
+    objects: int
+    """How many of its objects are read."""
+    endpoints: int
+    """How many of its endpoints are in force here."""
+
+
 class Counts(Value, frozen=True):
     """What has happened since the start."""
 
@@ -83,6 +101,7 @@ class Facts(Value, frozen=True):
     """Whether anything runs at all."""
     envoys: tuple[EnvoyState, ...] = ()
     clients: tuple[ClientState, ...] = ()
+    clusters: tuple[ClusterState, ...] = ()
     health: Mapping[str, tuple[EndpointHealth, ...]] = {}
     """By cluster name; empty where nobody has asked."""
     answered: Mapping[str, bool] = {}

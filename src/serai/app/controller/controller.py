@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.clock import follow_clock
+from serai.app.clusters import Clusters, Following
 from serai.app.controller.deploying import Deploying
-from serai.app.controller.followed import STATUS_KINDS, Followed
+from serai.app.controller.followed import SELECTORS, STATUS_KINDS, Followed
 from serai.app.controller.options import Options
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
@@ -67,6 +68,8 @@ class Controller:
         """By namespace and name of the Service by which each is reached."""
         self._lock = asyncio.Lock()
         self._keys = KeySets(self.core, self._lock, self._brought_in, options.keys)
+        self.clusters = Clusters(self.core, self._lock, self._brought_in, _following(options))
+        self.followed.on_secrets = self.clusters.heard
         self._refused = Refused(None, self._resource, self._settle_soon)
         self._told = Told(self.core.pipeline.refusals)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -87,12 +90,14 @@ class Controller:
                     tasks.create_task(self.cluster.run())
                     await self.followed.synced.wait()
                     await self._apply(self.followed.source.batch())
+                await self.clusters.first()
                 await self._keys.first()
                 self.xds_port = await self.server.start(self.options.xds)
                 self.server.mark_ready()
                 self._serving = True
                 self.changes.tell()
                 tasks.create_task(self._follow())
+                tasks.create_task(self.clusters.run())
                 tasks.create_task(self._keys.follow())
                 tasks.create_task(follow_clock(self.core, self._look_at_clock))
                 tasks.create_task(follow_issuers(self.core, self._look_at_clock))
@@ -104,6 +109,7 @@ class Controller:
                 tasks.create_task(follow_garbage())
         finally:
             self.changes.close()
+            await self.clusters.stop()
             await self._keys.stop()
             if web is not None:
                 await web.stop()
@@ -127,15 +133,15 @@ class Controller:
             return await asyncio.to_thread(lambda: question(state))
 
     def _problems(self) -> tuple[Problem, ...]:
-        return in_order(
-            [*self.batch.problems, *self.followed.troubles(), *found_by(self.core.pipeline)]
-        )
+        troubles = (*self.followed.troubles(), *self.clusters.problems())
+        return in_order([*self.batch.problems, *troubles, *found_by(self.core.pipeline)])
 
     def _facts(self) -> Facts:
         sent = self.server.counts
         return Facts(
             live=True,
             clients=client_states(self.server.clients(), self._refused.all()),
+            clusters=self.clusters.states(),
             counts=Counts(self._commits, sent.pushed, sent.acknowledged, sent.rejected),
         )
 
@@ -241,3 +247,13 @@ class Controller:
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+
+
+def _following(options: Options) -> Following:
+    return Following(
+        namespace=options.namespace,
+        scope=options.scope,
+        grace=options.remote_grace,
+        wait=options.remote_wait,
+        selectors=SELECTORS,
+    )

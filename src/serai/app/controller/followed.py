@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from serai.api.kinds import KINDS, Kind, by_kind
 from serai.api.meta import Key
@@ -43,6 +43,7 @@ class Followed:
         )
         self.synced = asyncio.Event()
         """Set once everything there is was told."""
+        self.on_secrets: Callable[[Delta], None] = lambda _: None
         self._bundles = bundles
         self._seen: dict[Key, bytes | None] = {}
 
@@ -69,6 +70,8 @@ class Followed:
             gone = [Key(name, each.namespace, each.name) for each in delta.gone]
             self.source.take(kind, (item.raw for item in delta.put), gone)
             self._saw(kind, delta)
+            if name == "Secret":
+                self.on_secrets(delta)
         else:
             self.source.tell()
         self._look_whether_synced()

@@ -26,3 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """A folder that keeps the keys of issuers of tokens over restarts; None: they are fetched."""
     xds_host: str = ""
     """By which they find us, such as ``serai.serai-system.svc``; with the port of `xds`."""
+    remote_grace: float = 900.0
+    """For how many seconds what another cluster had stays when it cannot be reached."""
+    remote_wait: float = 10.0
+    """How many seconds the start waits for other clusters at most."""

@@ -1,0 +1,179 @@
+"""Many clusters: two real API servers, a controller of the one, and a real Envoy."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from kube import assets
+from kube.test_cluster import namespace, until
+from kube.test_controller import SERVICE, SETTINGS, answering, edge, envoy
+from kube.test_statuses import ROUTE, head
+from live.envoys import free_port
+from serai.app.controller import Controller, Options
+from serai.kube.access import MERGE_PATCH, Access
+from serai.kube.resource import Resource
+from serai.kube.wire import Name
+
+SECRET = Resource("", "v1", "secrets", "Secret")
+POD = Resource("", "v1", "pods", "Pod")
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+GLOBAL = {"istio.io/global": "true"}
+GRACE = 3.0
+
+
+@pytest.fixture(scope="module")
+def west_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[assets.ApiServer]:
+    """The API server of another cluster."""
+    if reason := assets.missing():
+        pytest.skip(reason)
+    with assets.running(tmp_path_factory.mktemp("west")) as server:
+        yield server
+
+
+@pytest.fixture
+async def west(west_api: assets.ApiServer) -> AsyncIterator[Access]:
+    """Whoever may do everything there."""
+    access = west_api.access()
+    yield access
+    await access.close()
+
+
+def kubeconfig(api: assets.ApiServer, **user: Any) -> str:
+    """What may be in a Secret: whom to trust, and a token."""
+    authority = b64encode((api.folder / "certs" / "apiserver.crt").read_bytes()).decode()
+    found = api.kubeconfig()
+    found["clusters"][0]["cluster"] = {
+        "server": api.server,
+        "certificate-authority-data": authority,
+    }
+    found["users"][0]["user"].update(user)
+    return yaml.safe_dump(found)
+
+
+async def secret(access: Access, space: str, name: str, **clusters: str) -> None:
+    """A Secret that names clusters, new or instead of the one before."""
+    labels = {"istio/multiCluster": "true"}
+    data = {each: b64encode(text.encode()).decode() for each, text in clusters.items()}
+    body = {"metadata": {"name": name, "labels": labels}, "data": data}
+    await access.apply(SECRET, Name(space, name), body)
+
+
+@asynccontextmanager
+async def controller(api: assets.ApiServer, space: str) -> AsyncIterator[Controller]:
+    """A controller that runs until the end."""
+    options = Options(xds="127.0.0.1:0", namespace=space, remote_grace=GRACE, remote_wait=5.0)
+    one = Controller(api.access(), SETTINGS, options)
+    task = asyncio.create_task(one.run())
+    try:
+        await until(lambda: not one.waiting_for() or task.done())
+        yield one
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def shop(access: Access, space: str, address: str, port: int, name: str = "shop") -> None:
+    """A Service with one Pod."""
+    meta = {"name": name, "labels": GLOBAL}
+    ports = [{"name": "http", "port": 80, "targetPort": port}]
+    await access.create(SERVICE, space, {"metadata": meta, "spec": service(name, ports)})
+    await pod(access, space, name)
+    await running(access, space, name, address)
+
+
+def service(name: str, ports: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"ports": ports, "selector": {"app": name}}
+
+
+async def pod(access: Access, space: str, name: str, **labels: str) -> None:
+    """A Pod that nobody has started yet; API servers take no EndpointSlices on loopback."""
+    spec = {"containers": [{"name": "main", "image": "none"}]}
+    meta = {"name": name, "labels": {"app": name, **labels}}
+    await access.create(POD, space, {"metadata": meta, "spec": spec})
+
+
+async def running(
+    access: Access, space: str, name: str, address: str, *, ready: bool = True
+) -> None:
+    """Say of a Pod what a kubelet would."""
+    condition = {"type": "Ready", "status": str(ready)}
+    status = {
+        "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "conditions": [condition],
+    }
+    await access.patch(POD, Name(space, name), {"status": status}, MERGE_PATCH, "status")
+
+
+async def route(access: Access, space: str) -> None:
+    spec = {
+        "parentRefs": [{"name": "edge"}],
+        "rules": [{"backendRefs": [{"name": "shop", "port": 80}]}],
+    }
+    await access.create(ROUTE, space, {**head(ROUTE, "shop"), "spec": spec})
+
+
+async def answers(port: int, number: int = 40) -> Counter[str]:
+    """Who answers how many of some requests."""
+    found: Counter[str] = Counter()
+    async with httpx2.AsyncClient() as client:
+        for _ in range(number):
+            try:
+                answer = await client.get(f"http://127.0.0.1:{port}/")
+                found[answer.text if answer.status_code == 200 else str(answer.status_code)] += 1
+            except httpx2.HTTPError:
+                found["unreached"] += 1
+    return found
+
+
+async def answered_by(port: int, *wanted: str, seconds: float = 20.0) -> None:
+    """Wait until all of these answer, and nobody else."""
+    found: Counter[str] = Counter()
+    try:
+        async with asyncio.timeout(seconds):
+            while found.keys() != set(wanted):
+                await asyncio.sleep(0.1)
+                found = await answers(port)
+    except TimeoutError:
+        pytest.fail(f"{dict(found)} answered")
+
+
+async def test_endpoints_of_both_clusters_get_traffic_until_the_secret_goes(
+    api: assets.ApiServer,
+    admin: Access,
+    west_api: assets.ApiServer,
+    west: Access,
+    tmp_path: Path,
+) -> None:
+    space, port = await namespace(admin, "both"), free_port()
+    await west.create(NAMESPACE, "", {"metadata": {"name": space}})
+    async with (
+        answering("east") as here,
+        answering("west", "127.0.0.2") as there,
+        controller(api, space) as one,
+        envoy(one, f"{space}/edge", tmp_path),
+    ):
+        await edge(admin, space, port)
+        await shop(admin, space, "127.0.0.1", here)
+        await route(admin, space)
+        await shop(west, space, "127.0.0.2", there)
+        await answered_by(port, "east")
+        await secret(admin, space, "west", west=kubeconfig(west_api))
+        await answered_by(port, "east", "west")
+        await running(admin, space, "shop", "127.0.0.1", ready=False)
+        await answered_by(port, "west")
+        await running(admin, space, "shop", "127.0.0.1")
+        await answered_by(port, "east", "west")
+        await admin.delete(SECRET, Name(space, "west"))
+        await answered_by(port, "east")
