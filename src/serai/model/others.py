@@ -7,7 +7,7 @@ objects of one name never meet, and a cluster that is slow, broken or gone costs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -68,12 +68,12 @@ def meeting(key: BackendKey) -> Meeting:
     return Meeting(key.service.kind, key.service.namespace, key.host, key.port, key.udp)
 
 
-def is_shared(service: Service, namespace: Mapping[str, str], settings: Settings) -> bool:
+def is_shared(service: Service, namespace: str | None, settings: Settings) -> bool:
     """Whether a service is one with those of its namespace and host in other clusters.
 
-    `namespace` are the labels of its Namespace.
+    `namespace` is what its Namespace says, by that label; None: nothing.
     """
-    written = dict(service.labels).get(GLOBAL, namespace.get(GLOBAL))
+    written = dict(service.labels).get(GLOBAL, namespace)
     if written is not None:
         return written.lower() == "true"
     own = service.key.namespace == _OWN_NAMESPACE
@@ -127,11 +127,14 @@ def sharing(
     settings: Settings,
 ) -> Derived[Key, bool]:
     """The services that are one with those of other clusters."""
+    # Else another label of a Namespace would have all services of it looked at.
+    said = mapped(
+        graph, "what Namespaces share", namespaces, lambda *at: at[2].metadata.labels.get(GLOBAL)
+    )
 
     def shared(reader: Reader, key: Key, service: Service) -> bool | None:
-        namespace = reader.get(namespaces, Key("Namespace", "", key.namespace))
-        labels = namespace.metadata.labels if namespace else {}
-        return is_shared(service, labels, settings) or None
+        namespace = reader.get(said, Key("Namespace", "", key.namespace))
+        return is_shared(service, namespace, settings) or None
 
     return mapped(graph, "shared services", services, shared)
 
