@@ -14,11 +14,11 @@ import msgspec
 from conformance.backends import Backends
 from conformance.data import Case, manifests
 from conformance.edits import Edits
-from conformance.patience import PATIENCE, eventually
+from conformance.patience import IN_CLUSTER, PATIENCE, eventually
 from conformance.sender import Sender
-from conformance.statuses import Statuses
+from conformance.statuses import Lookup, Statuses
 from conformance.traffic import Traffic
-from conformance.world import MESH, WAYPOINT, Network, World
+from conformance.world import MESH, WAYPOINT, Folder, Network, World
 from serai.api.meta import Key
 from serai.app.compose import standalone
 from serai.app.standalone import Options, Standalone
@@ -29,12 +29,16 @@ from serai.status.values import written
 class Replay:
     """A test under way.  Whatever is wrong is an AssertionError that says at which step."""
 
-    def __init__(self, case: Case, world: World, serai: Standalone, backends: Backends) -> None:
+    def __init__(
+        self, case: Case, world: World, status: Lookup, backends: Backends, *, clock: bool = False
+    ) -> None:
+        """With `clock` what is made after a pause is to be the younger by the API server's."""
         self._case = case
         self._world = world
-        self._serai = serai
-        self._traffic = Traffic(Sender(world, self._status), backends)
-        self._statuses = Statuses(world, self._status)
+        self._clock = clock
+        self._patience = IN_CLUSTER if clock else PATIENCE
+        self._traffic = Traffic(Sender(world, status), backends, self._patience)
+        self._statuses = Statuses(world, status)
         self._edits = Edits(case, world)
 
     async def follow(self) -> None:
@@ -57,14 +61,12 @@ class Replay:
                     self._edits.make(int(number))
                 case "assert":
                     await self._check_generations()
+                case "sleep 1s" if self._clock:
+                    await asyncio.sleep(1)
                 case "mirror" | "sleep 1s":
                     pass  # every request is logged from the start; times of creation are set
                 case _:
                     raise NotImplementedError(step)
-
-    def _status(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        status = self._serai.core.pipeline.statuses.row(Key(kind, namespace, name))
-        return written(status) if status is not None else {}
 
     async def _check_claim(self) -> None:
         for check in self._case["statuses"]:
@@ -76,7 +78,7 @@ class Replay:
 
     async def _check_status(self, number: int) -> None:
         check = self._case["statuses"][number]
-        wrong = await eventually(lambda: self._statuses.check(check))
+        wrong = await eventually(lambda: self._statuses.check(check), self._patience)
         assert not wrong, f"status:{number} {check['check']}: {wrong}"
 
     async def _check_generations(self) -> None:
@@ -91,7 +93,7 @@ class Replay:
             if ("HTTPRoute", each["namespace"], each["name"]) in self._world.objects
         ]
         for check in checks:
-            wrong = await eventually(partial(self._statuses.check, check))
+            wrong = await eventually(partial(self._statuses.check, check), self._patience)
             assert not wrong, wrong
 
 
@@ -102,7 +104,7 @@ async def replaying(
     """Serai and Envoys for a test's objects, and for nothing else."""
     files = folder / "manifests"
     files.mkdir()
-    world = World(manifests(case), network, files)
+    world = World(manifests(case), network, Folder(files))
     backends.ensure(world)
     addresses = world.addresses()
     asked = {
@@ -123,12 +125,20 @@ async def replaying(
                 async with asyncio.timeout(PATIENCE):
                     await serai.fleet.wait_ready()
         try:
-            yield Replay(case, world, serai, backends)
+            yield Replay(case, world, _lookup(serai), backends)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
     finally:
         await serai.stop(drain=False)
+
+
+def _lookup(serai: Standalone) -> Lookup:
+    def status(kind: str, namespace: str, name: str) -> dict[str, Any]:
+        found = serai.core.pipeline.statuses.row(Key(kind, namespace, name))
+        return written(found) if found is not None else {}
+
+    return status
 
 
 def _targets(case: Case) -> list[dict[str, Any]]:

@@ -24,8 +24,9 @@ CONSISTENT = 3
 class Traffic:
     """Sends a test's requests and says what is wrong with what comes of them."""
 
-    def __init__(self, sender: Sender, backends: Backends) -> None:
+    def __init__(self, sender: Sender, backends: Backends, patience: float = PATIENCE) -> None:
         self._sender = sender
+        self._patience = patience
         self._backends = backends
 
     async def check(self, case: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ class Traffic:
 
     async def _consistently(self, case: dict[str, Any], times: int = CONSISTENT) -> Wrong:
         wrong: Wrong = []
-        ends, successes = time.monotonic() + PATIENCE, 0
+        ends, successes = time.monotonic() + self._patience, 0
         while successes < times:
             wrong = await self._once(case)
             successes = 0 if wrong else successes + 1

@@ -9,8 +9,9 @@ import copy
 import hashlib
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from conformance.certificates import programmatic
 
@@ -31,11 +32,43 @@ def key_of(obj: Object) -> tuple[str, str, str]:
     return obj["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-class Network:
-    """Loopback addresses that nobody else on this machine uses, most likely."""
+class Keep(Protocol):
+    """Where a world's objects are kept for Serai to read."""
 
-    def __init__(self) -> None:
-        self._net = f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
+    def keep(self, objects: Mapping[tuple[str, str, str], Object]) -> None:
+        """These are all there are.  What only a cluster knows of them is written into them."""
+
+
+class Folder:
+    """Objects in files, each written whole or not at all when it is other than before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._written: dict[str, str] = {}
+
+    def keep(self, objects: Mapping[tuple[str, str, str], Object]) -> None:
+        """Write what is new or other than before; delete what is gone."""
+        wanted = {_file(key): json.dumps(obj) for key, obj in objects.items()}
+        for name, text in wanted.items():
+            if self._written.get(name) != text:
+                draft = self._path / f".{name}.tmp"
+                draft.write_text(text)
+                draft.replace(self._path / name)
+        for name in self._written.keys() - wanted.keys():
+            (self._path / name).unlink()
+        self._written = wanted
+
+
+def _file(key: tuple[str, str, str]) -> str:
+    return hashlib.sha256("/".join(key).encode()).hexdigest()[:16] + ".yaml"
+
+
+class Network:
+    """Addresses that nobody else on this machine uses, most likely; on loopback by default."""
+
+    def __init__(self, pods: str = "") -> None:
+        """`pods` is what the addresses of Pods begin with, as in ``10.97.1``."""
+        self._net = pods or f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
         self._pods: dict[str, str] = {}
         self._gateways = f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
 
@@ -49,24 +82,17 @@ class Network:
 
 
 class World:
-    """The objects of one test, written into a folder; edits count generations."""
+    """The objects of one test; edits count generations."""
 
-    def __init__(self, manifests: list[Object], network: Network, folder: Path) -> None:
+    def __init__(self, manifests: list[Object], network: Network, where: Keep) -> None:
         self.network = network
-        self._folder = folder
-        self._written: dict[str, str] = {}
+        self._where = where
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.pods: dict[tuple[str, str], list[tuple[str, str]]] = {}
         """By Deployment (namespace, name): the names and addresses of its pods."""
         self.deployments: list[Object] = []
         self._vips = 0
-        gateway_class = {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "GatewayClass",
-            "metadata": {"name": CLASS},
-            "spec": {"controllerName": CONTROLLER},
-        }
-        for obj in (gateway_class, *programmatic(), *manifests):
+        for obj in (_class(CLASS), *programmatic(), *manifests):
             self._add(copy.deepcopy(obj), _FIRST)
         self._mesh()
         self.write()
@@ -99,22 +125,8 @@ class World:
         }
 
     def write(self) -> None:
-        """Write what is other than before, each file whole or not at all."""
-        for key, obj in self.objects.items():
-            name = hashlib.sha256("/".join(key).encode()).hexdigest()[:16] + ".yaml"
-            text = json.dumps(obj)
-            if self._written.get(name) != text:
-                draft = self._folder / f".{name}.tmp"
-                draft.write_text(text)
-                draft.replace(self._folder / name)
-                self._written[name] = text
-        wanted = {
-            hashlib.sha256("/".join(key).encode()).hexdigest()[:16] + ".yaml"
-            for key in self.objects
-        }
-        for name in self._written.keys() - wanted:
-            (self._folder / name).unlink()
-            del self._written[name]
+        """Have what is other than before read."""
+        self._where.keep(self.objects)
 
     def _add(self, obj: Object, created: str) -> None:
         text = json.dumps(obj)
@@ -168,6 +180,7 @@ class World:
         if namespace is None:
             return
         namespace["metadata"]["labels"]["istio.io/use-waypoint"] = WAYPOINT
+        self._add(_class("serai-waypoint"), _FIRST)
         self._add(
             {
                 "apiVersion": "gateway.networking.k8s.io/v1",
@@ -182,3 +195,12 @@ class World:
             },
             _FIRST,
         )
+
+
+def _class(name: str) -> Object:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": name},
+        "spec": {"controllerName": CONTROLLER},
+    }

@@ -1,0 +1,46 @@
+"""The suite's tests in Kubernetes: a real API server, `serai controller`, and what it deploys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance.backends import Backends
+from conformance.data import cases, manifests
+from conformance.in_cluster import PODS, Server, cluster
+from conformance.replay import Replay
+from conformance.world import Network, World
+from kube import assets
+from kube.node.network import Network as PodNetwork
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if reason := assets.missing() or PodNetwork.missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("cluster")
+    with assets.running(folder / "api") as api, cluster(api, folder) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+    found = Backends(tmp_path_factory.mktemp("backends"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network(PODS)
+
+
+@pytest.mark.parametrize("name", sorted(cases()))
+async def test_in_cluster(name: str, server: Server, network: Network, backends: Backends) -> None:
+    case = cases()[name]
+    world = World(manifests(case), network, server)
+    backends.ensure(world)
+    await Replay(case, world, server.status, backends, clock=True).follow()
