@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ def program(name: str) -> str:
     return found
 
 
+@functools.cache
 def helm(*values: str, release: str = "serai", space: str = SPACE) -> str:
     """The chart's manifests, with some values as ``--set`` takes them."""
     done = _template(*values, release=release, space=space)
@@ -51,6 +53,7 @@ def _template(
     return _run([*command, "--kube-version", "v1.37.2"])
 
 
+@functools.cache
 def kustomize(folder: str) -> str:
     """The manifests of a folder of deploy/."""
     done = _run([program("kubectl"), "kustomize", str(DEPLOY / folder)])
