@@ -101,12 +101,14 @@ async def edge(access: Access, space: str, port: int) -> None:
     await access.create(SERVICE, space, {"metadata": {"name": "edge"}, "spec": {"ports": ports}})
 
 
-async def entry(access: Access, space: str, host: str, endpoint: int) -> None:
+async def entry(
+    access: Access, space: str, host: str, endpoint: int, address: str = "127.0.0.1"
+) -> None:
     spec = {
         "hosts": [host],
         "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
         "resolution": "STATIC",
-        "endpoints": [{"address": "127.0.0.1", "ports": {"http": endpoint}}],
+        "endpoints": [{"address": address, "ports": {"http": endpoint}}],
     }
     await access.create(ENTRY, space, {**head(ENTRY, "partner"), "spec": spec})
 

@@ -20,6 +20,7 @@ from serai.envoy.bootstrap import HostPort
 from serai.envoy.pod_bootstrap import pod_bootstrap
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.deployment import LONGEST_NAME, RESOURCES, Deployment, name_of
+from serai.kube.ending import drain_path
 from serai.kube.wire import Name
 
 
@@ -107,7 +108,8 @@ def test_envoy_takes_the_bootstrap_of_a_pod(tmp_path: Path) -> None:
     binary, _ = find_envoy()
     assert binary is not None
     path = tmp_path / "bootstrap.json"
-    path.write_text(pod_bootstrap("shop/edge", HostPort("serai.serai-system.svc", 18000)))
+    xds, drain = HostPort("serai.serai-system.svc", 18000), drain_path("uid")
+    path.write_text(pod_bootstrap("shop/edge", xds, drain))
     command = [str(binary.path), "--mode", "validate", "-c", str(path), "--service-node", "a.b"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import msgspec
 
 from serai.api.gateway import Gateway
 from serai.attach.gateways import Proxy, Role
+from serai.kube.ending import DRAIN_ARGUMENTS, GRACE_SECONDS, drained
 from serai.kube.resource import Resource
 
 Json = dict[str, Any]
@@ -60,7 +61,7 @@ def objects(
         {"automountServiceAccountToken": False},
         {"data": {"bootstrap.json": config}},
         {"spec": _service(proxy)},
-        {"spec": _deployment(proxy, gateway, name, digest, how)},
+        {"spec": _deployment(proxy, gateway, uid, digest, how)},
     )
     metadata = {
         "name": name,
@@ -110,7 +111,8 @@ def _service(proxy: Proxy) -> Json:
     }
 
 
-def _deployment(proxy: Proxy, gateway: Gateway, name: str, digest: str, how: Deployment) -> Json:
+def _deployment(proxy: Proxy, gateway: Gateway, uid: str, digest: str, how: Deployment) -> Json:
+    name = name_of(proxy.key.name)
     infrastructure = gateway.spec.infrastructure
     labels, annotations = _labels(proxy, gateway), {"serai.dev/bootstrap": digest}
     annotations |= infrastructure.annotations if infrastructure else {}
@@ -121,7 +123,7 @@ def _deployment(proxy: Proxy, gateway: Gateway, name: str, digest: str, how: Dep
     pod = {
         "serviceAccountName": name,
         "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 60,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,
@@ -130,7 +132,7 @@ def _deployment(proxy: Proxy, gateway: Gateway, name: str, digest: str, how: Dep
             # Listeners may be at 80 and 443, without any capability.
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
-        "containers": [_container(how)],
+        "containers": [_container(how, uid)],
         "volumes": [{"name": "bootstrap", "configMap": {"name": name}}],
     }
     return {
@@ -141,7 +143,7 @@ def _deployment(proxy: Proxy, gateway: Gateway, name: str, digest: str, how: Dep
     }
 
 
-def _container(how: Deployment) -> Json:
+def _container(how: Deployment, uid: str) -> Json:
     probe = {"httpGet": {"path": "/ready", "port": READY_PORT}, "periodSeconds": 5}
     return {
         "name": "envoy",
@@ -152,6 +154,7 @@ def _container(how: Deployment) -> Json:
             "--service-node",
             "$(POD)",
             "--disable-hot-restart",
+            *DRAIN_ARGUMENTS,
         ],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -166,7 +169,6 @@ def _container(how: Deployment) -> Json:
         "ports": [{"name": "ready", "containerPort": READY_PORT}],
         "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": probe,
-        # Clients go on coming for as long as it takes them to hear of its end.
-        "lifecycle": {"preStop": {"sleep": {"seconds": 10}}},
+        "lifecycle": {"preStop": drained(uid, READY_PORT)},
         "volumeMounts": [{"name": "bootstrap", "mountPath": "/etc/envoy", "readOnly": True}],
     }

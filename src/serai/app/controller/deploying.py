@@ -14,6 +14,7 @@ from serai.envoy.pod_bootstrap import pod_bootstrap
 from serai.kube.access import Access, ApiError
 from serai.kube.deployer import Deployer
 from serai.kube.deployment import Deployment, objects
+from serai.kube.ending import drain_path
 
 log = structlog.get_logger(__name__)
 
@@ -80,5 +81,5 @@ class Deploying:
             # They may say that it is deployed by somebody else; they are not read yet.
             log.warning("deploy.parameters_not_read", gateway=proxy.name)
             return
-        config = pod_bootstrap(proxy.name, xds)
+        config = pod_bootstrap(proxy.name, xds, drain_path(uid))
         await self.deployer.settle(key, objects(proxy, gateway, uid, config, how))

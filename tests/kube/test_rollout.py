@@ -1,0 +1,92 @@
+"""Envoys replaced one after the other, as their Deployment does it: no request fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from kube import assets
+from kube.pods import Network, Pod
+from kube.test_cluster import namespace, until
+from kube.test_controller import answering, entry, gateway_class, route
+from kube.test_deployer import deployed
+from kube.test_statuses import GATEWAY, head
+from kube.traffic import Balancer, Traffic
+from live.namespaces import cannot
+from serai.app.controller import Controller, Options
+from serai.kube.access import Access
+from serai.kube.deployment import Deployment
+from serai.model.settings import Settings
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+PORT = 8080
+DRAIN_SECONDS = 4.0
+"""In place of the deployed ones, to be done sooner."""
+HEARD_SECONDS = 1.5
+"""How long a Service goes on giving connections to a Pod that ends."""
+
+
+@contextlib.asynccontextmanager
+async def controlling(api: assets.ApiServer, space: str, host: str) -> AsyncIterator[None]:
+    """Somebody deploys and configures them."""
+    options = Options(
+        xds=f"{host}:0",
+        namespace=space,
+        identity="one",
+        xds_host=host,
+        deployment=Deployment(image="envoy:1.40"),
+    )
+    one = Controller(api.access(), Settings(standalone=False, bind="0.0.0.0"), options)
+    task = asyncio.create_task(one.run())
+    try:
+        await until(lambda: not one.waiting_for() or task.done())
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_rolling_upgrade_of_envoys_costs_no_request(
+    api: assets.ApiServer, admin: Access, tmp_path: Path
+) -> None:
+    if reason := cannot():
+        pytest.skip(reason)
+    space = await namespace(admin, "rollout")
+    service = Balancer()
+    async with contextlib.AsyncExitStack() as stack:
+        network = stack.enter_context(Network(tmp_path).up())
+        endpoint = await stack.enter_async_context(answering("partner", network.host))
+        await stack.enter_async_context(controlling(api, space, network.host))
+        await gateway_class(admin)
+        listener = {"name": "http", "port": PORT, "protocol": "HTTP"}
+        spec = {"gatewayClassName": "serai", "listeners": [listener]}
+        await admin.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
+        await entry(admin, space, "rollout.example", endpoint, network.host)
+        await route(admin, space, "rollout.example")
+        _, config, _, deployment = await deployed(admin, space)
+
+        async def pod() -> Pod:
+            one = Pod(network.join(), deployment, config["data"]["bootstrap.json"])
+            folder = tmp_path / one.place.name
+            folder.mkdir()
+            await stack.enter_async_context(one.running(folder))
+            return one
+
+        old = [await pod(), await pod()]
+        service.targets[:] = [each.at(PORT) for each in old]
+        await stack.enter_async_context(service.serving())
+        traffic = Traffic(f"http://127.0.0.1:{service.port}/")
+        await stack.enter_async_context(traffic.flowing())
+        for leaving in old:
+            arriving = await pod()
+            service.targets.append(arriving.at(PORT))
+            ending = asyncio.create_task(leaving.end(DRAIN_SECONDS))
+            await asyncio.sleep(HEARD_SECONDS)
+            service.targets.remove(leaving.at(PORT))
+            await ending
+        await traffic.only("partner")
