@@ -90,7 +90,7 @@ def add_object(types: Types, name: str, schemas: list[dict[str, Any]]) -> str:
     """Adds an object's type, the union of its versions, and those it is made of."""
     properties: dict[str, list[dict[str, Any]]] = {}
     for schema in schemas:
-        for field, below in schema["properties"].items():
+        for field, below in schema.get("properties", {}).items():
             properties.setdefault(field, []).append(below)
     parts = [
         written(field, schema_type(types, f"{name}.{field}", below), below[0].get("default"))

@@ -217,11 +217,20 @@ endpoint_slices = st.fixed_dictionaries(
     }
 )
 
+_PARAMETERS = {"group": KGW, "kind": "GatewayParameters"}
+
 gateway_classes = st.fixed_dictionaries(
     {
         "labels": _maybe(**{"istio.io/waypoint-for": _choice("service", "workload")}),
         "spec": st.fixed_dictionaries(
-            {"controllerName": _choice("serai.dev/gateway-controller", "example.com/other")}
+            {"controllerName": _choice("serai.dev/gateway-controller", "example.com/other")},
+            optional={
+                "parametersRef": st.builds(
+                    lambda where, named: {**_PARAMETERS, "namespace": where, "name": named},
+                    _choice(*NAMESPACES),
+                    _choice(*NAMES),
+                )
+            },
         ),
     }
 )
@@ -268,6 +277,10 @@ def gateways(namespace: str, name: str) -> st.SearchStrategy[Raw]:
                 },
                 optional={
                     "addresses": st.just([{"value": "127.0.0.9"}]),
+                    "infrastructure": st.builds(
+                        lambda named: {"parametersRef": {**_PARAMETERS, "name": named}},
+                        _choice(*NAMES),
+                    ),
                     "allowedListeners": _choice(
                         {"namespaces": {"from": "All"}}, {"namespaces": {"from": "Same"}}
                     ),
@@ -615,6 +628,18 @@ http_listener_policies = st.builds(
     st.lists(_named_targets, max_size=2),
 )
 
+gateway_parameters: st.SearchStrategy[Raw] = st.one_of(
+    st.just({"spec": {"selfManaged": {}}}),
+    st.builds(
+        lambda kube: {"spec": {"kube": kube}},
+        _maybe(
+            deployment=_maybe(replicas=_choice(0, 2)),
+            service=_maybe(type=_choice("NodePort", "ClusterIP", "ExternalName")),
+            podTemplate=_maybe(extraLabels=_choice({"a": "b"}, {"a": "c"})),
+        ),
+    ),
+)
+
 BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "Namespace": namespaces,
     "Node": nodes,
@@ -632,6 +657,7 @@ BODIES: dict[str, st.SearchStrategy[Raw]] = {
     "WorkloadEntry": workload_entries,
     "TrafficPolicy": traffic_policies,
     "GatewayExtension": gateway_extensions,
+    "GatewayParameters": gateway_parameters,
     "DirectResponse": direct_responses,
     "ListenerPolicy": listener_policies,
     "HTTPListenerPolicy": http_listener_policies,

@@ -14,6 +14,7 @@ from serai.api import (
     direct_response,
     gateway,
     gateway_extension,
+    gateway_parameters,
     kgateway,
     kgateway_backend,
     listener_policy,
@@ -164,6 +165,7 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
     Kind(gateway_extension.GatewayExtension, KGATEWAY, "gatewayextensions"),
+    Kind(gateway_parameters.GatewayParameters, KGATEWAY, "gatewayparameters"),
     Kind(
         security.AuthorizationPolicy,
         SECURITY,
@@ -204,11 +206,6 @@ UNREAD: dict[str, frozenset[str]] = {
             "ReplicationController",
             "ResourceQuota",
             "ServiceAccount",
-        ]
-    ),
-    KGATEWAY.group: frozenset(
-        [
-            "GatewayParameters",
         ]
     ),
     SECURITY.group: frozenset(["PeerAuthentication"]),

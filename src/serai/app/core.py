@@ -11,6 +11,7 @@ from serai.api.meta import Key, Object
 from serai.app.expiry import Expiry
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
+from serai.attach.deployment import WISHES
 from serai.incremental import Failure
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
@@ -45,6 +46,8 @@ class Committed(msgspec.Struct, frozen=True):
     """Likewise what is different for clients at some place; None where nobody is any more."""
     fetches: tuple[KeySource, ...] = ()
     """The key sets of which it changed whether, or where, they are fetched."""
+    wishes: tuple[Key, ...] = ()
+    """The Gateways of which it changed how they are to be deployed."""
 
 
 class Core:
@@ -271,6 +274,7 @@ class Core:
             found.problems,
             places={**places},
             fetches=tuple(found.fetches),
+            wishes=tuple(found.wishes),
         )
 
 
@@ -287,6 +291,7 @@ class _Changes:
         self.problems = False
         self.tokens: dict[Named, None] = {}
         self.fetches: dict[KeySource, None] = {}
+        self.wishes: dict[Key, None] = {}
 
     def add(self, changes: Mapping[str, Iterable[object]]) -> None:
         """Add what a commit changed."""
@@ -295,3 +300,4 @@ class _Changes:
         self.problems = self.problems or "problems" in changes
         self.fetches.update(dict.fromkeys(changes.get(FETCHES, ())))  # type: ignore[arg-type]
         self.tokens.update(dict.fromkeys(changes.get(REQUIRED, ())))  # type: ignore[arg-type]
+        self.wishes.update(dict.fromkeys(changes.get(WISHES, ())))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from serai.api import (
     direct_response,
     gateway,
     gateway_extension,
+    gateway_parameters,
     kgateway_backend,
     listener_policy,
     networking,
@@ -69,6 +70,7 @@ BY_KIND_ONLY: tuple[type[Object], ...] = (
     *FILTERS,
     *LISTENER_POLICIES,
     XBackend,
+    gateway_parameters.GatewayParameters,
 )
 """Kinds whose tables have no name but that of the kind."""
 

@@ -13,7 +13,6 @@ from serai.api.meta import Condition, Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState
-from serai.attach.parameters import Tables, parameters
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.listener import PROGRAMMED, RESOLVED, listener_programmed, listener_status, words
@@ -38,7 +37,6 @@ class Statuses(msgspec.Struct, frozen=True):
 
     attached: Attached
     refusals: Refusals
-    parameters: Tables
 
     def gateway(self, reader: Reader, key: Key, row: Gateway) -> GatewayStatus | None:
         """The status of a Gateway of ours."""
@@ -105,11 +103,9 @@ class Statuses(msgspec.Struct, frozen=True):
         return [state for state in found if state]
 
     def _accepted(self, reader: Reader, row: Gateway, states: list[ListenerState]) -> Verdict:
-        infrastructure = row.spec.infrastructure
-        reference = infrastructure.parameters_ref if infrastructure else None
-        found = parameters(reader, self.parameters, reference, row.metadata.namespace)
-        if not found.ok:
-            return found
+        wish = reader.get(self.attached.wishes, row.key)
+        if wish is not None and not wish.verdict.ok:
+            return wish.verdict
         odd = next((each for each in row.spec.addresses if each.type != ADDRESS_TYPE), None)
         if odd is not None:
             message = f"addresses of type {odd.type} cannot be had; ask for one of {ADDRESS_TYPE}"

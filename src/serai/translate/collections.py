@@ -9,6 +9,7 @@ import msgspec
 from serai.api.meta import Key
 from serai.attach.capture import Capture
 from serai.attach.certificates import Certificates
+from serai.attach.deployment import Wish
 from serai.attach.detours import Detour
 from serai.attach.frontends import Binding, BindingKey, Frontend, FrontendKey, WaypointPort
 from serai.attach.gateways import Proxy
@@ -43,6 +44,8 @@ class Attached(msgspec.Struct, frozen=True):
     settings: Settings
     catalog: Catalog
     proxies: Node[Key, Proxy]
+    wishes: Node[Key, Wish]
+    """How each Gateway's Envoys are to be deployed."""
     addresses: Node[Key, tuple[str, ...]]
     """Where each Gateway's proxy listens, decided by who runs it."""
     unusable: Node[Key, tuple[str, ...]]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from serai.api.gateway_parameters import GatewayParameters
 from serai.api.meta import Key, Object
 from serai.attach.capture import captures, namespace_wishes
 from serai.attach.certificates import Certificates
 from serai.attach.contention import settled
+from serai.attach.deployment import Wish, deployment_wishes
 from serai.attach.detours import detours
 from serai.attach.frontends import bindings, frontends, ranges
 from serai.attach.gateways import Proxy, proxies
 from serai.attach.grants import Grants
 from serai.attach.listeners import Listening, listening
+from serai.attach.parameters import Tables
 from serai.attach.routes import Attachment, AttachmentKey, Parents, attachments
-from serai.attach.targets import Targets, targets
+from serai.attach.targets import KGATEWAY, Targets, targets
 from serai.attach.workload_capture import workload_captures
 from serai.backends import Lookup
 from serai.incremental import Graph, Node
@@ -48,8 +51,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
     heard, certificates = _listening(graph, inputs, ours, grants)
     above = Parents(known, inputs.namespaces, ours, heard, taken, grants)
     joined, by_parent = _joined(graph, inputs, above)
-    rules = destination_rules(graph, inputs, settings)
-    subsets = subset_backends(graph, known, rules)
+    subsets = subset_backends(graph, known, (rules := destination_rules(graph, inputs, settings)))
     aimed = _targets(graph, inputs, known, settings)
     looks = _looks(graph, inputs, Lookup(known, grants, subsets), settings)
     asked = _asked(graph, inputs, aimed, looks, ours)
@@ -57,6 +59,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         settings=settings,
         catalog=known,
         proxies=ours,
+        wishes=_wishes(graph, inputs, ours, heard),
         addresses=inputs.gateway_addresses,
         unusable=inputs.unusable_addresses,
         listening=heard,
@@ -78,6 +81,20 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         rules=rules,
         material=CertificateSources(inputs.secrets, inputs.config_maps, grants),
     )
+
+
+def parameter_tables(inputs: Inputs) -> Tables:
+    """What parametersRef of GatewayClasses and Gateways may name."""
+    kind = GatewayParameters.__name__
+    return {(KGATEWAY, kind): inputs.table(kind)}
+
+
+def _wishes(
+    graph: Graph, inputs: Inputs, ours: Node[Key, Proxy], heard: Listening
+) -> Node[Key, Wish]:
+    """How Gateways are to be deployed."""
+    gateways, classes = inputs.gateways, inputs.gateway_classes
+    return deployment_wishes(graph, ours, gateways, classes, heard, parameter_tables(inputs))
 
 
 def _listening(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.attach.parameters import Tables
+from serai.app.pipeline.attach import parameter_tables
 from serai.check.backends import backend_problems
 from serai.check.capture import binding_problems, capture_problems, uncaptured_workloads
 from serai.check.cluster_policies import cluster_policy_problems, unmet_problems
@@ -12,6 +12,7 @@ from serai.check.destination_rules import rule_problems
 from serai.check.distribution import distribution_problems
 from serai.check.endpoints import inline_problems, workload_problems
 from serai.check.extensions import extension_problems
+from serai.check.gateway_parameters import parameter_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.listener_policies import listener_policy_problems
@@ -41,18 +42,16 @@ from serai.translate.collections import Attached
 from serai.xds.refusals import Refusal, Refusals
 from serai.xds.snapshot import SnapshotKey
 
-NO_PARAMETERS: Tables = {}
-"""Kinds that parametersRef may name: none is read yet."""
-
 
 def statuses(
     graph: Graph, inputs: Inputs, attached: Attached, done: Applied, refusals: Refusals
 ) -> Node[Key, Status]:
     """What is said back on each object."""
-    of_gateways = Statuses(attached, refusals, NO_PARAMETERS)
+    of_gateways = Statuses(attached, refusals)
+    named = parameter_tables(inputs)
     parts: tuple[Node[Key, Status], ...] = (
-        class_statuses(graph, inputs.gateway_classes, inputs.bundles, NO_PARAMETERS),
-        mesh_statuses(graph, inputs.meshes, NO_PARAMETERS),
+        class_statuses(graph, inputs.gateway_classes, inputs.bundles, named),
+        mesh_statuses(graph, inputs.meshes, {}),
         gateway_statuses(graph, inputs.gateways, of_gateways),
         listener_set_statuses(graph, inputs.listener_sets, of_gateways),
         route_statuses(graph, inputs.routes, attached, refusals),
@@ -91,6 +90,7 @@ def problems(
             workload_problems(graph, inputs.workload_entries),
             distribution_problems(graph, inputs),
             gateway_problems(graph, inputs.gateways, inputs.listener_sets, attached),
+            parameter_problems(graph, inputs.table("GatewayParameters"), attached.settings),
             vip_problems(graph, inputs.vips),
             route_problems(graph, inputs.routes, attached),
             policy_problems(graph, attached.policies.compiled),
