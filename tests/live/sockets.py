@@ -16,8 +16,13 @@ _PIDFD_GETFD = 438
 
 
 @contextlib.contextmanager
-def socket_of(process: int, local: tuple[str, int]) -> Iterator[socket.socket]:
-    """A copy of a process's socket, by the address of its own end; skips where none is given."""
+def socket_of(
+    process: int, local: tuple[str, int], *, accepted: bool = False
+) -> Iterator[socket.socket]:
+    """A copy of a process's socket, by the address of its own end; skips where none is given.
+
+    `accepted`: not the one that listens there.
+    """
     system, handle = ctypes.CDLL(None, use_errno=True), os.pidfd_open(process)
     try:
         for number in _sockets(process):
@@ -25,7 +30,8 @@ def socket_of(process: int, local: tuple[str, int]) -> Iterator[socket.socket]:
             if copy < 0:
                 pytest.skip(f"no look at another's sockets: {os.strerror(ctypes.get_errno())}")
             with socket.socket(fileno=copy) as found:
-                if found.getsockname() == local:
+                listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                if found.getsockname() == local and not (accepted and listens):
                     yield found
                     return
     finally:
