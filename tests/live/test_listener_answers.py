@@ -1,0 +1,138 @@
+"""What Envoy says by itself, whom it says it is, and what connections may become."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from live.serving import SECONDS, Served, answer, echoed, eventually
+from live.test_listener_policies import A, B, edge, policy
+from live.test_listener_settings import RAW, changed
+
+pytestmark = pytest.mark.live
+
+
+async def said(served: Served, port: int, sent: bytes) -> bytes:
+    """All that is answered to these bytes until the connection is closed."""
+    reader, writer = await asyncio.open_connection(served.place.gateway, port)
+    async with asyncio.timeout(SECONDS):
+        writer.write(sent)
+        try:
+            return await reader.read()
+        finally:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def raw(served: Served) -> AsyncIterator[None]:
+    """Under /raw an endpoint that calls itself `own`, and becomes whatever it is asked to."""
+    address = served.place.address()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            named = b"server: own\r\n" if b"x-named" in head else b""
+            if b"upgrade: " in head:
+                kind = head.partition(b"upgrade: ")[2].partition(b"\r\n")[0]
+                writer.write(b"HTTP/1.1 101 S\r\nconnection: upgrade\r\nupgrade: %s\r\n\r\n" % kind)
+                writer.write(b"back: " + await reader.readexactly(5))
+            else:
+                writer.write(b"HTTP/1.1 200 OK\r\n%scontent-length: 3\r\n\r\nraw" % named)
+            await writer.drain()
+        writer.close()
+
+    listening = await asyncio.start_server(serve, address, 3000)
+    async with listening:
+        served.write("raw.yaml", RAW.format(address=address))
+        await eventually(
+            lambda: served.to(served.place.gateway, B, "/raw"), lambda found: found.body == b"raw"
+        )
+        yield
+
+
+async def test_whose_name_answers_have(tmp_path: Path) -> None:
+    first = "{httpSettings: {serverHeaderTransformation: Overwrite, serverName: first}}"
+    async with edge(tmp_path, policy(first, "a")) as served, raw(served):
+
+        async def name(path: str, **more: str) -> str:
+            found = answer(await served.to(served.place.gateway, A, path, **more))
+            return found.header("server")
+
+        assert [await name("/raw", x_named="1"), await name("/raw")] == ["first", "first"]
+        await changed(served, "second", "serverHeaderTransformation: AppendIfAbsent")
+        assert [await name("/raw", x_named="1"), await name("/raw")] == ["own", "second"]
+        passing = "{httpSettings: {serverHeaderTransformation: PassThrough}}"
+        served.write("policy.yaml", policy(passing, "a"))
+        await eventually(
+            lambda: served.to(served.place.gateway, A, "/raw"),
+            lambda found: not found.header("server"),
+        )
+        assert await name("/raw", x_named="1") == "own"
+
+
+@pytest.mark.parametrize("kind", ["spdy/3.1", "websocket", "other"])
+async def test_connections_become_what_is_allowed(tmp_path: Path, kind: str) -> None:
+    upgrades = "{httpSettings: {upgradeConfig: {enabledUpgrades: [SPDY/3.1]}}}"
+    async with edge(tmp_path, policy(upgrades, "a")) as served, raw(served):
+        sent = (
+            f"GET /raw HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: {kind}\r\n\r\nhello"
+        )
+        found = {port: await said(served, port, sent.encode()) for port in (A, B)}
+        for port, allowed in ((A, kind != "other"), (B, kind == "websocket")):
+            assert found[port].startswith(b"HTTP/1.1 101 ") == allowed, found
+            assert found[port].endswith(b"back: hello") == allowed
+            assert allowed or found[port].startswith(b"HTTP/1.1 403 ")
+
+
+async def test_clients_of_http_1_0_are_answered_where_it_is_asked_for(tmp_path: Path) -> None:
+    old = "{httpSettings: {acceptHttp10: true, defaultHostForHttp10: old.example}}"
+    async with edge(tmp_path, policy(old, "a")) as served:
+        found = await said(served, A, b"GET / HTTP/1.0\r\n\r\n")
+        assert found.split(b" ")[1] == b"200"
+        assert b'"host": "old.example"' in found
+        named = await said(served, A, b"GET / HTTP/1.0\r\nhost: new.example\r\n\r\n")
+        assert b'"host": "new.example"' in named
+        refused = await said(served, B, b"GET / HTTP/1.0\r\n\r\n")
+        assert refused.split(b" ")[1] == b"426"
+
+
+async def test_answers_look_as_they_are_mapped(tmp_path: Path) -> None:
+    replies = """
+    httpSettings:
+      localReplies:
+        defaultBodyFormat: {text: "sorry: %LOCAL_REPLY_BODY%", contentType: text/x-sorry}
+        mappers:
+        - filter: {statusCodeFilter: {op: EQ, value: 431}}
+          statusCode: 400
+          body: too large
+          bodyFormatOverride: {json: {why: "%LOCAL_REPLY_BODY%"}, contentType: application/x-why}
+          headers:
+            set: [{name: x-set, value: 100%}]
+            add: [{name: x-add, value: one}, {name: x-add, value: two}]
+        - filter: {headerFilter: {header: {name: x-mark, value: "yes"}}}
+          statusCode: 418
+    """
+    async with edge(tmp_path, policy(replies, "a")) as served:
+        to = served.place.gateway
+        large = answer(await served.to(to, A, x_long="x" * 100_000))
+        assert (large.status, large.body) == (400, b'{"why":"too large"}\n')
+        assert large.header("content-type") == "application/x-why"
+        assert large.header("x-set") == "100%"
+        added = [value for name, value in large.headers if name == "x-add"]
+        assert added == ["one", "two"]
+
+        unknown = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close, upgrade\r\nupgrade: other\r\n"
+        plain = await said(served, A, unknown + b"\r\n")
+        assert plain.startswith(b"HTTP/1.1 403 ")
+        assert b"content-type: text/x-sorry" in plain
+        assert b"\r\n\r\nsorry: " in plain
+        marked = await said(served, A, unknown + b"x-mark: yes\r\n\r\n")
+        assert marked.startswith(b"HTTP/1.1 418 ")
+        assert echoed(await served.to(to, A, x_mark="yes"))["pod"] == "api"
+        other = await said(served, B, unknown + b"x-mark: yes\r\n\r\n")
+        assert other.startswith(b"HTTP/1.1 403 ")
+        assert b"sorry" not in other
