@@ -12,6 +12,7 @@ import pytest
 from live.serving import SECONDS, Served, answer, echoed, eventually
 from live.test_listener_policies import A, B, edge, policy
 from live.test_listener_settings import RAW, changed
+from serai.trace import Answered, Forwarded, TraceRequest, View, resolve, trace
 
 pytestmark = pytest.mark.live
 
@@ -36,7 +37,10 @@ async def raw(served: Served) -> AsyncIterator[None]:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             named = b"server: own\r\n" if b"x-named" in head else b""
-            if b"upgrade: " in head:
+            if head.startswith(b"connect "):
+                writer.write(b"HTTP/1.1 200 S\r\n\r\n" + head)
+                writer.write(await reader.readexactly(5))
+            elif b"upgrade: " in head:
                 kind = head.partition(b"upgrade: ")[2].partition(b"\r\n")[0]
                 writer.write(b"HTTP/1.1 101 S\r\nconnection: upgrade\r\nupgrade: %s\r\n\r\n" % kind)
                 writer.write(b"back: " + await reader.readexactly(5))
@@ -136,3 +140,56 @@ async def test_answers_look_as_they_are_mapped(tmp_path: Path) -> None:
         other = await said(served, B, unknown + b"x-mark: yes\r\n\r\n")
         assert other.startswith(b"HTTP/1.1 403 ")
         assert b"sorry" not in other
+
+
+RAW_CLUSTER = "istio-se_shop_raw_raw.internal_80"
+PROXIED = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: proxied, namespace: shop}}
+spec:
+  parentRefs: [{{name: edge}}]
+  hostnames: ["{host}"]
+  rules:
+  - matches: [{{method: CONNECT}}]
+    backendRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: raw, port: 80}}]
+"""
+
+
+async def test_a_route_of_its_own_takes_connect_where_the_listener_lets_it(tmp_path: Path) -> None:
+    upgrades = "{httpSettings: {upgradeConfig: {enabledUpgrades: [connect]}}}"
+    ask = b"CONNECT far.example:443 HTTP/1.1\r\nhost: far.example:443\r\n\r\nhello"
+    async with edge(tmp_path, policy(upgrades, "a")) as served, raw(served):
+        # Other routes don't, whatever paths they are for.
+        assert [await status(served, port, ask) for port in (A, B)] == [404, 404]
+        assert [traced(served, port) for port in (A, B)] == [404, 404]
+        for host in ("far.example", "*.example"):
+            served.write("proxied.yaml", PROXIED.format(host=host))
+            async with asyncio.timeout(SECONDS):
+                while not (found := await said(served, A, ask)).startswith(b"HTTP/1.1 200 "):
+                    pass
+            assert b"connect far.example:443 http/1.1\r\n" in found
+            assert found.endswith(b"hello")
+            assert await status(served, B, ask) == 403
+            assert [traced(served, port) for port in (A, B)] == [RAW_CLUSTER, 403]
+            served.write("proxied.yaml", "")
+            async with asyncio.timeout(SECONDS):
+                while await status(served, A, ask) != 404:
+                    pass
+
+
+async def status(served: Served, port: int, sent: bytes) -> int:
+    return int((await said(served, port, sent)).split(b" ")[1])
+
+
+def traced(served: Served, port: int) -> int | str:
+    """What the simulator says: the status, or the cluster that it goes to."""
+    pipeline = served.instance.core.pipeline
+    view = View(pipeline.attached, pipeline.translated)
+    request = resolve(view, f"http://far.example:{port}/", method="CONNECT", via="shop/edge")
+    assert isinstance(request, TraceRequest)
+    outcome = trace(view, request).outcome
+    if isinstance(outcome, Forwarded):
+        return str(outcome.shares[0].cluster)
+    assert isinstance(outcome, Answered)
+    return outcome.status

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from serai.ir.origin import Value
 
+CONNECT = "CONNECT"
+
 
 class PathKind(StrEnum):
     """How a path is compared.  PREFIX is by whole path elements, as the Gateway API has it."""
@@ -60,3 +62,8 @@ def as_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if text in {f"{number:g}", f"{number:.0f}"} else None
+
+
+def is_connect(match: RequestMatch) -> bool:
+    """Whether it takes requests for a tunnel, which have no path to compare with."""
+    return match.method == CONNECT and match.path == PathMatch()

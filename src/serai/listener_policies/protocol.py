@@ -6,6 +6,7 @@ Envoy: Http1ProtocolOptions, upgrade_configs, envoy.filters.http.health_check.
 from __future__ import annotations
 
 from serai.api.listener_policy import HealthCheckPath, UpgradeConfig
+from serai.ir.match import CONNECT
 from serai.ir.origin import Value
 from serai.listener_policies.setting import Changes, Plain, Setting, plain
 from serai.policies.feature import Compiled, Context, Fault
@@ -48,6 +49,8 @@ class Upgrades(Value, frozen=True):
 
 def _upgrades(_: Context, written: UpgradeConfig) -> Compiled | Fault:
     types = {each.lower(): each for each in written.enabled_upgrades if each}
+    if CONNECT.lower() in types:
+        types[CONNECT.lower()] = CONNECT
     types.pop(WEBSOCKET, None)
     return Compiled(Upgrades(tuple(types.values())))
 

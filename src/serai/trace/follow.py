@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.listener import TcpForward
+from serai.ir.match import CONNECT
 from serai.ir.route import DirectResponse, Forward, Redirect, Route, VirtualHost
 from serai.model.addresses import with_port
 from serai.trace.arrival import arrival
@@ -31,7 +32,7 @@ from serai.trace.request import GatewayPort, TraceRequest
 from serai.trace.rewrite import location
 from serai.trace.routing import route, virtual_host
 from serai.trace.sending import forwarded, sent_bytes
-from serai.trace.settings import answered, early
+from serai.trace.settings import answered, early, makes_tunnels
 from serai.trace.view import ProxyView, View
 from serai.translate.claims import acts_before
 from serai.xds.encode.http import DESTINATION_HEADER
@@ -116,6 +117,8 @@ def _routed(
     if isinstance(chosen, Answered):
         return chosen if healthy is None or chosen.reason == BY_POLICY else healthy
     found, facts, asked = chosen
+    if facts.method == CONNECT and not makes_tunnels(connection.settings):
+        return Answered(403, "upgrade_failed", "no upgradeConfig of the listener has CONNECT")
     if healthy is not None:
         return guarded(found, asked, facts, steps) or healthy
     forward = found.action

@@ -7,7 +7,16 @@ from typing import Any
 
 import re2
 
-from serai.ir.match import ClaimMatch, PathKind, PathMatch, RequestMatch, ValueMatch, as_number
+from serai.ir.match import (
+    CONNECT,
+    ClaimMatch,
+    PathKind,
+    PathMatch,
+    RequestMatch,
+    ValueMatch,
+    as_number,
+    is_connect,
+)
 from serai.ir.origin import Value
 from serai.trace.outcome import Headers
 from serai.trace.request import Way
@@ -67,10 +76,8 @@ class Facts(Value, frozen=True):
 
 def mismatch(match: RequestMatch, facts: Facts) -> str:
     """Why a request is not matched; empty if it is."""
-    if not _path_matches(match.path, facts.bare_path):
-        return f"path {facts.bare_path} is not {shown_path(match.path)}"
-    if match.method is not None and match.method != facts.method:
-        return f"method is not {match.method}"
+    if elsewhere := _aims_elsewhere(match, facts):
+        return elsewhere
     for header in match.headers:
         # Several values are compared one by one, and one is enough.
         if not any(_value_matches(header, value) for value in facts.header(header.name)):
@@ -85,6 +92,16 @@ def mismatch(match: RequestMatch, facts: Facts) -> str:
         if not _is_claimed(claim, facts.claims):
             return f"no token claims {_shown_claim(claim)}"
     return _not_a_client(match.client_namespace, facts)
+
+
+def _aims_elsewhere(match: RequestMatch, facts: Facts) -> str:
+    if facts.method == CONNECT and not is_connect(match):
+        return "a CONNECT has no path: only a match of its method takes it"
+    if not _path_matches(match.path, facts.bare_path):
+        return f"path {facts.bare_path} is not {shown_path(match.path)}"
+    if match.method is not None and match.method != facts.method:
+        return f"method is not {match.method}"
+    return ""
 
 
 def shown_path(match: PathMatch) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from serai.ir.leaf import Leaf
+from serai.ir.match import CONNECT
 from serai.listener_policies import headers, protocol
 from serai.listener_policies.headers import EarlyHeaders
+from serai.listener_policies.protocol import Upgrades
 from serai.listener_policies.setting import Plain
 from serai.trace.headers import mutated
 from serai.trace.match import Facts
@@ -29,3 +31,9 @@ def answered(settings: tuple[Leaf, ...], path: str) -> Answered | None:
         if leaf.feature == protocol.HEALTH.field and path == asked:
             return Answered(200, "health_check_ok", "")
     return None
+
+
+def makes_tunnels(settings: tuple[Leaf, ...]) -> bool:
+    """Whether a listener lets requests become tunnels."""
+    upgrades = (leaf.value for leaf in settings if leaf.feature == protocol.UPGRADES.field)
+    return any(isinstance(each, Upgrades) and CONNECT in each.types for each in upgrades)

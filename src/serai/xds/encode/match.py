@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from serai.ir.match import ClaimMatch, PathKind, PathMatch, RequestMatch, ValueMatch, as_number
+from serai.ir.match import (
+    ClaimMatch,
+    PathKind,
+    PathMatch,
+    RequestMatch,
+    ValueMatch,
+    as_number,
+    is_connect,
+)
 from serai.policies.tokens.encode import METADATA, PAYLOAD
 from serai.xds.encode.identity import PEER_PRINCIPAL
 
@@ -21,7 +29,7 @@ def encode_match(
     if match.method is not None:
         headers.insert(0, {"name": ":method", "string_match": {"exact": match.method}})
     encoded: dict[str, Any] = {
-        **_path(match.path),
+        **({"connect_matcher": {}} if is_connect(match) else _path(match.path)),
         "headers": headers,
         "query_parameters": [_value(each, "string_match") for each in match.query],
     }
