@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -112,3 +113,30 @@ async def test_what_is_above_a_limit_is_not_asked_again(tmp_path: Path) -> None:
     # A budget is a part of what is under way, and what waits to be asked again is not.
     assert asked["budget"] < asked.pop("rich") < asked["plain"]
     assert asked == {"never": 8, "one": 9, "budget": 10, "plain": 16}
+
+
+async def test_what_is_left_of_a_limit_is_counted_if_asked(tmp_path: Path) -> None:
+    configs = {
+        "counted": "circuitBreakers: {maxRequests: 30, trackRemaining: true}",
+        "uncounted": "circuitBreakers: {maxRequests: 30}",
+    }
+    async with world(tmp_path, configs, {}) as (served, endpoints):
+        endpoints["counted"].delay = 0.5
+        asking = asyncio.create_task(statuses(served, "counted", 5))
+        await statuses(served, "uncounted", 1)
+        left: dict[str, int] = {}
+        async with asyncio.timeout(5):
+            while left.get("counted") != 25:
+                left = await remaining(served)
+        assert await asking == {200: 5}
+        assert left == {"counted": 25}
+
+
+async def remaining(served: Served) -> dict[str, int]:
+    """How many more requests each service may be sent, as Envoy's statistics have it."""
+    assert served.instance.fleet is not None
+    admin = served.instance.fleet.statuses()[0].admin
+    async with httpx2.AsyncClient(trust_env=False, verify=False) as client:
+        found = await client.get(f"http://{admin}/stats?filter=default.remaining_rq")
+    told = re.findall(r"\|(\w+)\.example;?.*default\.remaining_rq: (\d+)", found.text)
+    return {name: int(value) for name, value in told}
