@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from property.counted import (
+    SHAPES,
     at_edge,
     of,
     of_all,
@@ -32,10 +33,15 @@ from serai.api.meta import Key, Object
 from serai.app.core import Committed, Core
 from serai.incremental import Derived
 from serai.model.settings import Settings
+from serai.xds.encode.route import encode_routes
+from serai.xds.references import references
+from serai.xds.snapshot import SnapshotKey
 
 FEW, MANY = 20, 200
 MOST_ROWS = 50
 """Of the longest way: a new service, from its object to its five resources and its status."""
+MOST_TO_JOIN = 25
+"""Calls for each host that stays as it is."""
 MOST_MORE = 1.1
 """What is sorted is compared a few times more or less, as the order of sets has it."""
 
@@ -57,6 +63,8 @@ class Row(NamedTuple):
     removed: tuple[Key, ...] = ()
     table: bool = False
     """Whether what is sent is a table of all routes of a listener, which is as long as it is."""
+    every: bool = False
+    """Whether each route in that table changes."""
 
 
 class Cost(NamedTuple):
@@ -114,7 +122,8 @@ def of_policies() -> Iterator[Row]:
     for kind in ("DestinationRule", "BackendConfigPolicy"):
         yield row(kind, policy("w6", kind), cluster)
     at_the_edge = (of_requests("edge", "second"),)
-    yield row("TrafficPolicy of a Gateway", at_the_edge, EDGE_ROUTES, TLS_ROUTES, table=True)
+    both = (EDGE_ROUTES, TLS_ROUTES)
+    yield row("TrafficPolicy of a Gateway", at_the_edge, *both, table=True, every=True)
     chain_of_tls = "edge FILTER_CHAIN tls_gateway_20443_https_edge_shop"
     listener = ("edge LISTENER listener~20080", chain_of_tls)
     yield row("ListenerPolicy", (of_listeners("second"),), *listener)
@@ -191,13 +200,38 @@ def test_what_is_sent_is_what_changed(change: Row) -> None:
 @by_row
 def test_the_rows_computed_do_not_grow_with_the_services(change: Row) -> None:
     few, many = costs(FEW)[change.name].rows, costs(MANY)[change.name].rows
-    assert few == many <= MOST_ROWS
+    if change.every:
+        # Of each host what is answered, its bytes, and what it asks of other collections.
+        assert many - few <= 4 * (MANY - FEW) / SHAPES
+    else:
+        assert few == many <= MOST_ROWS
 
 
-@pytest.mark.parametrize("change", [each for each in ROWS if not each.table], ids=lambda e: e.name)
+@by_row
 def test_the_functions_called_do_not_grow_with_the_services(change: Row) -> None:
     few, many = costs(FEW)[change.name].calls, costs(MANY)[change.name].calls
-    assert many <= few * MOST_MORE
+    if change.table and not change.every:
+        # Each host's bytes are put beside those of the others: reading and joining, no more.
+        assert many - few <= MOST_TO_JOIN * (MANY - FEW) / SHAPES
+    elif not change.every:
+        assert many <= few * MOST_MORE
+
+
+def test_a_table_put_together_from_its_hosts_is_the_table_as_a_whole() -> None:
+    core = Core(Settings())
+    core.apply(world(FEW))
+    found = dict(core.pipeline.translated.routed.of_gateways.items())
+    assert max(len(each.virtual_hosts) for each in found.values()) == FEW // SHAPES + 1
+    for key, routes in found.items():
+        whole = encode_routes(routes, core.pipeline.settings.trust_domains)
+        joined = core.pipeline.snapshot.row(SnapshotKey(key.proxy, whole.key))
+        assert joined is not None
+        assert (joined.body, joined.version, joined.origins) == (
+            whole.body,
+            whole.version,
+            whole.origins,
+        )
+        assert references(joined) == references(whole)
 
 
 def test_a_policy_of_the_waypoint_is_in_the_routes_of_each_of_its_services() -> None:

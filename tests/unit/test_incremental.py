@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serai.incremental import Derived, Graph, Index, Reader, Table, Union, mapped
 
@@ -201,3 +203,26 @@ def test_an_index_of_an_index_is_refused() -> None:
     index: Index[str, str] = Index(graph, "index", source, lambda _, row: (row,))
     with pytest.raises(TypeError, match="an Index does not say"):
         Index(graph, "second", index, lambda _, row: row)
+
+
+moves = st.lists(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=40), max_size=12)
+
+
+@given(moves)
+def test_members_are_sorted_whatever_came_and_went_since_they_were_looked_at(
+    commits: list[list[tuple[int, bool]]],
+) -> None:
+    graph = Graph()
+    source: Table[int, bool] = Table(graph, "source")
+    index: Index[str, int] = Index(graph, "index", source, lambda _, __: ("all",))
+    there: set[int] = set()
+    for commit in commits:
+        for number, comes in commit:
+            if comes:
+                source.put(number, True)
+                there.add(number)
+            else:
+                source.drop(number)
+                there.discard(number)
+        graph.commit()
+        assert list(index.row("all") or ()) == sorted(there)

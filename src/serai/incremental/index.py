@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar, overload
 
@@ -11,18 +12,47 @@ from serai.incremental.graph import Graph, K, Node
 
 M = TypeVar("M", bound=Hashable)
 
+MOST_CHANGES = 64
+"""Members that are put in their places one by one; where more came and went, all are sorted."""
+
 
 class Members(Sequence[M]):
-    """The source keys under one key; sorted when first looked at, since often nobody does."""
+    """The source keys under one key; sorted when first looked at, since often nobody does.
 
-    def __init__(self, members: Collection[M]) -> None:
+    One that came or went since they were sorted last is put in its place among the others.
+    """
+
+    __slots__ = ("_changes", "_members", "_ordered")
+
+    def __init__(
+        self,
+        members: Collection[M],
+        ordered: tuple[M, ...] | None = None,
+        changes: tuple[M, ...] = (),
+    ) -> None:
         self._members = members
-        self._ordered: tuple[M, ...] | None = None
+        self._ordered = ordered
+        self._changes = changes
+
+    def touched(self, members: Collection[M], member: M) -> Members[M]:
+        """What they are now that one of them came or went."""
+        if self._ordered is None or len(self._changes) == MOST_CHANGES:
+            return Members(members)
+        return Members(members, self._ordered, (*self._changes, member))
 
     @property
     def _sorted(self) -> tuple[M, ...]:
         if self._ordered is None:
             self._ordered = tuple(sorted(self._members))  # type: ignore[type-var]
+        elif self._changes:
+            ordered: list[Any] = list(self._ordered)
+            for member in dict.fromkeys(self._changes):
+                at = bisect_left(ordered, member)
+                if member in self._members:
+                    ordered[at:at] = () if member in ordered[at : at + 1] else (member,)
+                elif member in ordered[at : at + 1]:
+                    del ordered[at]
+            self._ordered, self._changes = tuple(ordered), ()
         return self._ordered
 
     @overload
@@ -76,16 +106,20 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
             for key in new:
                 if key not in old:
                     self._members[key] = few.added(self._members.get(key), member)
-                    self._touch(key)
+                    self._touch(key, member)
 
     def _leave(self, key: K, member: M) -> None:
         left = few.removed(self._members.pop(key), member)
         if left is not None:
             self._members[key] = left
-        self._touch(key)
+        self._touch(key, member)
 
-    def _touch(self, key: K) -> None:
-        self._sorted.pop(key, None)
+    def _touch(self, key: K, member: M) -> None:
+        before = self._sorted.pop(key, None)
+        if before is not None:
+            left = self._members.get(key)
+            if isinstance(left, list | dict):
+                self._sorted[key] = before.touched(left, member)
         self.mark(key, None)
 
     def row(self, key: K) -> Sequence[M] | None:

@@ -1,27 +1,33 @@
-"""A gateway's listeners -> listeners and, where they are plain HTTP, a route configuration a port.
+"""A gateway's listeners -> listeners, and the route configurations of those that speak HTTP.
 
 Ports that speak TLS get a filter chain for each listener: serai.translate.gateway_tls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
-from serai.attach.listeners import ListenerState
+from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Reader
 from serai.ir.listener import Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
 from serai.ir.route import RouteConfiguration, WeightedCluster
 from serai.translate import names
 from serai.translate.collections import Attached, Named
-from serai.translate.gateway_tls import ended_by, sni_chains, told_by_sni
+from serai.translate.gateway_hosts import GatewayHosts, Table
+from serai.translate.gateway_tls import (
+    GatewayPortKey,
+    ended_by,
+    https_hosts,
+    in_one,
+    sni_chains,
+    told_apart,
+    told_by_sni,
+)
 from serai.translate.listener_policies import of_chain, of_port
-from serai.translate.listener_routes import host_group, routes_on
-from serai.translate.redirects import at_port
 from serai.translate.streams import streams
-from serai.translate.virtual_hosts import virtual_hosts
 
 REJECTED = TcpForward((WeightedCluster(None),))
 """Connections are closed: there is no such cluster."""
@@ -41,23 +47,36 @@ def gateway_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listen
     return Derived(graph, "gateway listeners", attached.proxies, rows)
 
 
-def gateway_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
-    """A route configuration for each port of a gateway that speaks plain HTTP."""
+def gateway_routes(
+    graph: Graph, attached: Attached, found: GatewayHosts
+) -> Derived[Named, RouteConfiguration]:
+    """A route configuration for each port in the clear, and for each HTTPS listener."""
+    names_of = https_hosts(graph, attached)
 
-    def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, RouteConfiguration]]:
-        for port, found in _ports(reader, attached, key, proxy).items():
-            states = [state for state in found if state.listener.protocol == "HTTP"]
-            if not states:
-                continue
-            name = names.gateway_routes(key, port)
-            groups = tuple(host_group(reader, attached, state) for state in states)
-            merged = at_port(virtual_hosts(groups), port)
-            hosts = tuple(attached.policies.in_force(reader, each) for each in merged)
-            routes = routes_on(reader, attached, states)
-            configuration = RouteConfiguration(name, hosts, Origin(key), routes)
-            yield Named(key, name), configuration
+    def rows(
+        reader: Reader, table: Table, listeners: Sequence[ListenerKey]
+    ) -> Iterator[tuple[Named, RouteConfiguration]]:
+        named = table.named
+        hosts = tuple(host for _, host in reader.rows(found.of_routes, named, found.hosts))
+        origin = Origin(table.gateway)
+        state = reader.get(attached.listeners, table.listener) if table.listener else None
+        if state is not None:
+            others = reader.get(names_of, GatewayPortKey(table.gateway, table.port)) or ()
+            origin = Origin(state.key.parent)
+            hosts = in_one(hosts, told_apart(state.hostname, others), origin)
+        routes = routes_on(reader, attached, listeners)
+        yield named, RouteConfiguration(named.name, hosts, origin, routes)
 
-    return Derived(graph, "gateway routes", attached.proxies, rows)
+    return Derived(graph, "gateway routes", found.listeners, rows)
+
+
+def routes_on(
+    reader: Reader, attached: Attached, listeners: Sequence[ListenerKey]
+) -> tuple[Key, ...]:
+    """The routes that attach to any of some listeners, each once."""
+    found = [reader.members(attached.on_listener, each) for each in listeners]
+    routes = dict.fromkeys(each.route for members in found for each in members)
+    return tuple(routes if len(found) == 1 else sorted(routes))  # those of one are sorted
 
 
 def _listener(

@@ -16,32 +16,21 @@ from serai.attach.hostnames import ANY
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Index, Reader
 from serai.ir.listener import ClientCheck, FilterChain, NamedRoutes, SniMatch, TcpForward, Tls
-from serai.ir.match import PathKind, PathMatch, RequestMatch
 from serai.ir.origin import Origin
-from serai.ir.route import (
-    DirectResponse,
-    Route,
-    RouteConfiguration,
-    VirtualHost,
-    WeightedCluster,
-)
+from serai.ir.route import VirtualHost, WeightedCluster
 from serai.listener_policies.client_certificates import Trusted
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.gateway_hosts import misdirection
 from serai.translate.listener_policies import of_chain
-from serai.translate.listener_routes import host_group, routes_on
-from serai.translate.redirects import at_port
 from serai.translate.streams import streams
-from serai.translate.virtual_hosts import HostGroup, virtual_hosts
 
-MISDIRECTED = 421
 ELSEWHERE = "elsewhere~"
 """The virtual host of what is misdirected; no host's name."""
 NOBODY = "0" * 64
 """The hash of a certificate that nobody has."""
 HTTP_PROTOCOLS = ("h2", "http/1.1")
 _REJECTED = TcpForward((WeightedCluster(None),))
-_EVERYTHING = RequestMatch(PathMatch(PathKind.PREFIX, "/"))
 
 
 class GatewayPortKey(NamedTuple):
@@ -169,31 +158,6 @@ def _https_port(state: ListenerState) -> Iterator[GatewayPortKey]:
         yield GatewayPortKey(state.gateway, state.listener.port)
 
 
-def https_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
-    """A route configuration for each HTTPS listener.
-
-    Requests for hosts of other listeners of the port came by a connection that is not theirs.
-    """
-    hosts_of = https_hosts(graph, attached)
-
-    def rows(
-        reader: Reader, key: ListenerKey, state: ListenerState
-    ) -> Iterator[tuple[Named, RouteConfiguration]]:
-        if state.listener.protocol != "HTTPS" or not state.served:
-            return
-        port, origin = state.listener.port, Origin(key.parent)
-        name = names.gateway_chain(key, port)
-        others = reader.get(hosts_of, GatewayPortKey(state.gateway, port)) or ()
-        groups = [host_group(reader, attached, state)]
-        groups += [_misdirected(each, origin) for each in told_apart(state.hostname, others)]
-        merged = at_port(_in_one(virtual_hosts(tuple(groups)), origin), port, "https")
-        hosts = tuple(attached.policies.in_force(reader, each) for each in merged)
-        routes = routes_on(reader, attached, [state])
-        yield Named(state.gateway, name), RouteConfiguration(name, hosts, origin, routes)
-
-    return Derived(graph, "HTTPS routes", attached.listeners, rows)
-
-
 def told_apart(own: str, hostnames: Iterable[str]) -> tuple[str, ...]:
     """Those of other listeners' hostnames that have to be written beside a listener's own.
 
@@ -217,18 +181,15 @@ def _wider(hostname: str) -> Iterator[str]:
         yield ANY
 
 
-def _misdirected(hostname: str, origin: Origin) -> HostGroup:
-    """Gateway API: Listener.hostname; RFC 9110, 15.5.20."""
-    return HostGroup(hostname, (), first=(_misdirection(origin),))
+def in_one(
+    hosts: tuple[VirtualHost, ...], others: Iterable[str], origin: Origin
+) -> tuple[VirtualHost, ...]:
+    """A listener's virtual hosts, with one for all that is misdirected: for `others`, too.
 
-
-def _misdirection(origin: Origin) -> Route:
-    return Route("misdirected", _EVERYTHING, DirectResponse(MISDIRECTED), origin)
-
-
-def _in_one(hosts: tuple[VirtualHost, ...], origin: Origin) -> tuple[VirtualHost, ...]:
-    """The same, with one virtual host for all that is misdirected."""
-    route = (_misdirection(origin),)
-    elsewhere = tuple(domain for each in hosts if each.routes == route for domain in each.domains)
+    Requests for hosts of other listeners of the port came by a connection that is not theirs.
+    """
+    route = (misdirection(origin),)
     rest = tuple(each for each in hosts if each.routes != route)
-    return (*rest, VirtualHost(ELSEWHERE, elsewhere, route)) if elsewhere else rest
+    elsewhere = {*others, *(each.name for each in hosts if each.routes == route)}
+    domains = tuple(sorted(elsewhere))
+    return (*rest, VirtualHost(ELSEWHERE, domains, route)) if domains else rest

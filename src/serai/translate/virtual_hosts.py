@@ -74,6 +74,11 @@ class _Answers:
         return [(found[position], self.group.entries[position]) for position in sorted(found)]
 
 
+def virtual_host(pattern: str, group: HostGroup) -> VirtualHost:
+    """The virtual host of a pattern that belongs to a group."""
+    return _virtual_host(pattern, _Answers(group))
+
+
 def _virtual_host(pattern: str, answers: _Answers) -> VirtualHost:
     owner, entries = answers.group, answers.of(pattern)
     nearest = min((entry.remoteness for _, entry in entries), default=0)

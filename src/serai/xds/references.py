@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
-from serai.proto.envoy import Cluster, FilterChain, Listener
+from serai.proto.envoy import Cluster, FilterChain, Listener, VirtualHost
 from serai.proto.envoy import RouteConfiguration as Routes
 from serai.proto.envoy import ScopedRouteConfiguration as Scope
 from serai.proto.pool import TYPE_URL_PREFIX, message
@@ -29,6 +29,8 @@ def references(resource: Resource) -> tuple[ResourceKey, ...]:
     Read from the message itself, so that no encoder can forget one.  A body that is not the
     message its type says has none.
     """
+    if resource.references is not None:
+        return resource.references
     reader = _READERS.get(resource.type)
     if reader is None:
         return ()
@@ -53,17 +55,26 @@ def _of_scope(body: bytes) -> Iterator[ResourceKey]:
         yield from _in_message(scope.route_configuration)
 
 
+def references_of_host(body: bytes) -> tuple[ResourceKey, ...]:
+    """Likewise of a virtual host by itself."""
+    return tuple(dict.fromkeys(_of_virtual_host(VirtualHost.FromString(body))))
+
+
+def _of_virtual_host(virtual_host: Any) -> Iterator[ResourceKey]:
+    for route in virtual_host.routes:
+        if route.HasField("route"):
+            yield from _of_route_action(route.route)
+        if route.typed_per_filter_config:
+            yield from _in_map(route.typed_per_filter_config)
+    if virtual_host.typed_per_filter_config:
+        yield from _in_map(virtual_host.typed_per_filter_config)
+    yield from _mirrors(virtual_host.request_mirror_policies)
+
+
 def _of_routes(body: bytes) -> Iterator[ResourceKey]:
     routes: Any = Routes.FromString(body)
     for virtual_host in routes.virtual_hosts:
-        for route in virtual_host.routes:
-            if route.HasField("route"):
-                yield from _of_route_action(route.route)
-            if route.typed_per_filter_config:
-                yield from _in_map(route.typed_per_filter_config)
-        if virtual_host.typed_per_filter_config:
-            yield from _in_map(virtual_host.typed_per_filter_config)
-        yield from _mirrors(virtual_host.request_mirror_policies)
+        yield from _of_virtual_host(virtual_host)
     if routes.typed_per_filter_config:
         yield from _in_map(routes.typed_per_filter_config)
     yield from _mirrors(routes.request_mirror_policies)

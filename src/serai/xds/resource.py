@@ -47,6 +47,8 @@ class Resource(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     """The message, serialised deterministically (without the google.protobuf.Any around it)."""
     origins: tuple[Origin, ...] = ()
+    references: tuple[ResourceKey, ...] | None = None
+    """What it names, where that is known already; else serai.xds.references reads the body."""
 
     @property
     def key(self) -> ResourceKey:

@@ -63,7 +63,7 @@ def pipeline(settings: Settings) -> Pipeline:
             (
                 problems(graph, inputs, attached, translated.applied, refusals),
                 limit_problems(graph, limited, attached.policies.compiled),
-                unguarded_problems(graph, translated.routes),
+                unguarded_problems(graph, translated.routed.parts),
             ),
         ),
     )

@@ -5,29 +5,26 @@ from __future__ import annotations
 from serai.attach.frontends import BindingKey
 from serai.incremental import Graph, Node, Union
 from serai.ir.listener import ChainMatch, FilterChain, Listener
-from serai.ir.route import RouteConfiguration
 from serai.model.inputs import Inputs
 from serai.translate.applied import applied
 from serai.translate.chains import chain_matches, frontend_chains
 from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached, Named
 from serai.translate.detours import detour_listeners, tunnel_clusters
-from serai.translate.gateway import gateway_listeners, gateway_routes
-from serai.translate.gateway_tls import gateway_chains, https_routes
+from serai.translate.gateway import gateway_listeners
+from serai.translate.gateway_tls import gateway_chains
 from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.own_services import own_services
+from serai.translate.routed import routed
 from serai.translate.secrets import secrets
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
 from serai.translate.tokens import fetches, token_filters
 from serai.translate.udp import udp_listeners
 from serai.translate.undeclared import inspected, undeclared_listeners
-from serai.translate.waypoint import (
-    frontend_routes,
-    scopes,
-)
+from serai.translate.waypoint import scopes
 from serai.translate.workloads import Workloads, workloads
 from serai.xds.snapshot import Translated
 
@@ -35,14 +32,14 @@ from serai.xds.snapshot import Translated
 def translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     """What each proxy should do."""
     own = workloads(graph, attached)
-    routes = _routes(graph, attached, own)
+    routes = routed(graph, attached, own)
     matches = chain_matches(graph, attached)
     inside = _inside(graph, attached, matches, own)
     edges = gateway_listeners(graph, attached), udp_listeners(graph, attached)
     direct = loopback_listeners(graph, attached)
     heard = Union(graph, "listeners of proxies", (inside, direct, *edges))
     chains = _chains(graph, attached, matches, own)
-    asked = uses(graph, {"routes": routes, "chains": chains, "listeners": heard})
+    asked = uses(graph, {"routes": routes.parts, "chains": chains, "listeners": heard})
     wanted = demand(graph, "demand from outside", asked)
     around = detour_listeners(graph, attached, wanted)
     inner = Union(graph, "demanded listeners", (look_up_listeners(graph, attached, wanted), around))
@@ -52,13 +49,13 @@ def translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     called = own_services(graph, attached.settings)
     ends = Union(graph, "ends", (leading, called, own.clusters, *tunnel_clusters(graph, attached)))
     clusters = Clusters(graph, attached, demanded, ends)
-    verified = token_filters(graph, routes, attached.proxies, inputs)
+    verified = token_filters(graph, routes.parts, attached.proxies, inputs)
     viewpoints = viewpoints_of(graph, inputs.viewpoints)
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
         chains=chains,
         scopes=scopes(graph, attached),
-        routes=routes,
+        routed=routes,
         demand=demanded,
         chosen=clusters.chosen,
         clusters=clusters.clusters,
@@ -67,7 +64,7 @@ def translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
         viewpoints=viewpoints,
         sights=sights(graph, clusters.clusters, clusters.used, viewpoints),
         applied=applied(graph, clusters.clusters, clusters.used),
-        secrets=secrets(graph, attached, around, clusters.mutual, routes),
+        secrets=secrets(graph, attached, around, clusters.mutual, routes.parts),
         tokens=verified,
         fetches=fetches(graph, verified, clusters.chosen, clusters.clusters, clusters.endpoints),
     )
@@ -96,14 +93,3 @@ def _chains(
         own.chains,
     )
     return Union(graph, "chains", parts)
-
-
-def _routes(graph: Graph, attached: Attached, own: Workloads) -> Node[Named, RouteConfiguration]:
-    """Everything that is routed by what requests ask for."""
-    parts = (
-        frontend_routes(graph, attached),
-        gateway_routes(graph, attached),
-        https_routes(graph, attached),
-        own.routes,
-    )
-    return Union(graph, "routes", parts)

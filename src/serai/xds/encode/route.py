@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from serai.ir.match import PathKind
@@ -24,8 +26,9 @@ from serai.ir.route import (
 from serai.ir.route import RouteConfiguration as IrRoutes
 from serai.model.addresses import with_port
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
+from serai.proto.envoy import VirtualHost as EncodedHost
 from serai.translate.names import INVALID_BACKEND
-from serai.xds.encode.body import resource
+from serai.xds.encode.body import field_head, of_body, resource
 from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
@@ -33,7 +36,11 @@ from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
 from serai.xds.encode.policies import action_fields, route_fields, route_filters, stat_prefix
 from serai.xds.encode.split import shares_as_routes
-from serai.xds.resource import Resource, ResourceType
+from serai.xds.references import references_of_host
+from serai.xds.resource import Resource, ResourceKey, ResourceType
+
+_HOSTS = 2
+"""The number of the field RouteConfiguration.virtual_hosts."""
 
 _STATUS = {
     301: "MOVED_PERMANENTLY",
@@ -49,10 +56,39 @@ def encode_routes(routes: IrRoutes, trust_domains: tuple[str, ...]) -> Resource:
     message = RouteConfiguration(
         name=routes.name,
         virtual_hosts=[_virtual_host(host, trust_domains) for host in routes.virtual_hosts],
-        request_headers_to_remove=[DESTINATION_HEADER],
-        ignore_port_in_host_matching=True,
+        **_of_all_hosts(),
     )
     return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
+
+
+class HostBytes(msgspec.Struct, frozen=True, gc=False):
+    """A virtual host by itself: the field of its route configuration, and what it names."""
+
+    field: bytes
+    references: tuple[ResourceKey, ...]
+
+
+def encode_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> HostBytes:
+    """A virtual host, for `join_hosts`."""
+    message = EncodedHost(**_virtual_host(host, trust_domains))
+    body = message.SerializeToString(deterministic=True)
+    return HostBytes(field_head(_HOSTS, len(body)) + body, references_of_host(body))
+
+
+def join_hosts(routes: IrRoutes, hosts: Sequence[HostBytes]) -> Resource:
+    """What `encode_routes` gives, byte for byte, from virtual hosts that were encoded before."""
+    before = RouteConfiguration(name=routes.name).SerializeToString()
+    after = RouteConfiguration(**_of_all_hosts()).SerializeToString(deterministic=True)
+    body = b"".join((before, *(each.field for each in hosts), after))
+    named = tuple(dict.fromkeys(name for each in hosts for name in each.references))
+    return of_body(ResourceType.ROUTES, routes.name, body, routes.origins, named)
+
+
+def _of_all_hosts() -> dict[str, Any]:
+    return {
+        "request_headers_to_remove": [DESTINATION_HEADER],
+        "ignore_port_in_host_matching": True,
+    }
 
 
 def encode_scope(scope: Scope) -> Resource:
