@@ -19,8 +19,7 @@ def within_gateway(listeners: Sequence[Listener]) -> Iterator[str]:
     """
     ports = _Ports(listeners)
     for listener in listeners:
-        found = (_conflict(listener, other) for other in ports.beside(listener))
-        yield next((reason for reason in found if reason), "")
+        yield ports.conflict(listener)
 
 
 def added_to(own: Sequence[Listener], added: Sequence[Listener]) -> Iterator[str]:
@@ -31,42 +30,58 @@ def added_to(own: Sequence[Listener], added: Sequence[Listener]) -> Iterator[str
     """
     ports = _Ports(own)
     for listener in added:
-        found = (_conflict(listener, other) for other in ports.beside(listener))
-        reason = next((reason for reason in found if reason), "")
+        reason = ports.conflict(listener)
         if not reason:
             ports.add(listener)
         yield reason
 
 
 class _Ports:
-    """Listeners by what they bind."""
+    """Listeners by what they bind, and there by what they are told apart by.
+
+    Of those that are alike the first two are enough: one of them is not the one that asks.
+    """
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
-        self._bound: dict[tuple[bool, int], list[Listener]] = {}
+        self._count = 0
+        self._protocols: dict[tuple[bool, int], dict[str, None]] = {}
+        self._alike: dict[tuple[object, ...], list[tuple[int, Listener]]] = {}
         for listener in listeners:
             self.add(listener)
 
     def add(self, listener: Listener) -> None:
-        self._bound.setdefault(_socket(listener), []).append(listener)
+        self._count += 1
+        self._protocols.setdefault(_socket(listener), {})[listener.protocol] = None
+        protocol = (*_socket(listener), listener.protocol)
+        for group in (protocol, (*protocol, _host(listener))):
+            alike = self._alike.setdefault(group, [])
+            if len(alike) < 2:  # noqa: PLR2004
+                alike.append((self._count, listener))
 
-    def beside(self, listener: Listener) -> Iterator[Listener]:
-        """Those others that share its port."""
-        for other in self._bound.get(_socket(listener), ()):
-            if other is not listener:
-                yield other
+    def conflict(self, listener: Listener) -> str:
+        """Why it is out, by the first listener that it cannot be told apart from; mostly empty."""
+        found = [
+            (position, reason)
+            for protocol in self._protocols.get(_socket(listener), ())
+            for group, reason in _indistinct(listener, protocol)
+            for position, other in self._alike.get((*_socket(listener), *group), ())
+            if other is not listener
+        ]
+        return min(found, default=(0, ""))[1]
 
 
 def _socket(listener: Listener) -> tuple[bool, int]:
     return listener.protocol == "UDP", listener.port
 
 
-def _conflict(one: Listener, other: Listener) -> str:
-    same_host = _host(one) == _host(other)
-    if one.protocol == other.protocol:
-        return HOSTNAME if same_host else ""
-    if {one.protocol, other.protocol} <= _TOLD_BY_SNI:
-        return PROTOCOL if same_host else ""
-    return PROTOCOL
+def _indistinct(listener: Listener, protocol: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The listeners of a protocol that one cannot be told apart from: all, or those of its host."""
+    if protocol == listener.protocol:
+        yield (protocol, _host(listener)), HOSTNAME
+    elif {protocol, listener.protocol} <= _TOLD_BY_SNI:
+        yield (protocol, _host(listener)), PROTOCOL
+    else:
+        yield (protocol,), PROTOCOL
 
 
 def _host(listener: Listener) -> str:

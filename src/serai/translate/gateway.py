@@ -18,6 +18,7 @@ from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.gateway_hosts import GatewayHosts, Table
 from serai.translate.gateway_tls import (
+    Beside,
     GatewayPortKey,
     ended_by,
     https_hosts,
@@ -61,9 +62,10 @@ def gateway_routes(
         origin = Origin(table.gateway)
         state = reader.get(attached.listeners, table.listener) if table.listener else None
         if state is not None:
-            others = reader.get(names_of, GatewayPortKey(table.gateway, table.port)) or ()
+            port, own = GatewayPortKey(table.gateway, table.port), state.hostname
+            beside = [reader.get(names_of, Beside(port, each)) or () for each in ("", own)]
             origin = Origin(state.key.parent)
-            hosts = in_one(hosts, told_apart(state.hostname, others), origin)
+            hosts = in_one(hosts, told_apart(own, *beside), origin)
         routes = routes_on(reader, attached, listeners)
         yield named, RouteConfiguration(named.name, hosts, origin, routes)
 

@@ -6,7 +6,7 @@ or changes its certificates drains nobody else's connections.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -27,6 +27,8 @@ from serai.translate.streams import streams
 
 ELSEWHERE = "elsewhere~"
 """The virtual host of what is misdirected; no host's name."""
+MOST_APART = 64
+"""Host names that no other covers and that are each written beside those of other listeners."""
 NOBODY = "0" * 64
 """The hash of a certificate that nobody has."""
 HTTP_PROTOCOLS = ("h2", "http/1.1")
@@ -138,17 +140,26 @@ def _tls(state: ListenerState, named: Trusted | None) -> Tls | None:
     )
 
 
-def https_hosts(graph: Graph, attached: Attached) -> Derived[GatewayPortKey, tuple[str, ...]]:
-    """The host names of all HTTPS listeners of a port, usable or not."""
+class Beside(NamedTuple):
+    """Of a port, the hosts of its HTTPS listeners that one hostname is the nearest to cover."""
+
+    port: GatewayPortKey
+    wider: str
+    """Empty: those that none covers."""
+
+
+def https_hosts(graph: Graph, attached: Attached) -> Derived[Beside, tuple[str, ...]]:
+    """The host names of all HTTPS listeners of a port, usable or not, by what covers them."""
     on_port: Index[GatewayPortKey, ListenerKey] = Index(
         graph, "HTTPS listeners of port", attached.listeners, lambda _, state: _https_port(state)
     )
 
     def rows(
         reader: Reader, key: GatewayPortKey, _: Sequence[ListenerKey]
-    ) -> Iterator[tuple[GatewayPortKey, tuple[str, ...]]]:
+    ) -> Iterator[tuple[Beside, tuple[str, ...]]]:
         states = reader.rows(on_port, key, attached.listeners)
-        yield key, tuple(sorted({state.hostname for _, state in states}))
+        found = by_wider({state.hostname for _, state in states})
+        yield from ((Beside(key, wider), hosts) for wider, hosts in found.items())
 
     return Derived(graph, "HTTPS hosts of port", on_port, rows)
 
@@ -158,18 +169,30 @@ def _https_port(state: ListenerState) -> Iterator[GatewayPortKey]:
         yield GatewayPortKey(state.gateway, state.listener.port)
 
 
-def told_apart(own: str, hostnames: Iterable[str]) -> tuple[str, ...]:
+def by_wider(hostnames: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Host names by the nearest of them that covers each.
+
+    Of more than `MOST_APART` that none covers it is as if there were all: connections are then
+    misdirected for whatever host is not their own.
+    """
+    found: dict[str, list[str]] = {}
+    for each in sorted(hostnames):
+        found.setdefault(next((one for one in _wider(each) if one in hostnames), ""), []).append(
+            each
+        )
+    if len(found.get("", ())) > MOST_APART:
+        found[""] = [ANY]
+    return {wider: tuple(hosts) for wider, hosts in found.items()}
+
+
+def told_apart(own: str, uncovered: Iterable[str], covered: Iterable[str]) -> tuple[str, ...]:
     """Those of other listeners' hostnames that have to be written beside a listener's own.
 
-    The others lie below one of another listener anyway.  Were all written, what a port's
-    listeners say would grow with the square of their number.
+    Those that none covers, and those that its own covers; the others lie below one of another
+    listener anyway.  Were all written, what a port's listeners say would grow with the square of
+    their number.
     """
-    known = {*hostnames, own}
-    return tuple(
-        each
-        for each in sorted(known - {own})
-        if next((wider for wider in _wider(each) if wider in known), own) == own
-    )
+    return tuple(sorted({*uncovered, *covered} - {own}))
 
 
 def _wider(hostname: str) -> Iterator[str]:

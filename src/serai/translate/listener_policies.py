@@ -30,6 +30,7 @@ from serai.listener_policies.client_certificates import CLIENT_CERTIFICATES, Tru
 from serai.policies.feature import Context, Fault
 from serai.policies.kinds import references, selectors
 from serai.translate import unread
+from serai.translate.firsts import Firsts, before, firsts
 from serai.translate.policies import Looks, context
 from serai.translate.precedence import PolicyOrder, policy_order
 
@@ -83,7 +84,11 @@ def listener_policies(
         compiled,
         lambda _, policy: (key.object for target in policy.targets for key in target.keys),
     )
-    return ListenerPolicies(compiled, on)
+    return ListenerPolicies(compiled, on, firsts(graph, "listener policies", compiled, _fields))
+
+
+def _fields(policy: CompiledListenerPolicy) -> Iterator[tuple[int, str]]:
+    return ((each.port, leaf.feature) for each in policy.ports for leaf in each.leaves)
 
 
 def _of_kind(
@@ -206,6 +211,7 @@ class ListenerPolicies(msgspec.Struct, frozen=True):
 
     compiled: Node[Key, CompiledListenerPolicy]
     on: Index[Key, Key]
+    firsts: Firsts
 
     def of_listeners(self, reader: Reader, states: Iterable[ListenerState]) -> tuple[Leaf, ...]:
         """The settings in force on the listeners of a port that Envoy cannot tell apart."""
@@ -251,15 +257,7 @@ class ListenerPolicies(msgspec.Struct, frozen=True):
         self, reader: Reader, policy: CompiledListenerPolicy, at: TargetKey
     ) -> dict[tuple[int, str], Key]:
         """The fields (by port) that older policies at the very same place have, and which."""
-        claimed: dict[tuple[int, str], Key] = {}
-        for _, other in reader.rows(self.on, at.object, self.compiled):
-            same = any(key == at for key in _keys(other, at.object))
-            if not same or other.key == policy.key or other.order > policy.order:
-                continue
-            for each in other.ports:
-                for leaf in each.leaves:
-                    claimed.setdefault((each.port, leaf.feature), other.key)
-        return claimed
+        return dict(before(reader, self.firsts, policy, at))
 
 
 def of_port(found: tuple[Leaf, ...]) -> tuple[Leaf, ...]:

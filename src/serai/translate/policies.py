@@ -36,6 +36,7 @@ from serai.policies import BY_NAME
 from serai.policies.feature import BackendReference, Context, Fault
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
+from serai.translate.firsts import Firsts, before, firsts
 from serai.translate.precedence import PolicyOrder, first_of_each, inherited, policy_order
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
@@ -189,7 +190,8 @@ def compiled_policies(
         compiled,
         lambda _, policy: (key.object for target in policy.targets for key in target.keys),
     )
-    return Policies(compiled, on, proxies)
+    said = firsts(graph, "policies", compiled, lambda row: (each.feature for each in row.leaves))
+    return Policies(compiled, on, said, proxies)
 
 
 def _of_kind(
@@ -276,6 +278,7 @@ class Policies(msgspec.Struct, frozen=True):
 
     compiled: Node[Key, CompiledPolicy]
     on: Index[Key, Key]
+    firsts: Firsts
     proxies: Node[Key, Proxy]
 
     def at(
@@ -299,15 +302,7 @@ class Policies(msgspec.Struct, frozen=True):
 
     def rivals(self, reader: Reader, policy: CompiledPolicy, at: TargetKey) -> dict[str, Key]:
         """The features that older policies at the very same place have, and which."""
-        claimed: dict[str, Key] = {}
-        for _, other in sorted(
-            reader.rows(self.on, at.object, self.compiled), key=lambda row: row[1].order
-        ):
-            same = any(key == at for key in _keys(other, at.object))
-            if same and other.key != policy.key and other.order < policy.order:
-                for leaf in other.leaves:
-                    claimed.setdefault(leaf.feature, other.key)
-        return claimed
+        return dict(before(reader, self.firsts, policy, at))
 
     def of_gateway(self, reader: Reader, gateway: Key, listener: str = "") -> list[Leaf]:
         """The leaves on a Gateway, or a listener of it, and on its class."""
