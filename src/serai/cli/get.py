@@ -52,7 +52,7 @@ def get(
     ] = False,
     admin: Admin = ADMIN,
 ) -> None:
-    """List services, gateways, routes, backends, endpoints, policies, clients or problems.
+    """List services, gateways, routes, backends, endpoints, policies, clusters or problems.
 
     Asks the running instance, or reads files where -f names some.
     """

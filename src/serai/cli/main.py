@@ -15,7 +15,7 @@ COMMANDS = {
     "ratelimit": "Count requests for Envoys that share a limit.",
     "echo": "Stand in for the workloads of some manifests, so that requests are answered.",
     "request": "Send a request as a client of the mesh would, and say who answered.",
-    "get": "List services, gateways, routes, backends, endpoints, policies, clients or problems.",
+    "get": "List services, gateways, routes, backends, endpoints, policies, clusters or problems.",
     "explain": "Say why something is captured or not, and where its traffic goes.",
     "trace": "Follow one request through the configuration, step by step, without sending it.",
     "validate": "List every problem of some manifests, with its place and remedy.",

@@ -70,6 +70,18 @@ def _restarts(state: State) -> Iterator[Sample]:
     return (((one.gateway,), one.restarts) for one in state.facts.envoys)
 
 
+def _clusters(state: State) -> Iterator[Sample]:
+    return (((one.name, one.state), 1) for one in state.facts.clusters)
+
+
+def _cluster_endpoints(state: State) -> Iterator[Sample]:
+    return (((one.name,), one.endpoints) for one in state.facts.clusters)
+
+
+def _cluster_heard(state: State) -> Iterator[Sample]:
+    return (((one.name,), one.heard) for one in state.facts.clusters)
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         "serai_build_info",
@@ -150,6 +162,27 @@ METRICS: tuple[Metric, ...] = (
         "How often an Envoy was started again after it died.",
         ("gateway",),
         _restarts,
+    ),
+    Metric(
+        "serai_clusters",
+        "gauge",
+        "Other Kubernetes clusters, each with its state.",
+        ("cluster", "state"),
+        _clusters,
+    ),
+    Metric(
+        "serai_cluster_endpoints",
+        "gauge",
+        "Endpoints of another cluster that are in force here.",
+        ("cluster",),
+        _cluster_endpoints,
+    ),
+    Metric(
+        "serai_cluster_last_heard_seconds",
+        "gauge",
+        "When another cluster was last known to answer, since 1970.",
+        ("cluster",),
+        _cluster_heard,
     ),
 )
 """In the order in which they are exposed; the names of counters get ``_total``."""

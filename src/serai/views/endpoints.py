@@ -34,6 +34,8 @@ class EndpointRow(Row, frozen=True):
     identity: str
     """Its SPIFFE identity, as far as a service account is written; else empty."""
     network: str = ""
+    cluster: str = ""
+    """The Kubernetes cluster that it runs in; empty: our own, as far as there are others."""
     health: str = ""
     """What is known of it here: ``healthy``, ``unhealthy`` or ``draining``; empty where only Envoy
     could tell."""
@@ -102,6 +104,7 @@ def _row(
         status=status,
         identity=_spiffe(state, member.identity),
         network=member.network,
+        cluster=member.cluster,
         health=member.health,
         priorities=preferences.of(member.address, member.port),
         envoys=opinions,

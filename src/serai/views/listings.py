@@ -8,6 +8,7 @@ from typing import Any
 from serai.api.fields_check import nearest_name
 from serai.views.backends import BackendRow, backend_rows
 from serai.views.clients import IN_STEP, TYPES, ClientRow, client_rows
+from serai.views.clusters import SYNCED, ClusterRow, cluster_rows
 from serai.views.endpoints import EndpointRow, endpoint_rows, opinions_in_words
 from serai.views.gateways import GatewayRow, gateway_rows
 from serai.views.health import Endpoints
@@ -154,7 +155,7 @@ BACKENDS = Listing(
     row=BackendRow,
     rows=backend_rows,
     names=lambda row: (row.cluster, row.service, row.host),
-    aliases=("backend", "clusters", "cluster"),
+    aliases=("backend",),
     asks_envoys=True,
     nothing="no backends: there is no Service and no ServiceEntry",
     columns=(
@@ -193,6 +194,7 @@ ENDPOINTS = Listing(
         Column("STATUS", lambda row: row.status, tone=lambda row: _good(good=row.ready)),
         Column("ENVOYS", lambda row: opinions_in_words(row.envoys)),
         Column("SERVICE", lambda row: row.service.replace("/", " ", 1), wide=True),
+        Column("CLUSTER", lambda row: row.cluster, wide=True),
         Column("NETWORK", lambda row: row.network, wide=True),
         Column("IDENTITY", lambda row: row.identity, wide=True),
     ),
@@ -241,6 +243,25 @@ CLIENTS = Listing(
     ),
 )
 
+CLUSTERS = Listing(
+    name="clusters",
+    kind="Cluster",
+    row=ClusterRow,
+    rows=cluster_rows,
+    names=lambda row: (row.name, row.secret),
+    aliases=("cluster", "remotes"),
+    nothing="no clusters: no Secret names another one",
+    columns=(
+        Column("CLUSTER", lambda row: row.name),
+        Column("SECRET", lambda row: row.secret),
+        Column("STATE", lambda row: row.state, tone=lambda row: _good(good=row.state == SYNCED)),
+        Column("LAST-HEARD", lambda row: row.last_heard or "-"),
+        Column("OBJECTS", lambda row: str(row.objects), number=True),
+        Column("ENDPOINTS", lambda row: str(row.endpoints), number=True),
+        Column("SERVER", lambda row: row.server, wide=True),
+    ),
+)
+
 PROBLEMS = Listing(
     name="problems",
     kind="Problem",
@@ -272,6 +293,7 @@ LISTINGS: tuple[Listing, ...] = (
     ENDPOINTS,
     POLICIES,
     CLIENTS,
+    CLUSTERS,
     PROBLEMS,
 )
 

@@ -43,6 +43,8 @@ class Member(Value, frozen=True):
     identity: str = ""
     """``namespace/serviceaccount``, as far as it is written."""
     network: str = ""
+    cluster: str = ""
+    """Another Kubernetes cluster; empty: our own."""
     health: str = ""
     """What is known of it here; empty of a name, of which only Envoy could tell."""
 
@@ -68,11 +70,12 @@ class Members:
 
     def of(self, backend: Backend) -> list[Member]:
         """The endpoints of a backend, then who is none."""
-        used = self._endpoints.row(backend.key) or ()
+        listed = self._endpoints.row(backend.key) or ()
+        used = tuple(each for each in listed if not each.cluster)
+        found = [_endpoint(each, f"cluster {each.cluster}") for each in listed if each.cluster]
         if not backend.parts:
-            return self._of(backend, used)
+            return [*self._of(backend, used), *found]
         left = dict.fromkeys(used)
-        found: list[Member] = []
         for part in backend.parts:
             mine = tuple(each for each in left if self._gave(part, each))
             found += self._of(part, mine)
@@ -121,6 +124,7 @@ def _endpoint(endpoint: Endpoint, source: str) -> Member:
         why="" if endpoint.health is Health.HEALTHY else NOT_READY,
         identity=endpoint.identity,
         network=endpoint.network,
+        cluster=endpoint.cluster,
         health="" if source == HOST_NAME else endpoint.health,
     )
 

@@ -254,18 +254,17 @@ class Clusters:
 
 
 def _troubles(remote: Remote, grace: float) -> list[Problem]:
-    member, troubles = remote.member, remote.troubles()
+    member = remote.member
     path = f"data[{member.name}]"
     remedy = "See that its API server answers, and that the kubeconfig is still good there."
     match remote.reach:
         case Reach.UNREACHABLE | Reach.LOST as reach:
-            why = next(iter(troubles.values()), "")
             kept = (
                 f"what it had stays in use for {grace:.0f} s"
                 if reach is Reach.UNREACHABLE
                 else "nothing of it is used any more"
             )
-            message = f"cluster {member.name} cannot be reached, {kept}: {why}"
+            message = f"cluster {member.name} cannot be reached, {kept}: {remote.trouble()}"
             return [Problem("SER1212", "error", message, remedy, key=member.secret, path=path)]
         case _:
             return [
@@ -277,5 +276,5 @@ def _troubles(remote: Remote, grace: float) -> list[Problem]:
                     key=member.secret,
                     path=f"{path} {kind}",
                 )
-                for kind, why in sorted(troubles.items())
+                for kind, why in sorted(remote.forbidden().items())
             ]

@@ -113,9 +113,14 @@ class Remote:
         tables = self._catalog.inputs.by_kind
         return sum(len(tables[kind]) for kind in READ)
 
-    def troubles(self) -> dict[str, str]:
-        """What goes wrong, by kind."""
-        return {kind: str(failure) for kind, failure in self._cluster.troubles().items()}
+    def trouble(self) -> str:
+        """What goes wrong; empty if nothing does."""
+        return next((str(failure) for failure in self._cluster.troubles().values()), "")
+
+    def forbidden(self) -> dict[str, str]:
+        """What may not be read there, by kind."""
+        troubles = self._cluster.troubles().items()
+        return {kind: str(failure) for kind, failure in troubles if failure.status == FORBIDDEN}
 
     def rows(self) -> dict[Row, Any]:
         """All that it shares."""
@@ -185,9 +190,8 @@ class Remote:
 
     def _waits_for(self) -> list[str]:
         """The kinds of which not everything was read; what we may not read is not waited for."""
-        troubles = self._cluster.troubles()
-        refused = {kind for kind, failure in troubles.items() if failure.status == FORBIDDEN}
-        return [kind for kind in self._cluster.unsynced() if kind not in refused]
+        forbidden = self.forbidden()
+        return [kind for kind in self._cluster.unsynced() if kind not in forbidden]
 
 
 def _wanted(selectors: Mapping[str, Mapping[str, str]]) -> tuple[Wanted, ...]:
