@@ -4,7 +4,7 @@
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup test lint types demo bench conformance clean
+.PHONY: help setup test lint types demo bench bench-quick conformance clean
 
 help:
 	@echo "make demo    a folder of manifests, served by real Envoys, with every step checked"
@@ -12,7 +12,9 @@ help:
 	@echo "make lint    ruff and import-linter"
 	@echo "make types   mypy"
 	@echo "make conformance   the Gateway API's suite, replayed; writes docs/conformance.md"
-	@echo "make bench   what things cost at 100, 1,000 and 10,000 services"
+	@echo "make bench   what things cost at 100 to 50,000 services; writes docs/performance.md"
+	@echo "             (20 minutes; ARGS=--missing goes on where it was interrupted)"
+	@echo "make bench-quick   the same in two minutes: small sizes, printed"
 	@echo "make setup   only what all of these need, in .venv"
 	@echo "make clean   remove .venv and whatever was generated"
 
@@ -45,9 +47,13 @@ conformance: $(READY)
 	@$(BIN)/pytest -q -n 2 tests/conformance --conformance-report docs/conformance.md $(ARGS)
 
 bench: $(READY)
-	@echo "bench: translation, first sync and one change, on real Envoy"
-	@$(BIN)/python -m bench.first
-	@$(BIN)/python -m bench.rate_limits
+	@echo "bench: everything, on real Envoy; writes docs/performance.md"
+	@.ci/with-plots
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(READY)
+	@echo "bench-quick: small sizes and few runs, into a temporary folder"
+	@$(BIN)/python -m bench --runs quick $(ARGS)
 
 clean:
 	@echo "clean: removing .venv and whatever was generated"

@@ -1,0 +1,1 @@
+"""Others in the same run: the shape that they give Envoy, and what they cost."""
