@@ -105,10 +105,10 @@ class ApiServer:
         path.write_text(yaml.safe_dump(self.kubeconfig(user, token)))
         return path
 
-    def access(self, user: str = "admin", token: str = "") -> Access:
-        """A way here."""
+    def access(self, user: str = "admin", token: str = "", server: str = "") -> Access:
+        """A way here; `server` is another address that leads here."""
         single = KubeConfig.from_one(
-            cluster=Cluster(server=self.server, insecure=True),
+            cluster=Cluster(server=server or self.server, insecure=True),
             user=User(token=token or TOKENS[user][0]),
         ).get()
         return access_of(single)

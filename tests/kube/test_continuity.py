@@ -13,15 +13,18 @@ import pytest
 
 from kube import assets
 from kube.replicas import SECONDS, envoy, replica
-from kube.test_cluster import namespace
-from kube.test_controller import answering, edge, entry, route, told
+from kube.test_cluster import namespace, until
+from kube.test_controller import SETTINGS, answering, edge, entry, route, told
 from kube.test_statuses import ENTRY, GATEWAY, ROUTE
 from kube.traffic import Balancer, Traffic
 from live.envoys import free_port
+from serai.api.meta import Key, LabelSelector
+from serai.app.controller import Controller, Options
 from serai.kube.access import MERGE_PATCH, Access, ApiError
 from serai.kube.election import LEASE_SECONDS, RETRY_SECONDS
 from serai.kube.leader import LEASES
 from serai.kube.wire import Name
+from serai.sources.cluster import Scope
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -196,6 +199,48 @@ async def test_who_follows_takes_over_when_the_leader_is_killed(
             # Who leads now writes.
             await admin.delete(GATEWAY, Name(here.space, "edge"))
             await untold(here)
+
+
+async def test_a_leader_that_is_cut_off_writes_nothing_once_another_leads(
+    api: assets.ApiServer, admin: Access
+) -> None:
+    way = Balancer(("127.0.0.1", api.port))
+    async with world(admin, "cut-off") as here, way.serving() as (host, port):
+        leader = api.access(server=f"https://{host}:{port}")
+        async with running(leader, here.space, "one") as one:
+            await until(one._leading)
+            async with running(api.access(), here.space, "two") as two:
+                await told(admin, ROUTE, here.space, "partner", "parents")
+                target = way.targets.pop()
+                way.cut()
+                while not two._leading():
+                    await asyncio.sleep(0.02)
+                    assert not (one._leading() and two._leading()), "two lead"
+                # It learns of all that has happened, and has something to say on none of it.
+                written = one.writer.writes
+                way.targets.append(target)
+                await admin.delete(GATEWAY, Name(here.space, "edge"))
+                await untold(here)
+                gone = Key("Gateway", here.space, "edge")
+                await until(lambda: one.core.pipeline.inputs.gateways.row(gone) is None)
+                await asyncio.sleep(3)
+                assert one.writer.writes == written
+                assert not one._leading()
+
+
+@contextlib.asynccontextmanager
+async def running(access: Access, space: str, name: str) -> AsyncIterator[Controller]:
+    """A replica in this process, which can be looked into."""
+    scope = Scope((LabelSelector({"kubernetes.io/metadata.name": space}),))
+    options = Options(xds="127.0.0.1:0", namespace=space, identity=name, scope=scope)
+    one = Controller(access, SETTINGS, options)
+    task = asyncio.create_task(one.run())
+    try:
+        await until(lambda: not one.waiting_for() or task.done(), SECONDS)
+        yield one
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def holder(admin: Access, space: str, name: str) -> None:

@@ -115,7 +115,8 @@ class Balancer:
             if self.targets:
                 self._turn += 1
                 target = self.targets[self._turn % len(self.targets)]
-                with contextlib.suppress(OSError):
+                # Cancelled at the end, which Python 3.11 would write a traceback of.
+                with contextlib.suppress(OSError, asyncio.CancelledError):
                     await self._join(reader, writer, target)
         finally:
             writer.transport.abort()
