@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from kube import assets
 from kube.test_cluster import namespace, until
 from kube.test_controller import SERVICE, SETTINGS, gateway_class, told
 from kube.test_statuses import GATEWAY, head
-from serai.api.meta import Key
 from serai.app.controller import Controller, Options
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import HostPort
@@ -21,16 +22,19 @@ from serai.envoy.pod_bootstrap import pod_bootstrap
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.deployment import LONGEST_NAME, RESOURCES, Deployment, name_of
 from serai.kube.ending import drain_path
+from serai.kube.events import EVENTS
 from serai.kube.wire import Name
 
 
 @asynccontextmanager
-async def deploying(api: assets.ApiServer, space: str) -> AsyncIterator[Controller]:
+async def deploying(
+    api: assets.ApiServer, space: str, xds_host: str = "serai.serai-system.svc"
+) -> AsyncIterator[Controller]:
     options = Options(
         xds="127.0.0.1:0",
         namespace=space,
         identity="one",
-        xds_host="serai.serai-system.svc",
+        xds_host=xds_host,
         deployment=Deployment(image="envoy:1.40"),
     )
     one = Controller(api.access(), SETTINGS, options)
@@ -43,14 +47,27 @@ async def deploying(api: assets.ApiServer, space: str) -> AsyncIterator[Controll
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def gateway(access: Access, space: str, **infrastructure: Any) -> None:
+async def gateway(
+    access: Access, space: str, class_name: str = "serai", **infrastructure: Any
+) -> None:
     await gateway_class(access)
     spec = {
-        "gatewayClassName": "serai",
+        "gatewayClassName": class_name,
         "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
         "infrastructure": infrastructure or {"labels": {"team": "edge"}},
     }
     await access.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
+
+
+async def happened(access: Access, space: str, reason: str) -> dict[str, Any]:
+    """The first Event of a reason in a namespace."""
+    async with asyncio.timeout(20):
+        while True:
+            data = msgspec.json.decode(await access.get(EVENTS.path(Name(space, ""))))
+            for event in data["items"]:
+                if event["reason"] == reason:
+                    return dict(event)
+            await asyncio.sleep(0.05)
 
 
 async def deployed(access: Access, space: str) -> list[dict[str, Any]]:
@@ -88,9 +105,11 @@ async def test_what_is_not_ours_is_left_alone(api: assets.ApiServer, admin: Acce
     space = await namespace(admin, "not-ours")
     theirs = {"metadata": {"name": "edge"}, "spec": {"ports": [{"port": 7777}]}}
     await admin.create(SERVICE, space, theirs)
-    async with deploying(api, space) as one:
+    async with deploying(api, space):
         await gateway(admin, space)
-        await until(lambda: one.deploying.deployer.settled(Key("Gateway", space, "edge")))
+        event = await happened(admin, space, "NotOwned")
+        assert event["regarding"]["name"] == "edge"
+        assert "Service edge" in event["note"]
         assert await admin.read(RESOURCES[3], Name(space, "edge")) is None
         service = await admin.read(SERVICE, Name(space, "edge"))
         assert service is not None

@@ -37,7 +37,7 @@ COMPONENTS = frozenset(_COMPONENTS.split())
 OWN_ARGUMENTS = (
     *("-c", "--config-path", "--config-yaml", "--service-node", "--service-cluster"),
     *("--disable-hot-restart", "-l", "--log-level", "--component-log-level", "--log-format"),
-    *("--mode", "--base-id", "--use-dynamic-base-id", "--restart-epoch"),
+    *("--drain-strategy", "--mode", "--base-id", "--use-dynamic-base-id", "--restart-epoch"),
 )
 """Of Envoy, those that fields are there for and those that would keep it from its Gateway."""
 

@@ -18,6 +18,10 @@ class Told:
         self._table = table
         self._told: dict[Key, Mapping[ResourceKey, Refusal]] = {}
 
+    def of(self, proxy: Key) -> Mapping[ResourceKey, Refusal]:
+        """Those of a proxy that the pipeline has heard of."""
+        return self._told.get(proxy, {})
+
     def tell(self, proxy: Key, wanted: Mapping[ResourceKey, Refusal]) -> bool:
         """These are a proxy's from now on.  Whether that is news; commit then."""
         before = self._told.get(proxy, {})

@@ -89,13 +89,14 @@ class Access:
         obj: Mapping[str, Any],
         *,
         subresource: Literal["", "status"] = "",
+        manager: str = FIELD_MANAGER,
     ) -> dict[str, Any]:
         """Server-side apply: the fields in `obj` are ours from now on, others of ours go.
 
-        Where `obj` has a resourceVersion, only if it is still of that version.
+        Where `obj` has a resourceVersion, only if it is still of that version.  `manager`: as whom.
         """
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
-        params = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        params = {"fieldManager": manager, "force": "true"}
         path = resource.path(name, subresource)
         return await self._write("PATCH", path, {**head, **obj}, APPLY, params)
 

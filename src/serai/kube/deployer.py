@@ -2,59 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import structlog
 
 from serai.api.meta import Key
-from serai.kube.access import Access
-from serai.kube.deployment import RESOURCES
+from serai.kube.access import FIELD_MANAGER, Access
+from serai.kube.deployed import Deployed
+from serai.kube.deployment import Objects
 from serai.kube.resource import Resource
 from serai.kube.wire import Name
 
 log = structlog.get_logger(__name__)
 
+HANDOVER = f"{FIELD_MANAGER}-handover"
+"""Owns a Deployment's replicas from when we give them up until an autoscaler says how many."""
+
 Json = dict[str, Any]
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What came of it."""
+
+    changed: tuple[str, ...] = ()
+    """The objects (``Kind name``) that are other than they were."""
+    others: str = ""
+    """The object of that name that is not this Gateway's, so that it is left alone."""
 
 
 class Deployer:
     """Applies each Gateway's objects when they change; their end is left to their owner's."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, deployed: Deployed) -> None:
+        self.writes = 0
+        """Since the start, those that were taken."""
         self._access = access
+        self._deployed = deployed
         self._applied: dict[Key, bytes] = {}
 
-    def forget(self) -> None:
-        """Others may have applied something else meanwhile: look at everything again."""
-        self._applied = {}
-
-    def settled(self, gateway: Key) -> bool:
-        """Whether a Gateway was looked at, and deployed or left alone."""
-        return gateway in self._applied
-
-    async def settle(self, gateway: Key, objects: Sequence[Json]) -> None:
-        """Have a Gateway's objects as they should be.  Raises ApiError; then try again."""
-        digest = msgspec.json.encode(objects)
-        if self._applied.get(gateway) == digest:
-            return
-        for resource, obj in zip(RESOURCES, objects, strict=True):
-            if not await self._settle(gateway, resource, obj):
-                # Somebody else deploys this Gateway, or needs the name.
-                log.warning("deploy.left_alone", gateway=str(gateway), object=resource.kind)
-                break
+    def forget(self, gateway: Key | None = None) -> None:
+        """Others may have applied something else meanwhile: look again, if None at everything."""
+        if gateway is None:
+            self._applied = {}
         else:
-            log.info("deploy.applied", gateway=str(gateway))
-        self._applied[gateway] = digest
+            self._applied.pop(gateway, None)
 
-    async def _settle(self, gateway: Key, resource: Resource, obj: Json) -> bool:
-        """Whether the object is this Gateway's own, and so was applied."""
-        name = Name(gateway.namespace, obj["metadata"]["name"])
-        there = await self._access.read(resource, name)
-        uid = obj["metadata"]["ownerReferences"][0]["uid"]
-        owners = (there or {}).get("metadata", {}).get("ownerReferences", [])
-        if there is not None and all(each.get("uid") != uid for each in owners):
-            return False
-        await self._access.apply(resource, name, obj)
-        return True
+    async def settle(self, gateway: Key, objects: Objects) -> Settled:
+        """Have a Gateway's objects as they should be.  Raises ApiError; then try again."""
+        digest = msgspec.json.encode([obj for _, obj in objects])
+        if self._applied.get(gateway) == digest:
+            return Settled()
+        uid = _owner(next(obj for _, obj in objects if obj is not None))
+        name = _name(next(obj for _, obj in objects if obj is not None))
+        changed: list[str] = []
+        for resource, obj in objects:
+            there = await self._access.read(resource, name)
+            if there is not None and uid not in _owners(there):
+                if obj is None:
+                    continue
+                # Somebody else deploys this Gateway, or needs the name.
+                return Settled(tuple(changed), f"{resource.kind} {name.name}")
+            if await self._settle(gateway, resource, name, there, obj):
+                changed.append(f"{resource.kind} {name.name}")
+        self._applied[gateway] = digest
+        log.info("deploy.applied", gateway=str(gateway), changed=changed)
+        return Settled(tuple(changed))
+
+    async def _settle(
+        self, gateway: Key, resource: Resource, name: Name, there: Json | None, obj: Json | None
+    ) -> bool:
+        """Whether anything is other than it was."""
+        if obj is None:
+            if there is not None:
+                await self._access.delete(resource, name, there["metadata"]["uid"])
+                self._deployed.removed(resource, name)
+            return there is not None
+        if there is not None and _gives_up_replicas(resource, there, obj):
+            replicas = {"replicas": there["spec"]["replicas"]}
+            kept = {"metadata": {"name": name.name}, "spec": replicas}
+            await self._access.apply(resource, name, kept, manager=HANDOVER)
+        answer = await self._access.apply(resource, name, obj)
+        self.writes += 1
+        self._deployed.applied(gateway, resource, name, answer)
+        return there is None or _version(there) != _version(answer)
+
+
+def _gives_up_replicas(resource: Resource, there: Json, obj: Json) -> bool:
+    """Whether the number of Pods is ours, and somebody else's to say from now on.
+
+    A field that its only owner no longer applies falls back to its default, here one Pod.
+    """
+    if resource.kind != "Deployment" or "replicas" in obj["spec"]:
+        return False
+    return any(
+        "f:replicas" in (each.get("fieldsV1") or {}).get("f:spec", {})
+        for each in there["metadata"].get("managedFields", ())
+        if each.get("manager") == FIELD_MANAGER
+    )
+
+
+def _owner(obj: Json) -> str:
+    return str(obj["metadata"]["ownerReferences"][0]["uid"])
+
+
+def _owners(there: Json) -> set[str]:
+    return {str(each.get("uid")) for each in there["metadata"].get("ownerReferences", ())}
+
+
+def _name(obj: Json) -> Name:
+    return Name(obj["metadata"]["namespace"], obj["metadata"]["name"])
+
+
+def _version(obj: Json) -> str:
+    return str(obj["metadata"].get("resourceVersion", ""))

@@ -1,4 +1,4 @@
-"""What a Gateway's Envoys are made of in a cluster: four objects, owned by the Gateway.
+"""What a Gateway's Envoys are made of in a cluster: objects that are owned by the Gateway.
 
 Pure.  Gateway API: GatewaySpec.infrastructure.  Istio: what makes a waypoint's Pods known as such.
 """
@@ -11,13 +11,22 @@ from typing import Any
 import msgspec
 
 from serai.api.gateway import Gateway
+from serai.api.gateway_parameters import KubeParameters
+from serai.attach.deployment import Port, Wish, service_type
 from serai.attach.gateways import Proxy, Role
 from serai.kube.ending import DRAIN_ARGUMENTS, GRACE_SECONDS, drained
 from serai.kube.resource import Resource
+from serai.kube.scaling import AUTOSCALERS, BUDGETS, autoscaler, budget
+from serai.kube.shape import (
+    GATEWAY_NAME,
+    MANAGED_BY,
+    shaped_account,
+    shaped_deployment,
+    shaped_service,
+)
 
 Json = dict[str, Any]
 
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 MESH_PORT = 15008
 READY_PORT = 15021
 """Where a bootstrap answers the kubelet (serai.envoy.pod_bootstrap)."""
@@ -33,7 +42,10 @@ RESOURCES = (
     Resource("", "v1", "services", "Service"),
     Resource("apps", "v1", "deployments", "Deployment"),
 )
-"""In the order in which they are made."""
+"""What each Gateway has, in the order in which it is made."""
+
+Objects = tuple[tuple[Resource, Json | None], ...]
+"""In the order in which they are made; None: there is to be none."""
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,17 +64,11 @@ def name_of(gateway: str) -> str:
 
 
 def objects(
-    proxy: Proxy, gateway: Gateway, uid: str, config: str, how: Deployment
-) -> tuple[Json, ...]:
-    """The objects, one for each of RESOURCES; `uid` is the Gateway's, `config` the bootstrap."""
+    proxy: Proxy, gateway: Gateway, uid: str, config: str, how: Deployment, wish: Wish
+) -> Objects:
+    """All that a Gateway has and may have; `uid` is the Gateway's, `config` the bootstrap."""
     name = name_of(proxy.key.name)
     digest = sha256(config.encode()).hexdigest()[:16]
-    specs: tuple[Json, ...] = (
-        {"automountServiceAccountToken": False},
-        {"data": {"bootstrap.json": config}},
-        {"spec": _service(proxy)},
-        {"spec": _deployment(proxy, gateway, uid, digest, how)},
-    )
     metadata = {
         "name": name,
         "namespace": proxy.key.namespace,
@@ -72,7 +78,28 @@ def objects(
         else {},
         "ownerReferences": [_owner(proxy, uid)],
     }
-    return tuple({"metadata": metadata, **spec} for spec in specs)
+    kube = wish.spec.kube or KubeParameters()
+    account, config_map, service, deployment = (
+        {"metadata": metadata, **each}
+        for each in (
+            {"automountServiceAccountToken": False},
+            {"data": {"bootstrap.json": config}},
+            {"spec": _service(proxy, wish)},
+            {"spec": _deployment(proxy, gateway, uid, digest, how)},
+        )
+    )
+    shaped = (
+        shaped_account(account, kube),
+        config_map,
+        shaped_service(service, kube),
+        shaped_deployment(deployment, kube),
+    )
+    scaler, limit = kube.horizontal_pod_autoscaler, kube.pod_disruption_budget
+    return (
+        *zip(RESOURCES, shaped, strict=True),
+        (AUTOSCALERS, autoscaler(metadata, scaler) if scaler else None),
+        (BUDGETS, budget(metadata, limit, _selector(proxy)) if limit else None),
+    )
 
 
 def _owner(proxy: Proxy, uid: str) -> Json:
@@ -87,7 +114,7 @@ def _owner(proxy: Proxy, uid: str) -> Json:
 
 def _labels(proxy: Proxy, gateway: Gateway) -> dict[str, str]:
     asked = gateway.spec.infrastructure.labels if gateway.spec.infrastructure else {}
-    return {**asked, **_selector(proxy), "app.kubernetes.io/managed-by": "serai"}
+    return {**asked, **_selector(proxy), MANAGED_BY: "serai"}
 
 
 def _selector(proxy: Proxy) -> dict[str, str]:
@@ -95,19 +122,26 @@ def _selector(proxy: Proxy) -> dict[str, str]:
     return {GATEWAY_NAME: name_of(proxy.key.name)}
 
 
-def _service(proxy: Proxy) -> Json:
-    ports = {each.port: each.name for each in proxy.listeners if each.protocol != "UDP"}
+def _service(proxy: Proxy, wish: Wish) -> Json:
+    ports = dict.fromkeys(wish.ports)
     waypoint = proxy.role is Role.WAYPOINT
     if waypoint:
         # ztunnel names a waypoint by its Service and this port, whichever way it then comes in.
-        ports.setdefault(MESH_PORT, "mesh")
+        ports[Port(MESH_PORT)] = None
     return {
-        "type": "ClusterIP" if waypoint else "LoadBalancer",
+        "type": service_type(proxy),
         "selector": _selector(proxy),
-        "ports": [
-            {"name": f"p-{port}", "port": port, "targetPort": port, "protocol": "TCP"}
-            for port in sorted(ports)
-        ],
+        "ports": [_port(port) for port in sorted(ports)],
+    }
+
+
+def _port(port: Port) -> Json:
+    name = f"p-{port.number}" if port.protocol == "TCP" else f"p-{port.number}-udp"
+    return {
+        "name": name,
+        "port": port.number,
+        "targetPort": port.number,
+        "protocol": port.protocol,
     }
 
 

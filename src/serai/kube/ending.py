@@ -28,5 +28,9 @@ def drain_path(uid: str) -> str:
 
 def drained(uid: str, port: int, seconds: int = DRAIN_SECONDS) -> dict[str, Any]:
     """The preStop of an Envoy of that Gateway, answered by serai.envoy.pod_drain after so long."""
-    wait = {"name": "x-envoy-fault-delay-request", "value": str(seconds * 1000)}
-    return {"httpGet": {"path": drain_path(uid), "port": port, "httpHeaders": [wait]}}
+    return {"httpGet": {"path": drain_path(uid), "port": port, "httpHeaders": [wait(seconds)]}}
+
+
+def wait(seconds: int) -> dict[str, str]:
+    """The header that says after how long it is answered."""
+    return {"name": "x-envoy-fault-delay-request", "value": str(seconds * 1000)}

@@ -13,6 +13,7 @@ from serai.app.clock import follow_clock
 from serai.app.clusters import Clusters, Following
 from serai.app.controller.deploying import Deploying
 from serai.app.controller.followed import SELECTORS, STATUS_KINDS, Followed
+from serai.app.controller.happenings import Happenings
 from serai.app.controller.options import Options
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
@@ -25,6 +26,7 @@ from serai.app.told import Told
 from serai.envoy.bootstrap import HostPort
 from serai.kube.access import Access
 from serai.kube.deployment import name_of
+from serai.kube.events import Events
 from serai.kube.leader import Leader
 from serai.kube.resource import Resource
 from serai.kube.wire import Name
@@ -63,7 +65,11 @@ class Controller:
         lease = Name(options.namespace, options.lease)
         self.leader = Leader(access, lease, options.identity, self._on_leading)
         self._access = access
-        self.deploying = Deploying(access, self.core.pipeline, self._leading, self.writer.uid)
+        self._events = Events(access, options.identity)
+        self.happenings = Happenings(self._events, self.writer.uid)
+        self.deploying = Deploying(
+            access, self.core.pipeline, self._leading, self.writer.uid, self.happenings
+        )
         self._gateways: dict[tuple[str, str], Key] = {}
         """By namespace and name of the Service by which each is reached."""
         self._lock = asyncio.Lock()
@@ -102,6 +108,7 @@ class Controller:
                 tasks.create_task(follow_clock(self.core, self._look_at_clock))
                 tasks.create_task(follow_issuers(self.core, self._look_at_clock))
                 tasks.create_task(self.writer.run())
+                tasks.create_task(self._events.run())
                 if self.options.deployment is not None:
                     xds = HostPort(self.options.xds_host, self.xds_port)
                     tasks.create_task(self.deploying.run(self.options.deployment, xds))
@@ -169,7 +176,8 @@ class Controller:
             self.writer.saw(key, raw)
         if any(key.kind == "GatewayClass" for key in batch.changed):
             self.deploying.look_at_all()
-        self.deploying.look(key for key in batch.changed if key.kind == "Gateway")
+        gateways = (key for key in (*batch.changed, *batch.removed) if key.kind == "Gateway")
+        self.deploying.look(gateways)
         # A Gateway's addresses are those of its Service.
         for key in batch.changed:
             if key.kind == "Gateway":
@@ -184,12 +192,15 @@ class Controller:
         for name in committed.resources:
             self._tell_refusals(Key("Gateway", *name.split("/", 1)))
         self.writer.look(committed.statuses)
+        self.deploying.look(committed.wishes)
         self._commits += 1
         self.changes.tell()
 
     def _on_leading(self, leading: bool) -> None:  # noqa: FBT001  as it is called
         self._soon(self._reallocate())
         if leading:
+            options = self.options
+            self.happenings.leading(options.namespace, options.lease, options.identity)
             self.writer.look_at_all()
             self.deploying.start_over()
 
@@ -238,8 +249,12 @@ class Controller:
 
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
-        if not self._told.tell(proxy, self._refused.of(proxy)):
+        before, now = self._told.of(proxy), self._refused.of(proxy)
+        if not self._told.tell(proxy, now):
             return
+        self.happenings.refused(
+            proxy, (each for key, each in now.items() if before.get(key) != each)
+        )
         self.writer.look(self.core.commit().statuses)
         self.changes.tell()
 

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from random import Random
+from time import monotonic
 
 import structlog
 
+from serai.api.gateway_parameters import EnvoyBootstrap
 from serai.api.meta import Key
+from serai.app.controller.happenings import Happenings
 from serai.app.pipeline import Pipeline
+from serai.attach.deployment import Wish
 from serai.envoy.bootstrap import HostPort
 from serai.envoy.pod_bootstrap import pod_bootstrap
 from serai.kube.access import Access, ApiError
+from serai.kube.backoff import Backoff
+from serai.kube.contest import Contest
+from serai.kube.deployed import Deployed, Drift
 from serai.kube.deployer import Deployer
 from serai.kube.deployment import Deployment, objects
 from serai.kube.ending import drain_path
 
 log = structlog.get_logger(__name__)
 
-AGAIN_SECONDS = 5.0
-"""After which what could not be deployed is tried again."""
+OTHERS_SECONDS = 60.0
+"""After which it is looked again whether somebody else's object is still in the way."""
 
 
 class Deploying:
@@ -31,19 +39,26 @@ class Deploying:
         pipeline: Pipeline,
         leading: Callable[[], bool],
         uid: Callable[[Key], str],
+        happenings: Happenings,
     ) -> None:
         """`uid` gives an object's, as the API server has it; empty: it has none such."""
         self._pipeline = pipeline
         self._leading = leading
         self._uid = uid
-        self.deployer = Deployer(access)
+        self._happenings = happenings
+        self._random = Random()  # noqa: S311  spreads load, and guards nothing
+        self._deployed = Deployed(access, self._drifted, self._random)
+        self.deployer = Deployer(access, self._deployed)
+        self._contest = Contest()
+        self._backoffs: dict[Key, Backoff] = {}
         self._waiting: dict[Key, None] = {}
         self._news = asyncio.Event()
 
     def look(self, gateways: Iterable[Key]) -> None:
         """These have changed."""
         self._waiting.update((key, None) for key in gateways)
-        self._news.set()
+        if self._waiting:
+            self._news.set()
 
     def look_at_all(self) -> None:
         """What concerns every Gateway has changed."""
@@ -56,30 +71,74 @@ class Deploying:
 
     async def run(self, how: Deployment, xds: HostPort) -> None:
         """Deploy, while we lead, until cancelled; `xds` is where Envoys find us."""
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            waiting, self._waiting = self._waiting, {}
-            for key in waiting if self._leading() else ():
-                try:
-                    await self._deploy(key, how, xds)
-                except ApiError as error:
-                    log.warning("deploy.failed", gateway=str(key), error=str(error))
-                    self._waiting[key] = None
-            if self._waiting:
-                await asyncio.sleep(AGAIN_SECONDS)
-                self._news.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._deployed.run())
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                waiting, self._waiting = self._waiting, {}
+                for key in waiting if self._leading() else ():
+                    await self._try(key, how, xds)
+
+    async def _try(self, key: Key, how: Deployment, xds: HostPort) -> None:
+        try:
+            await self._deploy(key, how, xds)
+        except ApiError as error:
+            backoff = self._backoffs.setdefault(key, Backoff(self._random))
+            wait = max(backoff.next(), error.failure.retry_after)
+            log.warning("deploy.failed", gateway=str(key), error=str(error), again_seconds=wait)
+            self._happenings.not_deployed(key, str(error))
+            self._later(key, wait)
+        else:
+            self._backoffs.pop(key, None)
 
     async def _deploy(self, key: Key, how: Deployment, xds: HostPort) -> None:
         proxy = self._pipeline.attached.proxies.row(key)
         gateway = self._pipeline.inputs.gateways.row(key)
+        wish = self._pipeline.attached.wishes.row(key)
         uid = self._uid(key)
-        if proxy is None or gateway is None or not uid:
+        if gateway is None:
+            self._forget(key)
+        if proxy is None or gateway is None or wish is None or not uid:
             return
-        infrastructure = gateway.spec.infrastructure
-        if infrastructure is not None and infrastructure.parameters_ref is not None:
-            # They may say that it is deployed by somebody else; they are not read yet.
-            log.warning("deploy.parameters_not_read", gateway=proxy.name)
+        if gateway.metadata.deletion_timestamp is not None:
             return
-        config = pod_bootstrap(proxy.name, xds, drain_path(uid))
-        await self.deployer.settle(key, objects(proxy, gateway, uid, config, how))
+        if not wish.verdict.ok or wish.self_managed:
+            log.info("deploy.not_ours", gateway=proxy.name, why=wish.verdict.message)
+            return
+        config = pod_bootstrap(proxy.name, xds, drain_path(uid), _bootstrap_of(wish))
+        settled = await self.deployer.settle(key, objects(proxy, gateway, uid, config, how, wish))
+        if settled.others:
+            log.warning("deploy.left_alone", gateway=str(key), object=settled.others)
+            self._happenings.left_alone(key, settled.others)
+            self._later(key, OTHERS_SECONDS)
+
+    def _drifted(self, drift: Drift) -> None:
+        """Somebody changed what we deployed: it is put back, the later the more often they do."""
+        if not self._leading():
+            return
+        self.deployer.forget(drift.gateway)
+        if drift.gateway in self._waiting:
+            return
+        count, wait = self._contest.struck(drift.gateway, monotonic())
+        log.info("deploy.drifted", gateway=str(drift.gateway), object=drift.name, by=drift.by)
+        self._happenings.drifted(drift, count)
+        self._later(drift.gateway, wait)
+
+    def _forget(self, key: Key) -> None:
+        self._backoffs.pop(key, None)
+        self._contest.forget(key)
+        self._deployed.forget(key)
+        self.deployer.forget(key)
+
+    def _later(self, key: Key, seconds: float) -> None:
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self.look, [key])
+        else:
+            self.look([key])
+
+
+def _bootstrap_of(wish: Wish) -> EnvoyBootstrap | None:
+    kube = wish.spec.kube
+    container = kube.envoy_container if kube else None
+    return container.bootstrap if container else None
