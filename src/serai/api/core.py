@@ -64,6 +64,7 @@ class LoadBalancerIngress(Struct, frozen=True):
     """Service.status.loadBalancer.ingress[]."""
 
     ip: str | None = None
+    hostname: str | None = None
 
 
 class LoadBalancerStatus(Struct, frozen=True):

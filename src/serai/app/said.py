@@ -5,12 +5,12 @@ Gateway API: GatewayStatus.addresses.  Istio: who writes WaypointBound and alloc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from serai.api.core import Service
-from serai.api.gateway import GatewayClass
+from serai.api.core import LoadBalancerIngress, Service
+from serai.api.gateway import GatewayAddress, GatewayClass
 from serai.api.meta import Key
 from serai.app.pipeline import Pipeline
 from serai.kube.deployment import name_of
@@ -20,6 +20,10 @@ from serai.status.values import written
 MESH_CONTROLLER = "istio.io/mesh-controller"
 """Of istiod's waypoints: where a GatewayClass names it, istiod runs here."""
 
+MOST_ADDRESSES = 16
+"""That a Gateway's status takes."""
+
+NOT_HAD = "was asked for, and is no address of the Service; see that a load balancer gives it"
 PENDING = "no address is known yet: no Service of its name in its namespace has one"
 
 
@@ -35,35 +39,59 @@ def wanted_status(pipeline: Pipeline, key: Key) -> dict[str, Any] | None:
     inputs = pipeline.inputs
     if key.kind == "Gateway" and status is not None:
         service = inputs.services.row(Key("Service", key.namespace, name_of(key.name)))
-        return _with_addresses(status, addresses_of(service))
+        gateway = inputs.gateways.row(key)
+        asked = gateway.spec.addresses if gateway else ()
+        return _with_addresses(status, addresses_of(service), asked)
     if key.kind in {"Service", "ServiceEntry", "WorkloadEntry"} and status is not None:
         classes = (each for _, each in inputs.gateway_classes.items())
         return _without_istiods(status) if istiod_runs(classes) else status
     return status
 
 
-def addresses_of(service: Service | None) -> tuple[str, ...]:
+def addresses_of(service: Service | None) -> tuple[GatewayAddress, ...]:
     """Where clients reach a Gateway by its Service: at the load balancer, else in the cluster."""
     if service is None:
         return ()
-    outside = tuple(each.ip for each in service.status.load_balancer.ingress if each.ip)
+    outside = tuple(
+        address for each in service.status.load_balancer.ingress for address in _ingress(each)
+    )
     if outside or service.spec.type == "LoadBalancer":
-        return outside
+        return tuple(dict.fromkeys(outside))[:MOST_ADDRESSES]
     inside = service.spec.cluster_ips or (service.spec.cluster_ip or "",)
-    return tuple(each for each in inside if _is_ip(each))
+    return tuple(GatewayAddress(each) for each in inside if _is_ip(each))
 
 
-def _with_addresses(status: dict[str, Any], addresses: tuple[str, ...]) -> dict[str, Any]:
-    found = {**status, "addresses": [{"type": "IPAddress", "value": each} for each in addresses]}
+def _ingress(found: LoadBalancerIngress) -> Iterator[GatewayAddress]:
+    if found.ip and _is_ip(found.ip):
+        yield GatewayAddress(found.ip)
+    if found.hostname:
+        yield GatewayAddress(found.hostname, "Hostname")
+
+
+def _with_addresses(
+    status: dict[str, Any],
+    addresses: tuple[GatewayAddress, ...],
+    asked: tuple[GatewayAddress, ...],
+) -> dict[str, Any]:
+    found = {
+        **status,
+        "addresses": [{"type": each.type, "value": each.value} for each in addresses],
+    }
+    had = {each.value for each in addresses}
+    missing = [each.value for each in asked if each.value and each.value not in had]
     if not addresses:
-        found["conditions"] = [_unassigned(each) for each in status["conditions"]]
-    return found
+        lack = ("AddressNotAssigned", PENDING)
+    elif missing:
+        lack = ("AddressNotUsable", f"{', '.join(missing)} {NOT_HAD}")
+    else:
+        return found
+    return {**found, "conditions": [_lacking(each, *lack) for each in status["conditions"]]}
 
 
-def _unassigned(condition: dict[str, Any]) -> dict[str, Any]:
+def _lacking(condition: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
     if condition["type"] != "Programmed" or condition["status"] != "True":
         return condition
-    return {**condition, "status": "False", "reason": "AddressNotAssigned", "message": PENDING}
+    return {**condition, "status": "False", "reason": reason, "message": message}
 
 
 def _without_istiods(status: dict[str, Any]) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ def objects(
         for each in (
             {"automountServiceAccountToken": False},
             {"data": {"bootstrap.json": config}},
-            {"spec": _service(proxy, wish)},
+            {"spec": _service(proxy, gateway, wish)},
             {"spec": _deployment(proxy, gateway, uid, digest, how)},
         )
     )
@@ -122,13 +122,17 @@ def _selector(proxy: Proxy) -> dict[str, str]:
     return {GATEWAY_NAME: name_of(proxy.key.name)}
 
 
-def _service(proxy: Proxy, wish: Wish) -> Json:
+def _service(proxy: Proxy, gateway: Gateway, wish: Wish) -> Json:
     ports = dict.fromkeys(wish.ports)
     waypoint = proxy.role is Role.WAYPOINT
     if waypoint:
         # ztunnel names a waypoint by its Service and this port, whichever way it then comes in.
         ports[Port(MESH_PORT)] = None
+    # A load balancer can be asked for one; which it has is said in the Gateway's status.
+    asked = next((each.value for each in gateway.spec.addresses if each.value), "")
+    wanted = {"loadBalancerIP": asked} if asked and not waypoint else {}
     return {
+        **wanted,
         "type": service_type(proxy),
         "selector": _selector(proxy),
         "ports": [_port(port) for port in sorted(ports)],

@@ -156,7 +156,10 @@ def _service(asked: ParametersService, service: Json) -> Json:
         "loadBalancerClass": asked.load_balancer_class,
         "loadBalancerSourceRanges": list(asked.load_balancer_source_ranges),
     }
-    return _said(patch)
+    found = _said(patch)
+    if found.get("type") not in (None, "LoadBalancer"):
+        found["loadBalancerIP"] = None
+    return found
 
 
 def _overlaid(obj: Json, overlay: Overlay | None) -> Json:
