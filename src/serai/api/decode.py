@@ -10,6 +10,7 @@ import msgspec
 from serai.api import kinds
 from serai.api.fields import fields_of
 from serai.api.fields_check import LONGEST_NAME, Findings, nearest_name, without_nulls
+from serai.api.fields_spare import is_spare
 from serai.api.kinds import Kind
 from serai.api.meta import Key, Object
 from serai.api.problem import MORE, Problem
@@ -33,11 +34,13 @@ class Decoded(msgspec.Struct, frozen=True):
     """What is to be in force where there is no object, if that must not let more through."""
 
 
-def decode(raw: object) -> Decoded:
+def decode(raw: object, *, admitted: bool = False) -> Decoded:
     """Decodes one object, given as what YAML or JSON gave: maps, lists and scalars.
 
     Never raises on bad input.  Checks everything that an API server would check and that matters
-    here, since a folder has none: field names, types, values, metadata.
+    here, since a folder has none: field names, types, values, metadata.  What an API server has
+    *admitted* may have fields of a later release; it is used without them where that lets nobody
+    in who was to be kept out.
     """
     if not isinstance(raw, dict):
         return _refused("SER0006", "this is not an object with apiVersion, kind and metadata")
@@ -51,17 +54,21 @@ def decode(raw: object) -> Decoded:
         key = _key(raw, kind)
         problems = _stamped([_unknown_version(api_version, kind)], key)
         return Decoded(None, problems, key, stand_in(key, raw))
-    return _decode_kind(raw, kind)
+    return _decode_kind(raw, kind, admitted=admitted)
 
 
-def _decode_kind(raw: dict[str, Any], kind: Kind) -> Decoded:
+def _decode_kind(raw: dict[str, Any], kind: Kind, *, admitted: bool) -> Decoded:
     key = _key(raw, kind)
-    findings = Findings(kind.name, secret=kind.name == "Secret")
+    findings = Findings(
+        kind.name,
+        secret=kind.name == "Secret",
+        spare=lambda path: admitted and is_spare(kind, path),
+    )
     fields = fields_of(kind.struct)
     findings.check(raw, fields, "")
     problems = [*findings.problems, *metadata_problems(raw.get("metadata"), kind)]
     if findings.more:
-        problems.append(_more(findings.more))
+        problems.append(_more(findings.more, errors=findings.more_errors))
     result: Object | None = None
     if not any(problem.severity == "error" for problem in problems):
         plain = without_nulls(raw, fields) if findings.nulls else raw
@@ -117,9 +124,9 @@ def _stamped(problems: list[Problem], key: Key | None) -> tuple[Problem, ...]:
     return tuple(msgspec.structs.replace(problem, key=key) for problem in problems)
 
 
-def _more(count: int) -> Problem:
+def _more(count: int, *, errors: bool) -> Problem:
     message = f"and {count} more problems in this object"
-    return Problem(MORE, "error", message, "Correct those listed first.")
+    return Problem(MORE, "error" if errors else "warning", message, "Correct those listed first.")
 
 
 def _refused(code: str, message: str) -> Decoded:

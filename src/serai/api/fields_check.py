@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from serai.api.fields import Anything, Entries, Fields, Items, Node, Scalar
 from serai.api.problem import Problem, shown
@@ -32,12 +32,21 @@ TYPE_NAMES = {
 class Findings:
     """What one walk over an object finds."""
 
-    def __init__(self, kind: str, *, secret: bool = False) -> None:
-        """*kind* is named in messages; the values of a *secret* are not."""
+    def __init__(
+        self, kind: str, *, secret: bool = False, spare: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """*kind* is named in messages; the values of a *secret* are not.
+
+        An unknown field that is *spare* can be done without.
+        """
         self.kind = kind
         self.secret = secret
         self.problems: list[Problem] = []
         self.more = 0
+        """Those beyond."""
+        self.more_errors = False
+        """Whether any of those is an error."""
+        self._spare = spare
         self.nulls = False
         """Whether a null stands where Kubernetes reads it as absent."""
 
@@ -112,6 +121,11 @@ class Findings:
         nearest = nearest_name(name, tuple(node.fields)) if not self._full() else ""
         here = f"{path}.{name}" if path else name
         owner = f"{path} of a {self.kind}" if path else f"a {self.kind}"
+        if self._spare(here):
+            message = f"Serai knows of no {here} of a {self.kind}; all else of it is used"
+            remedy = "Do without it, or take a Serai that knows it."
+            self.add("SER0005", here, message, remedy, warning=True)
+            return nearest
         self.add(
             "SER0005",
             here,
@@ -157,6 +171,7 @@ class Findings:
         """Adds a problem, or counts it where there are many."""
         if self._full():
             self.more += 1
+            self.more_errors = self.more_errors or not warning
             return
         severity = "warning" if warning else "error"
         self.problems.append(Problem(code, severity, message, remedy, path=path))  # type: ignore[arg-type]  # a Literal

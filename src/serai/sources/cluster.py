@@ -173,7 +173,8 @@ def read_object(kind: Kind, raw: bytes) -> tuple[Key | None, Object | None, tupl
     """An object of a kind, in JSON as an API server gives it.
 
     What is Kubernetes' own is read straight into its Struct, since there are many of it and the
-    server has checked it; of others all that is asked for and not done is told.
+    server has checked it; of others all that is asked for and not done is told, fields that only a
+    later release knows among it.
     """
     if kind.group in _PLAIN:
         try:
@@ -186,7 +187,8 @@ def read_object(kind: Kind, raw: bytes) -> tuple[Key | None, Object | None, tupl
             found = tuple(msgspec.structs.replace(each, key=obj.key) for each in problems)
             return obj.key, obj if usable else None, found
     plain: Any = msgspec.json.decode(raw)
-    decoded = decode({**plain, "apiVersion": kind.api_version, "kind": kind.name})
+    typed = {**plain, "apiVersion": kind.api_version, "kind": kind.name}
+    decoded = decode(typed, admitted=True)
     return decoded.key, decoded.object or decoded.stands_in, decoded.problems
 
 
