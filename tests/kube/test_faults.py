@@ -154,3 +154,48 @@ async def test_a_watch_broken_a_hundred_times_in_every_way_loses_nothing() -> No
 
         await until(same)
     assert all(server.met[fault] for fault in FAULTS), server.met
+
+
+async def test_a_watch_refused_at_first_is_no_trouble_once_it_is_answered() -> None:
+    asked = lists = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked, lists
+        with contextlib.closing(writer), contextlib.suppress(*BROKEN):
+            target = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode()
+            if "watch" not in target:
+                lists += 1
+                await send(writer, {"metadata": {"resourceVersion": "1"}, "items": []})
+                return
+            asked += 1
+            if asked == 1:
+                await send(writer, {"reason": "TooManyRequests", "code": 429}, 429)
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+            await writer.drain()
+            await quiet.wait()
+
+    async def find() -> Resource:
+        return WIDGETS
+
+    quiet = asyncio.Event()
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    access = access_of(KubeConfig.from_one(cluster=Cluster(f"http://127.0.0.1:{port}")).get())
+    reflector = Reflector(Random(1))
+    heard: list[str] = []
+    watcher = Watcher(
+        access, "Widget", find, reflector, lambda _: heard.append(str(reflector.trouble or ""))
+    )
+    task = asyncio.create_task(watcher.run())
+    try:
+        await until(lambda: asked == 2 and reflector.trouble is None)
+        assert "429" in heard[-2]
+        assert not heard[-1], "and it is told"
+        assert lists == 1
+    finally:
+        task.cancel()
+        quiet.set()
+        await asyncio.gather(task, return_exceptions=True)
+        listening.close()
+        await access.close()

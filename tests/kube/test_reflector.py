@@ -213,3 +213,16 @@ def test_trouble_is_told_until_something_goes_well(reflector: Reflector, store: 
     assert isinstance(page, Page)
     reflector.listed(page)
     assert reflector.trouble is None
+
+
+def test_a_watch_that_is_answered_ends_the_trouble_before_anything_is_heard(
+    reflector: Reflector, store: Store
+) -> None:
+    read_list(reflector, store)
+    assert isinstance(reflector.step(0.0), Watch)
+    reflector.failed(Failure(429, "TooManyRequests", "storage is initializing", 7.0), 0.0)
+    assert reflector.trouble is not None
+    assert reflector.step(0.0) == Wait(7.0)
+    assert isinstance(reflector.step(7.0), Watch), "no list is read for that"
+    assert reflector.watching(), "news"
+    assert not reflector.watching(), "no news"

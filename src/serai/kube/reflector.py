@@ -158,6 +158,14 @@ class Reflector:
             self._went_well()
         return Delta(tuple(put.values()), tuple(gone))
 
+    def watching(self) -> bool:
+        """The server has begun to answer a watch; whether that ends what went wrong.
+
+        Of a kind that nobody changes nothing more is heard for a minute.
+        """
+        was, self.trouble = self.trouble, None
+        return was is not None
+
     def ended(self, now: float, lasted: float) -> None:
         """The watch has ended as it should; after `lasted` seconds."""
         # Servers that end every watch at once must not be asked in a tight loop.

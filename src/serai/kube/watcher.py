@@ -134,6 +134,8 @@ class Watcher:
         began = monotonic()
         path, accept = self._path(), self._accept[1]
         async with self._access.watch(path, params, self.silence, accept) as batches:
+            if self.reflector.watching():
+                self._tell(Delta())
             async for lines in batches:
                 if not self._hear(lines):
                     return
