@@ -101,6 +101,37 @@ async def test_a_gateway_gets_envoys_that_are_its_own(api: assets.ApiServer, adm
         assert address["value"] == "192.0.2.7"
 
 
+async def test_the_service_has_the_ports_of_the_listeners_and_no_others(
+    api: assets.ApiServer, admin: Access
+) -> None:
+    space = await namespace(admin, "ports")
+
+    async def listening(*listeners: tuple[int, str]) -> None:
+        found = [
+            {"name": f"{protocol.lower()}-{port}", "port": port, "protocol": protocol}
+            for port, protocol in listeners
+        ]
+        wanted = {"spec": {"listeners": found}}
+        await admin.patch(GATEWAY, Name(space, "edge"), wanted, MERGE_PATCH)
+
+    async def ports(*wanted: tuple[int, str]) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                found = await admin.read(SERVICE, Name(space, "edge")) or {"spec": {"ports": ()}}
+                there = [(each["port"], each["protocol"]) for each in found["spec"]["ports"]]
+                if there == list(wanted):
+                    return
+                await asyncio.sleep(0.05)
+
+    async with deploying(api, space):
+        await gateway(admin, space)
+        await ports((80, "TCP"))
+        await listening((53, "TCP"), (53, "UDP"), (80, "HTTP"))
+        await ports((53, "TCP"), (53, "UDP"), (80, "TCP"))
+        await listening((53, "UDP"), (8080, "HTTP"))
+        await ports((53, "UDP"), (8080, "TCP"))
+
+
 async def test_what_is_not_ours_is_left_alone(api: assets.ApiServer, admin: Access) -> None:
     space = await namespace(admin, "not-ours")
     theirs = {"metadata": {"name": "edge"}, "spec": {"ports": [{"port": 7777}]}}

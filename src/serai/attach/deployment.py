@@ -16,6 +16,7 @@ from serai.api.validate_gateway_parameters import check_gateway_parameters
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listeners import Listening
 from serai.attach.parameters import Tables, key_of, parameters
+from serai.attach.transports import HBONE
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value
@@ -30,6 +31,8 @@ class Port(NamedTuple):
 
     number: int
     protocol: Literal["TCP", "UDP"] = "TCP"
+    tunnels: bool = False
+    """Whether it takes HBONE."""
 
 
 class Wish(Value, frozen=True):
@@ -89,7 +92,11 @@ def service_type(proxy: Proxy) -> str:
 def _ports(reader: Reader, key: Key, listening: Listening) -> tuple[Port, ...]:
     states = reader.rows(listening.of_proxy, key, listening.states)
     found = {
-        Port(each.listener.port, "UDP" if each.listener.protocol == "UDP" else "TCP")
+        Port(
+            each.listener.port,
+            "UDP" if each.listener.protocol == "UDP" else "TCP",
+            each.listener.protocol == HBONE,
+        )
         for _, each in states
     }
     return tuple(sorted(found))

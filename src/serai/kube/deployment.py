@@ -123,11 +123,11 @@ def _selector(proxy: Proxy) -> dict[str, str]:
 
 
 def _service(proxy: Proxy, gateway: Gateway, wish: Wish) -> Json:
-    ports = dict.fromkeys(wish.ports)
+    ports = {(each.number, each.protocol): each for each in wish.ports}
     waypoint = proxy.role is Role.WAYPOINT
     if waypoint:
         # ztunnel names a waypoint by its Service and this port, whichever way it then comes in.
-        ports[Port(MESH_PORT)] = None
+        ports[MESH_PORT, "TCP"] = Port(MESH_PORT, tunnels=True)
     # A load balancer can be asked for one; which it has is said in the Gateway's status.
     asked = next((each.value for each in gateway.spec.addresses if each.value), "")
     wanted = {"loadBalancerIP": asked} if asked and not waypoint else {}
@@ -135,13 +135,16 @@ def _service(proxy: Proxy, gateway: Gateway, wish: Wish) -> Json:
         **wanted,
         "type": service_type(proxy),
         "selector": _selector(proxy),
-        "ports": [_port(port) for port in sorted(ports)],
+        "ports": [_port(port) for _, port in sorted(ports.items())],
     }
 
 
 def _port(port: Port) -> Json:
     name = f"p-{port.number}" if port.protocol == "TCP" else f"p-{port.number}-udp"
+    # Of HTTP it is not said: Azure's load balancers would ask "/" whether a Gateway is well.
+    spoken = {"appProtocol": "hbone"} if port.tunnels else {}
     return {
+        **spoken,
         "name": name,
         "port": port.number,
         "targetPort": port.number,
