@@ -61,6 +61,7 @@ class FolderInstance:
     def __init__(self, *paths: Path, facts: Facts = FACTS) -> None:
         self.changes = Changes()
         self.waiting = ""
+        self.lacking = ""
         self.asked: list[bool] = []
         """For each question, whether it needs the Envoys' answers."""
         self.facts = facts
@@ -77,6 +78,9 @@ class FolderInstance:
 
     def waiting_for(self) -> str:
         return self.waiting
+
+    def lacks(self) -> str:
+        return self.lacking
 
     def reread(self) -> None:
         self._found = self._folder.read()

@@ -219,6 +219,10 @@ class Standalone:
         """What has to happen before it serves; empty once it does."""
         return self._waiting_for
 
+    def lacks(self) -> str:
+        """Nothing that could be told: a folder has no definitions of kinds."""
+        return ""
+
     async def _follow_files(self) -> None:
         async for batch in self.source.changes():
             await self._apply(batch)

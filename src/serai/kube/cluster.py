@@ -112,6 +112,11 @@ class Cluster:
         """The kinds that are not served."""
         return tuple(k for k, watcher in self._watchers.items() if watcher.reflector.absent)
 
+    def versions(self, kind: str) -> tuple[str, ...]:
+        """In which a kind is served, as far as it is known without asking."""
+        wanted = self.wanted[kind]
+        return self._discovery[1].versions(wanted.group, wanted.plural) if self._discovery else ()
+
     async def find(self, wanted: Wanted) -> Resource | None:
         """In which version a kind is served.  Raises ApiError if that cannot be asked."""
         found = await self._discover()

@@ -115,12 +115,12 @@ class Watcher:
         if step.token:
             params["continue"] = step.token
         data = await self._access.get(self._path(), {**self._selectors, **params}, self._accept[0])
-        before = self.reflector.synced
+        before = self.reflector.synced, self.reflector.absent
         page = read_page(data)
         delta = self.reflector.listed(page)
         if not page.more:
             log.info("kube.listed", kind=self.name, changed=len(delta.put), gone=len(delta.gone))
-        if delta or before != self.reflector.synced:
+        if delta or before != (self.reflector.synced, self.reflector.absent):
             self._tell(delta)
 
     async def _watch(self, step: Watch) -> None:

@@ -35,5 +35,5 @@ def supported_version(bundle: str) -> Verdict:
         "UnsupportedVersion",
         f"the Gateway API's CRDs {are}, and Serai knows v{KNOWN[0]} up to {known}: it serves "
         "what it knows; an object with a field that it does not know is told as a problem "
-        "(SER0005), and not used",
+        "(SER0005)",
     )

@@ -91,6 +91,13 @@ METRICS: tuple[Metric, ...] = (
         _build,
     ),
     Metric("serai_objects", "gauge", "Objects in force.", ("kind",), _objects),
+    Metric(
+        "serai_kind_served",
+        "gauge",
+        "Whether the API server serves a kind that is read.",
+        ("kind",),
+        lambda state: [((kind,), served) for kind, served in state.facts.kinds],
+    ),
     Metric("serai_problems", "gauge", "Problems there are now.", ("severity",), _problems),
     Metric(
         "serai_internal_failures",

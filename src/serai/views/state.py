@@ -107,6 +107,8 @@ class Facts(Value, frozen=True):
     answered: Mapping[str, bool] = {}
     """Whose Envoys were asked for that (``namespace/name``), and whether they answered."""
     counts: Counts = Counts()
+    kinds: tuple[tuple[str, bool], ...] = ()
+    """In a cluster: of each kind that is read, whether the API server serves it."""
 
 
 class State(msgspec.Struct, frozen=True):

@@ -59,7 +59,9 @@ async def _ready(instance: Instance, _: Request) -> Response:
     waiting = instance.waiting_for()
     if waiting:
         return PlainTextResponse(f"waiting for {waiting}\n", 503)
-    return PlainTextResponse("ready\n")
+    # Ready all the same: whoever is connected keeps what it has, and a kind that appears is read.
+    lacks = instance.lacks()
+    return PlainTextResponse(f"ready, but {lacks}\n" if lacks else "ready\n")
 
 
 async def _metrics(instance: Instance, _: Request) -> Response:

@@ -61,3 +61,6 @@ class Instance(Protocol):
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""
+
+    def lacks(self) -> str:
+        """Without what nothing can be served, though it is ready; empty where nothing lacks."""

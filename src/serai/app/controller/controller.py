@@ -130,6 +130,10 @@ class Controller:
             return ""
         return ", ".join(self.cluster.waiting_for()) or "Envoys to be answered"
 
+    def lacks(self) -> str:
+        """Without what nothing can be served, though it is ready."""
+        return self.followed.definitions.lacks()
+
     async def read(self, question: Callable[[State], Found], *, health: bool = False) -> Found:  # noqa: ARG002
         """What `question` finds in the state, computed beside the event loop."""
         return await asyncio.shield(self._read(question))
@@ -149,6 +153,7 @@ class Controller:
             live=True,
             clients=client_states(self.server.clients(), self._refused.all()),
             clusters=self.clusters.states(),
+            kinds=self.followed.definitions.served(),
             counts=Counts(self._commits, sent.pushed, sent.acknowledged, sent.rejected),
         )
 

@@ -9,6 +9,7 @@ from serai.api.kinds import KINDS, Kind, by_kind
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.bundles import bundles_of
+from serai.app.controller.definitions import Definitions
 from serai.incremental import Table
 from serai.kube.access import Access
 from serai.kube.cluster import Cluster, Wanted
@@ -41,6 +42,7 @@ class Followed:
         self.cluster = Cluster(
             access, wanted_kinds(), self._heard, tell_definitions=self._heard_definitions
         )
+        self.definitions = Definitions(self.cluster.versions)
         self.synced = asyncio.Event()
         """Set once everything there is was told."""
         self.on_secrets: Callable[[Delta], None] = lambda _: None
@@ -57,12 +59,12 @@ class Followed:
         return seen
 
     def troubles(self) -> list[Problem]:
-        """Which kinds cannot be followed now."""
+        """Which kinds cannot be followed now, and which are missing."""
         remedy = "See that the ServiceAccount may list and watch it, and that the server answers."
         return [
             Problem("SER1201", "error", f"{kind} cannot be followed: {failure}", remedy)
             for kind, failure in self.cluster.troubles().items()
-        ]
+        ] + list(self.definitions.problems())
 
     def _heard(self, name: str, delta: Delta) -> None:
         kind = by_kind(name)
@@ -74,7 +76,12 @@ class Followed:
                 self.on_secrets(delta)
         else:
             self.source.tell()
+            self._look_at_definitions()
         self._look_whether_synced()
+
+    def _look_at_definitions(self) -> None:
+        if self.cluster.synced:
+            self.definitions.look(self.cluster.absent())
 
     def _heard_definitions(self, delta: Delta) -> None:
         found = bundles_of(delta)
@@ -88,7 +95,8 @@ class Followed:
         self._look_whether_synced()
 
     def _look_whether_synced(self) -> None:
-        if self.cluster.synced and self.cluster.knows_definitions:
+        if not self.synced.is_set() and self.cluster.synced and self.cluster.knows_definitions:
+            self._look_at_definitions()
             self.synced.set()
 
     def _saw(self, kind: Kind, delta: Delta) -> None:
