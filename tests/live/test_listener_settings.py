@@ -136,6 +136,25 @@ async def test_traces_ids_and_logs_go_together(tmp_path: Path) -> None:
         assert log.read_text().splitlines() == ["asked for"]
 
 
+async def test_without_ids_the_tracer_decides_what_is_followed(tmp_path: Path) -> None:
+    provider = f"provider: {{openTelemetry: {{grpcService: {COLLECTOR}}}}}}}"
+
+    def sampling(by_id: str) -> str:
+        ids = f"uuidRequestIdConfig: {{useRequestIdForTraceSampling: {by_id}}}"
+        return f"{ids}, tracing: {{{provider}, randomSampling: 0}}"
+
+    async with edge(tmp_path, settings("by-id", sampling("true"))) as served:
+
+        async def followed() -> set[str]:
+            """What endpoints hear of whether requests are followed."""
+            found = [headers(await asked(served)) for _ in range(4)]
+            return {each["traceparent"][0][-2:] for each in found}
+
+        assert await followed() == {"00"}
+        await changed(served, "by-tracer", sampling("false"))
+        assert await followed() == {"01"}
+
+
 FILTERS = {
     "exact": "headerFilter: {header: {name: x-mark, value: wanted}}",
     "regex": "headerFilter: {header: {type: RegularExpression, name: x-mark, value: 'w.*'}}",

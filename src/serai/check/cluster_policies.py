@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from serai.api.backend_policy import BackendTLSPolicy, RetryConstraint, XBackendTrafficPolicy
-from serai.api.kgateway_backend import BackendConfigPolicy
+from serai.api.kgateway_backend import (
+    BackendConfigPolicy,
+    BackendConfigPolicySpec,
+    LoadBalancer,
+)
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.backends.upstream_tls import trust_of
@@ -81,6 +85,8 @@ def _unkept(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[Prob
     policy = reader.get(attached.cluster_policies.written[key.kind], key)
     if isinstance(policy, XBackendTrafficPolicy):
         yield from _uncounted(key, policy)
+    if isinstance(policy, BackendConfigPolicy):
+        yield from (keyed(each) for each in _in_vain(key, policy.spec))
     match policy:
         case XBackendTrafficPolicy(spec=spec) if spec.session_persistence is not None:
             path = "spec.sessionPersistence"
@@ -96,6 +102,24 @@ def _unkept(reader: Reader, attached: Attached, key: Key) -> Iterator[tuple[Prob
             return
     for words in untrue:
         yield keyed(Problem("SER1107", "warning", f"{path}: {words}", remedy, key, path))
+
+
+def _in_vain(key: Key, spec: BackendConfigPolicySpec) -> Iterator[Problem]:
+    """What Envoy takes, and does nothing about."""
+    if spec.http1_protocol_options and spec.http1_protocol_options.override_stream_error:
+        path = "spec.http1ProtocolOptions.overrideStreamErrorOnInvalidHttpMessage"
+        message = (
+            f"{path}: Envoy closes connections of HTTP/1.1 to endpoints whose answers are none"
+        )
+        remedy = "Remove it; http2ProtocolOptions has one that counts."
+        yield Problem("SER1107", "warning", message, remedy, key, path)
+    balancer = spec.load_balancer or LoadBalancer()
+    for name, found in (("ringHash", balancer.ring_hash), ("maglev", balancer.maglev)):
+        for index, each in enumerate(found.hash_policies if found else ()):
+            if each.cookie and each.cookie.http_only is False:
+                path = f"spec.loadBalancer.{name}.hashPolicies[{index}].cookie.httpOnly"
+                message = f"{path}: scripts cannot read a cookie that Envoy makes"
+                yield Problem("SER1107", "warning", message, "Remove it.", key, path)
 
 
 def _uncounted(key: Key, policy: XBackendTrafficPolicy) -> Iterator[tuple[ProblemKey, Problem]]:
