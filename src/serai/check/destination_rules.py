@@ -9,9 +9,14 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
+from serai.ir.cluster import Discovery
+from serai.translate import names
 from serai.translate.applied import Applied
 from serai.translate.collections import Attached
 from serai.translate.destination_rules import is_foreign, of_strangers
+
+_PASSING = {Discovery.ORIGINAL_DST, Discovery.INTERNAL}
+"""Of clusters that send to the address that a connection came for."""
 
 
 def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[ProblemKey, Problem]:
@@ -20,8 +25,8 @@ def rule_problems(graph: Graph, attached: Attached, done: Applied) -> Derived[Pr
     def rows(
         reader: Reader, key: Key, rule: DestinationRule
     ) -> Iterator[tuple[ProblemKey, Problem]]:
-        for path, policy in _policies(rule):
-            yield from (keyed(each) for each in _otherwise(key, path, policy))
+        for here in _passes_on(rule):
+            yield from _chosen(reader, done, key, here)
         if any(policy.tunnel for _, policy in _policies(rule)):
             yield from _untunnelled(reader, done, key)
         if _says_more(rule) and (where := _foreign_to(reader, attached, done, rule)):
@@ -43,21 +48,41 @@ def _policies(rule: DestinationRule) -> Iterator[tuple[str, TrafficPolicy]]:
             yield f"spec.subsets[{index}].trafficPolicy", each.traffic_policy
 
 
-def _otherwise(key: Key, path: str, policy: TrafficPolicy) -> Iterator[Problem]:
-    parts = [(path, policy.load_balancer)]
-    parts += [
-        (f"{path}.portLevelSettings[{index}]", each.load_balancer)
-        for index, each in enumerate(policy.port_level_settings)
-    ]
-    for where, balancer in parts:
-        if balancer is not None and balancer.simple == "PASSTHROUGH":
-            here = f"{where}.loadBalancer.simple"
-            message = (
-                f"{here} is PASSTHROUGH, which is not done: callers were going to the address of"
-                " the service, not to that of an endpoint. It is as if it were not written"
-            )
-            remedy = "Remove it; for callers that resolve names themselves use resolution NONE."
-            yield Problem("SER1107", "warning", message, remedy, key, here)
+def _passes_on(rule: DestinationRule) -> Iterator[str]:
+    """Where a rule says PASSTHROUGH."""
+    for path, policy in _policies(rule):
+        parts = [(path, policy.load_balancer)]
+        parts += [
+            (f"{path}.portLevelSettings[{index}]", each.load_balancer)
+            for index, each in enumerate(policy.port_level_settings)
+        ]
+        for where, balancer in parts:
+            if balancer is not None and balancer.simple == "PASSTHROUGH":
+                yield f"{where}.loadBalancer.simple"
+
+
+def _chosen(
+    reader: Reader, done: Applied, key: Key, here: str
+) -> Iterator[tuple[ProblemKey, Problem]]:
+    """Where endpoints are chosen all the same: connections came for none of them.
+
+    Who names a headless service, and comes for no address, is not meant.
+    """
+    found = [each for _, each in reader.rows(done.by_policy, key, done.clusters)]
+    passing = {each.name for each in found if each.discovery in _PASSING}
+    chosen = (each for each in found if not passing.intersection(_ways(each.name)))
+    cluster = next(chosen, None)
+    if cluster is not None:
+        message = (
+            f"{here} is PASSTHROUGH, which is not done for {cluster.name}: callers are going to"
+            " the address of the service, not to that of an endpoint. It is as if not written"
+        )
+        remedy = "Remove it; for callers that resolve names themselves use resolution NONE."
+        yield keyed(Problem("SER1107", "warning", message, remedy, key, here))
+
+
+def _ways(cluster: str) -> tuple[str, ...]:
+    return cluster, names.addressed(cluster), names.tunnelled(cluster)
 
 
 def _untunnelled(reader: Reader, done: Applied, key: Key) -> Iterator[tuple[ProblemKey, Problem]]:
