@@ -139,12 +139,13 @@ class Core:
         if self._expiry is None:
             return {}
         untimely = self.pipeline.inputs.untimely
-        for key, fault in self._expiry.look(changed, self._window).items():
+        found = self._expiry.look(changed, self._window)
+        for key, fault in found.items():
             if fault:
                 untimely.put(key, fault)
             elif untimely.row(key) is not None:
                 untimely.drop(key)
-        return self.pipeline.graph.commit()
+        return self.pipeline.graph.commit() if found else {}
 
     def _window(self, key: Key) -> Window | None:
         found = self.pipeline.attached.certificates.pairs.row(key)

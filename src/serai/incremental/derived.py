@@ -78,18 +78,18 @@ class Derived(Node[K, V], Generic[K, V]):
     ) -> None:
         super().__init__(graph, name)
         self.source: Node[Any, Any] = source
+        self.follow(source)
         self.compute: Callable[[Reader, Any, Any], Any] = compute
         self.rows: dict[K, V] = {}
         self.calls = 0
         """How often the function has run."""
-        self._reads = Reads()
+        self._reads = Reads(self)
         self._reader = Reader(self)
         self._outputs: dict[Hashable, Few[K]] = {}
 
     def settle(self) -> None:
         """Compute again what read something that changed."""
-        if self._reads.dirty or self.source.changed:
-            self._settle({**self._reads.take_dirty(), **self.source.changed})
+        self._settle({**self._reads.take_dirty(), **self.source.changed})
 
     def _settle(self, todo: Iterable[Any]) -> None:
         fresh: dict[K, V] = {}

@@ -34,9 +34,16 @@ class Graph:
 
         Returns, by collection name, the keys whose rows appeared, changed or went away.
         """
+        touched: list[Node[Any, Any]] = []
         for node in self.nodes:
-            node.settle()
-        return {node.name: node.take_changed().keys() for node in self.nodes if node.changed}
+            if node.due:  # of three hundred mostly ten
+                node.due = False
+                node.settle()
+                if node.changed:
+                    touched.append(node)
+                    for follower in node.followers:
+                        follower.due = True
+        return {node.name: node.take_changed().keys() for node in touched}
 
     def enroll(self, node: Node[Any, Any]) -> int:
         """Give a new collection its place in the order."""
@@ -58,6 +65,10 @@ class Node(Generic[K, V_co]):
         rows that they had before it (None: none, or this is an Index)."""
         self.readerships: list[Readership] = []
         """The collections whose rows read this one."""
+        self.followers: list[Node[Any, Any]] = []
+        """The collections that are made of this one's rows."""
+        self.due = False
+        """Whether there is anything to settle in the commit under way."""
         self.order = graph.enroll(self)
 
     def settle(self) -> None:
@@ -80,6 +91,11 @@ class Node(Generic[K, V_co]):
     def __len__(self) -> int:
         raise NotImplementedError
 
+    def follow(self, *sources: Node[Any, Any]) -> None:
+        """This collection is made of the rows of others."""
+        for source in sources:
+            source.followers.append(self)
+
     @property
     def scanned(self) -> bool:
         """Whether a row elsewhere reads this collection as a whole."""
@@ -89,7 +105,7 @@ class Node(Generic[K, V_co]):
         """Note that a row is not what it was, and that whoever read it must look again."""
         if not self.changed:
             for each in self.readerships:
-                each.dirty.update(each.whole)
+                each.wake_all()
         if before is not None or key not in self.changed:
             self.changed[key] = before
         for each in self.readerships:

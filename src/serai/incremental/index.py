@@ -88,6 +88,7 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
             msg = f"{name}: an Index does not say what {source.name} had before"
             raise TypeError(msg)
         self.source = source
+        self.follow(source)
         self.keys_of = keys_of
         self._members: dict[K, Few[M]] = {}
         self._sorted: dict[K, Members[M]] = {}

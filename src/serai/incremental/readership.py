@@ -22,11 +22,13 @@ WHOLE: Any = object()
 class Readership:
     """The rows of one collection that read one other collection."""
 
-    __slots__ = ("by_key", "dirty", "whole")
+    __slots__ = ("by_key", "dirty", "node", "whole")
 
-    def __init__(self, dirty: dict[Hashable, None]) -> None:
+    def __init__(self, node: Node[Any, Any], dirty: dict[Hashable, None]) -> None:
+        self.node = node
+        """The reading collection."""
         self.dirty = dirty
-        """Rows to compute again in the commit under way: the reading collection's own."""
+        """Its rows to compute again in the commit under way."""
         self.by_key: dict[Hashable, Few[Hashable]] = {}
         """By the key that they read."""
         self.whole: dict[Hashable, None] = {}
@@ -37,6 +39,13 @@ class Readership:
         rows = self.by_key.get(key)
         if rows is not None:
             self.dirty.update(dict.fromkeys(few.elements(rows)))
+            self.node.due = True
+
+    def wake_all(self) -> None:
+        """Any row is not what it was."""
+        if self.whole:
+            self.dirty.update(self.whole)
+            self.node.due = True
 
     def add(self, key: Hashable, row: Hashable) -> None:
         """A row reads what is under a key, perhaps once more."""
@@ -62,9 +71,10 @@ class Readership:
 class Reads:
     """What the rows of one collection read of others when they were last computed."""
 
-    __slots__ = ("_by_node", "_of", "dirty")
+    __slots__ = ("_by_node", "_node", "_of", "dirty")
 
-    def __init__(self) -> None:
+    def __init__(self, node: Node[Any, Any]) -> None:
+        self._node = node
         self.dirty: dict[Hashable, None] = {}
         """Rows that read something that changed, to compute again in the commit under way."""
         self._of: dict[Hashable, tuple[Any, ...]] = {}
@@ -94,7 +104,7 @@ class Reads:
         for node, key in zip(reads[::2], reads[1::2], strict=True):
             found = self._by_node.get(node)
             if found is None:
-                found = self._by_node[node] = Readership(self.dirty)
+                found = self._by_node[node] = Readership(self._node, self.dirty)
                 node.readerships.append(found)
             found.add(key, row)
         if reads:
