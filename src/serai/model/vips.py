@@ -150,6 +150,7 @@ class Allocator:
             for address in before - after:
                 self._look_again(self._claimants.get(address, ()))
             yield key
+        self._pending = set()  # one that was large once takes long to look through, though empty
 
     def _kept(self, claim: Claim) -> Held:
         held, mine, kept = self._held.get(claim.key, {}), set[str](), Held()

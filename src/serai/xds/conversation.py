@@ -240,12 +240,15 @@ class Conversation:
             flight
             for type_ in ResourceType
             if (ledger := self.ledgers.get(type_)) is not None
+            and not ledger.silent
             and self._may_send(ledger, now)
             and (flight := self._compose(ledger, self._world, now)) is not None
         ]
         idle = bool(self.ledgers) and all(ledger.idle for ledger in self.ledgers.values())
         if idle and not self._converged:
             self._events.append(Converged())
+            for ledger in self.ledgers.values():
+                ledger.tidy()
         self._converged = idle
         return flights
 

@@ -193,6 +193,22 @@ class Ledger:
         return any(now < until < math.inf for until in self.waiting.values())
 
     @property
+    def silent(self) -> bool:
+        """Whether there is nothing that might have to be sent."""
+        return not (self.dirty or self.greeting or self.trials)
+
+    def tidy(self) -> None:
+        """Let go of the room that a first sync took: a large table that was emptied stays large.
+
+        At 10,000 services that is 1.7 MB a client, and 0.1 ms to look through for each change.
+        """
+        self.dirty = dict(self.dirty)
+        self.waiting = dict(self.waiting)
+        self.kept = dict(self.kept)
+        self.unsure = dict(self.unsure)
+        self.forced = set(self.forced)
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to send and no answer to wait for."""
         busy = self.flights or self.dirty or self.waiting or self.kept or self.trials
