@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -93,6 +93,12 @@ class Conversation:
         """What the client should have under the name."""
         return None if self._world is None else self._world[type_].get(name)
 
+    def _shared(self, ledger: Ledger, names: Iterable[str]) -> Iterator[str]:
+        """The names as the world has them: each client's own copies would be 80 bytes a name."""
+        for name in names:
+            entry = self.wanted(ledger.type, name)
+            yield entry.name if entry is not None else name
+
     def begin(self, type_: ResourceType, held: Mapping[str, Entry | str], now: float) -> Ledger:
         """The client's first word about a type, with what it says to have (versions, or entries).
 
@@ -116,7 +122,7 @@ class Conversation:
         A name that is asked for anew is sent even if it was rejected before: whatever asked for
         it, such as a new listener, waits for an answer and may know better.
         """
-        for name in names:
+        for name in self._shared(ledger, names):
             ledger.names[name] = None
             ledger.force(name)
             self._clear(ledger, name)
@@ -126,7 +132,7 @@ class Conversation:
         ledger.wildcard = wildcard
         # Envoy 1.40 is not ready before it was told of each such type, though it be of nothing.
         ledger.greeting = wildcard and not ledger.held
-        for name in names:
+        for name in self._shared(ledger, names):
             ledger.names[name] = None
             if name not in ledger.held:
                 ledger.forced.add(name)
@@ -271,7 +277,7 @@ class Conversation:
         for name, held in list(ledger.held.items()):
             entry = world.get(name)
             if isinstance(held, str) and entry is not None and entry.version == held:
-                ledger.resume(name, entry)
+                ledger.resume(entry.name, entry)
         for name in ledger.rejected.keys() - world.keys():
             self._clear(ledger, name)
         everything = world if ledger.wildcard else ()
