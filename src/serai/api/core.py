@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import field
 
-from serai.api.meta import Condition, Object, Struct
+from serai.api.meta import Condition, Object, Struct, share_nothing
 
 Transport = Literal["TCP", "UDP", "SCTP"]
 
@@ -58,6 +58,9 @@ class ServiceSpec(Struct, frozen=True):
     external_name: str | None = None
     publish_not_ready_addresses: bool = False
     traffic_distribution: str = ""
+
+    def __post_init__(self) -> None:
+        share_nothing(self, "selector")
 
 
 class LoadBalancerIngress(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from serai.api.meta import Condition, Object, Struct
+from serai.api.meta import Condition, Object, Struct, share_nothing
 
 GROUP = "networking.istio.io"
 
@@ -34,6 +34,9 @@ class WorkloadEntrySpec(Struct, frozen=True):
     weight: int = 0
     """0 counts as 1."""
     service_account: str = ""
+
+    def __post_init__(self) -> None:
+        share_nothing(self, "ports", "labels")
 
 
 class WorkloadSelector(Struct, frozen=True):

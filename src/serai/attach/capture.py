@@ -6,6 +6,7 @@ Istio: istio.io/use-waypoint on the object, else on its Namespace.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -217,9 +218,14 @@ def bind(
             f'we are not permitted to attach to waypoint "{name}" (missing allowedRoutes?);'
             f" its listener admits namespaces from: {rule.from_}",
         )
-    return Verdict(
-        ok=True, reason="WaypointAccepted", message=f"Successfully attached to waypoint {name}"
-    )
+    return _attached(name)
+
+
+@lru_cache(maxsize=1_000)
+def _attached(waypoint: str) -> Verdict:
+    """One and the same for all that is attached."""
+    message = f"Successfully attached to waypoint {waypoint}"
+    return Verdict(ok=True, reason="WaypointAccepted", message=message)
 
 
 def is_part_of_waypoint(labels: Mapping[str, str]) -> bool:

@@ -71,7 +71,7 @@ class Readership:
 class Reads:
     """What the rows of one collection read of others when they were last computed."""
 
-    __slots__ = ("_by_node", "_node", "_of", "dirty")
+    __slots__ = ("_by_node", "_last", "_node", "_of", "dirty")
 
     def __init__(self, node: Node[Any, Any]) -> None:
         self._node = node
@@ -80,6 +80,8 @@ class Reads:
         self._of: dict[Hashable, tuple[Any, ...]] = {}
         """By row: collections and keys in turn, flat."""
         self._by_node: dict[Node[Any, Any], Readership] = {}
+        self._last: tuple[Any, ...] = ()
+        """What the row before read."""
 
     def take_dirty(self) -> dict[Hashable, None]:
         """What is to be computed again; from now on nothing is."""
@@ -99,6 +101,7 @@ class Reads:
         looks.clear()
         if reads == before:
             return
+        reads = self._last = _sharing(self._last, reads)
         for node, key in zip(before[::2], before[1::2], strict=True):
             self._by_node[node].drop(key, row)
         for node, key in zip(reads[::2], reads[1::2], strict=True):
@@ -111,3 +114,15 @@ class Reads:
             self._of[row] = reads
         else:
             del self._of[row]
+
+
+def _sharing(last: tuple[Any, ...], reads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same, with the very keys of the row before where they are equal.
+
+    Neighbours mostly read the same Namespace, Gateway and class: 0.8 KB a service.
+    """
+    if reads == last:
+        return last
+    if len(reads) != len(last):
+        return reads
+    return tuple([old if old == new else new for old, new in zip(last, reads, strict=True)])

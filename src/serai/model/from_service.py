@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from serai.api import core
 from serai.model import protocol
 from serai.model.addresses import canonical
 from serai.model.distribution import Wish, distribution
-from serai.model.service import Address, Resolution, Service, ServicePort, Slices
+from serai.model.service import MOST_KEPT, Address, Resolution, Service, ServicePort, Slices
 from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
 from serai.model.workload import labelled
@@ -63,6 +65,7 @@ def _addresses(service: core.Service) -> tuple[Address, ...]:
     return tuple(Address(cidr) for cidr in dict.fromkeys(found) if cidr)
 
 
+@lru_cache(MOST_KEPT)
 def _port(port: core.ServicePort) -> ServicePort:
     return ServicePort(
         number=port.port,

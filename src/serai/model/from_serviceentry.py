@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from serai.api.networking import ALLOCATE, ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
 from serai.ir.distribution import NETWORK
 from serai.model import locality, protocol
 from serai.model.addresses import canonical, is_socket
 from serai.model.distribution import Wish, distribution
 from serai.model.service import (
+    MOST_KEPT,
     Address,
     Inline,
     InlineEndpoint,
@@ -96,6 +99,7 @@ def _canonical(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(cidr for cidr in found if cidr))
 
 
+@lru_cache(MOST_KEPT)
 def _port(port: ServiceEntryPort) -> ServicePort:
     return ServicePort(
         number=port.number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from serai.api.meta import Key
@@ -11,6 +12,9 @@ from serai.ir.cluster import Locality
 from serai.ir.distribution import Distribution
 from serai.ir.origin import Value
 from serai.model.protocol import Protocol
+
+MOST_KEPT = 1_000
+"""Ports of which services have the very same, in place of equal ones."""
 
 
 class Resolution(StrEnum):
@@ -47,9 +51,19 @@ class ServicePort(Value, frozen=True):
     """Whether a workload's own port of this port's name comes before `target`."""
 
     @property
+    def sections(self) -> tuple[str, ...]:
+        """The section names by which policies mean it: its name, and its number."""
+        return _sections(self.name, self.number)
+
+    @property
     def target_number(self) -> int:
         """The workloads' port where no workload says otherwise."""
         return self.target if isinstance(self.target, int) else self.number
+
+
+@lru_cache(MOST_KEPT)
+def _sections(name: str, number: int) -> tuple[str, ...]:
+    return (name, str(number)) if name else (str(number),)
 
 
 class Slices(Value, frozen=True):

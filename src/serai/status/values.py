@@ -5,6 +5,7 @@ Times of transition are added by whoever writes them; here nothing knows what ti
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -117,6 +118,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(each) for each in value] if isinstance(value, list | tuple) else value
 
 
+@lru_cache(maxsize=1_000)
 def condition(kind: str, verdict: Verdict, generation: int) -> Condition:
     """A condition from a verdict."""
     return Condition(

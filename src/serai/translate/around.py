@@ -13,8 +13,7 @@ def around_port(
     reader: Reader, attached: Attached, key: FrontendKey, port: ServicePort, host: str
 ) -> list[Leaf]:
     """What applies to all that reaches a host of a captured port, the most specific first."""
-    sections = (port.name, str(port.number)) if port.name else (str(port.number),)
     return [
-        *attached.policies.at(reader, key.service, sections, host),
+        *attached.policies.at(reader, key.service, port.sections, host),
         *attached.policies.of_gateway(reader, key.waypoint),
     ]

@@ -46,8 +46,7 @@ def all_to(
         return None
     dynamic = backend.resolution is Resolution.DYNAMIC_DNS
     look_up = LookUp(key.host, backend.port.target_number) if dynamic else None
-    sections = (backend.port.name, str(key.port)) if backend.port.name else (str(key.port),)
-    destination = Destination(key.service, key.host, sections, key.port, key.subset)
+    destination = Destination(key.service, key.host, backend.port.sections, key.port, key.subset)
     return WeightedCluster(name, look_up=look_up, destination=destination)
 
 

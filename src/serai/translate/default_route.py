@@ -8,12 +8,13 @@ from serai.ir.origin import Origin
 from serai.ir.route import DirectResponse, Forward, Route, WeightedCluster
 
 DEFAULT = "default"
+_ANYTHING = RequestMatch()
 
 
 def default_route(service: Key, cluster: WeightedCluster | None) -> Route:
     """Everything to the service itself; 503 where it cannot be sent to."""
     action = Forward((cluster,)) if cluster else DirectResponse(503)
-    return Route(DEFAULT, RequestMatch(), action, Origin(service))
+    return Route(DEFAULT, _ANYTHING, action, Origin(service))
 
 
 def nothing_else(namespace: str, origin: Origin) -> Route:

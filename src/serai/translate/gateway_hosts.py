@@ -220,5 +220,5 @@ def _leaves(reader: Reader, attached: Attached, state: ListenerState) -> list[Le
     """Of the policies on a listener; those on a ListenerSet are for its own listeners only."""
     policies, (parent, name) = attached.policies, state.key
     if parent == state.gateway:
-        return policies.of_gateway(reader, parent, name)
+        return policies.of_listener(reader, parent, name)
     return [*policies.at(reader, parent, (name,)), *policies.of_gateway(reader, state.gateway)]

@@ -191,7 +191,13 @@ def compiled_policies(
         lambda _, policy: (key.object for target in policy.targets for key in target.keys),
     )
     said = firsts(graph, "policies", compiled, lambda row: (each.feature for each in row.leaves))
-    return Policies(compiled, on, said, proxies)
+
+    def whole(reader: Reader, key: Key, _: Proxy) -> tuple[Leaf, ...]:
+        return tuple(found.of_listener(reader, key))
+
+    by_gateway = mapped(graph, "policies of gateways", proxies, whole)
+    found = Policies(compiled, on, said, proxies, by_gateway)
+    return found
 
 
 def _of_kind(
@@ -280,6 +286,8 @@ class Policies(msgspec.Struct, frozen=True):
     on: Index[Key, Key]
     firsts: Firsts
     proxies: Node[Key, Proxy]
+    by_gateway: Node[Key, tuple[Leaf, ...]]
+    """What `of_gateway` gives: read for every service of a waypoint."""
 
     def at(
         self, reader: Reader, place: Key, sections: Iterable[str] = (), host: str = ""
@@ -304,7 +312,11 @@ class Policies(msgspec.Struct, frozen=True):
         """The features that older policies at the very same place have, and which."""
         return dict(before(reader, self.firsts, policy, at))
 
-    def of_gateway(self, reader: Reader, gateway: Key, listener: str = "") -> list[Leaf]:
+    def of_gateway(self, reader: Reader, gateway: Key) -> tuple[Leaf, ...]:
+        """The leaves on a Gateway of ours, and on its class."""
+        return reader.get(self.by_gateway, gateway) or ()
+
+    def of_listener(self, reader: Reader, gateway: Key, listener: str = "") -> list[Leaf]:
         """The leaves on a Gateway, or a listener of it, and on its class."""
         proxy = reader.get(self.proxies, gateway)
         name = proxy.class_name if proxy else ""

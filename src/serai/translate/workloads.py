@@ -81,7 +81,7 @@ def _listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
     """The listeners inside such a waypoint that tell HTTP from other bytes."""
 
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, Listener]]:
-        around = attached.policies.of_gateway(reader, key) if _ways(proxy) else []
+        around = attached.policies.of_gateway(reader, key) if _ways(proxy) else ()
         for tunnels in _ways(proxy):
             name = names.workloads(tunnels=tunnels)
             out = _out(proxy, tunnels=tunnels)
@@ -101,7 +101,7 @@ def _routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfigurati
     """What is done with the requests: the policies on the waypoint, and on to the workload."""
 
     def rows(reader: Reader, key: Key, proxy: Proxy) -> Iterator[tuple[Named, RouteConfiguration]]:
-        around = attached.policies.of_gateway(reader, key) if _ways(proxy) else []
+        around = attached.policies.of_gateway(reader, key) if _ways(proxy) else ()
         for tunnels in _ways(proxy):
             to = Forward((_out(proxy, tunnels=tunnels),))
             only = Route(DEFAULT, RequestMatch(), to, Origin(key))
