@@ -96,9 +96,7 @@ def encode_delta(response: DeltaResponse) -> bytes:
     parts = [_text(4, response.type.type_url), _text(5, response.nonce)]
     parts += [_text(6, name) for name in response.removed]
     for entry in response.resources:
-        if not entry.delta_head:
-            entry.delta_head = _delta_head(entry)
-        parts += (entry.delta_head, entry.resource.body)
+        parts += (_delta_head(entry), entry.resource.body)
     return b"".join(parts)
 
 
@@ -110,9 +108,7 @@ def encode_sotw(response: SotwResponse) -> bytes:
         _text(5, response.nonce),
     ]
     for entry in response.resources:
-        if not entry.sotw_head:
-            entry.sotw_head = _any_head(2, entry)
-        parts += (entry.sotw_head, entry.resource.body)
+        parts += (_any_head(2, entry), entry.resource.body)
     return b"".join(parts)
 
 
@@ -146,33 +142,42 @@ def _error(message: Any) -> str | None:
 
 
 def _delta_head(entry: Entry) -> bytes:
-    """What comes before the body of a Resource: its own tag, name, version, the Any's head."""
-    name, version = _text(3, entry.name), _text(1, entry.version)
+    """What comes before the body of a Resource: its own tag, name, version, the Any's head.
+
+    Made each time, in 1.5 microseconds: kept, it would be 200 bytes for each resource.
+    """
     any_head = _any_head(2, entry)
-    inside = len(name) + len(version) + len(any_head) + len(entry.resource.body)
-    return b"".join((_tag(2), _varint(inside), name, version, any_head))
+    named = _text(3, entry.resource.name) + _text(1, entry.resource.version)
+    inside = len(named) + len(any_head) + len(entry.resource.body)
+    return b"%b%b%b%b" % (_TAGS[2], _varint(inside), named, any_head)
 
 
 def _any_head(field: int, entry: Entry) -> bytes:
     """What comes before the body of a google.protobuf.Any that is the given field."""
     body = len(entry.resource.body)
-    head = b"".join((_text(1, entry.resource.type.type_url), _tag(2), _varint(body)))
-    return b"".join((_tag(field), _varint(len(head) + body), head))
+    head = b"%b%b%b" % (_ANY[entry.resource.type], _TAGS[2], _varint(body))
+    return b"%b%b%b" % (_TAGS[field], _varint(len(head) + body), head)
 
 
 def _text(field: int, value: str) -> bytes:
     data = value.encode()
-    return b"".join((_tag(field), _varint(len(data)), data))
-
-
-def _tag(field: int) -> bytes:
-    """Of a length-delimited field with a number below 16."""
-    return bytes(((field << 3) | 2,))
+    return b"%b%b%b" % (_TAGS[field], _varint(len(data)), data)
 
 
 def _varint(value: int) -> bytes:
+    return _VARINTS[value] if value < len(_VARINTS) else _long_varint(value)
+
+
+def _long_varint(value: int) -> bytes:
     digits = []
     while value > 0x7F:  # noqa: PLR2004
         digits.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes((*digits, value))
+
+
+_TAGS: Final = [bytes(((field << 3) | 2,)) for field in range(16)]
+"""Of length-delimited fields."""
+_VARINTS: Final = [_long_varint(value) for value in range(1024)]
+_ANY: Final = {type_: _text(1, type_.type_url) for type_ in ResourceType}
+"""The URL of a type, as it is in an Any."""

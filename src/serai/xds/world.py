@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import TypeAlias
-from weakref import WeakValueDictionary
 
 from serai.ir.viewpoint import Viewpoint
 from serai.xds.references import references
@@ -15,21 +14,10 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 class Entry:
     """A resource and what conversations need of it, worked out once and shared by all of them."""
 
-    __slots__ = (
-        "__weakref__",
-        "_digest",
-        "_references",
-        "delta_head",
-        "resource",
-        "sotw_head",
-    )
+    __slots__ = ("_digest", "_references", "resource")
 
     def __init__(self, resource: Resource) -> None:
         self.resource = resource
-        self.delta_head = b""
-        """What stands before the body in a delta response; serai.xds.wire makes it when needed."""
-        self.sotw_head = b""
-        """The same in a state-of-the-world response."""
         self._digest = 0
         self._references: tuple[ResourceKey, ...] | None = None
 
@@ -94,15 +82,11 @@ class _Seen(Mapping[str, Entry]):
 
 
 class World:
-    """What every proxy should have, by proxy (a Gateway's ``namespace/name``).
-
-    Equal resources of several proxies are kept once.
-    """
+    """What every proxy should have, by proxy (a Gateway's ``namespace/name``)."""
 
     def __init__(self) -> None:
         self._proxies: dict[str, _Own] = {}
         self._places: dict[Place, _Own] = {}
-        self._entries: WeakValueDictionary[tuple[object, ...], Entry] = WeakValueDictionary()
 
     def resources(self, proxy: str, viewpoint: Viewpoint | None = None) -> Resources | None:
         """A live view of what a proxy should have, where its client is at a place of its own.
@@ -151,15 +135,8 @@ class World:
                     del entries[key.name]
                     changed.append(key)
             elif before is None or before.version != resource.version:
-                entries[key.name] = self._entry(resource)
+                entries[resource.name] = Entry(resource)
                 changed.append(key)
             elif before.resource.origins != resource.origins:
-                entries[key.name] = self._entry(resource)
+                entries[resource.name] = Entry(resource)
         return tuple(changed)
-
-    def _entry(self, resource: Resource) -> Entry:
-        identity = (resource.type, resource.name, resource.version, resource.origins)
-        entry = self._entries.get(identity)
-        if entry is None:
-            entry = self._entries[identity] = Entry(resource)
-        return entry

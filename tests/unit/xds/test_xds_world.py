@@ -56,16 +56,6 @@ def test_removals_are_changes() -> None:
     assert not resources[C]
 
 
-def test_equal_resources_of_several_proxies_are_kept_once() -> None:
-    world = World()
-    one, two = plain("a"), plain("a")
-    world.apply({"a/a": {one.key: one}, "b/b": {two.key: two}})
-    first, second = world.resources("a/a"), world.resources("b/b")
-    assert first is not None
-    assert second is not None
-    assert first[C]["a"] is second[C]["a"]
-
-
 def test_new_origins_of_equal_bytes_are_taken_over_without_a_change() -> None:
     world = World()
     old = plain("a")
