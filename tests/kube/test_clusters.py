@@ -17,14 +17,16 @@ import yaml
 from kube import assets
 from kube.test_cluster import namespace, until
 from kube.test_controller import SERVICE, SETTINGS, answering, edge, envoy
-from kube.test_statuses import ROUTE, head
+from kube.test_statuses import GATEWAY, ROUTE, head
 from live.envoys import free_port
 from serai.api.meta import Key
 from serai.app.clusters.remote import Reach
 from serai.app.controller import Controller, Options
+from serai.ir.distribution import NETWORK
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.resource import Resource
 from serai.kube.wire import Name
+from serai.views.problems import found_by
 
 SECRET = Resource("", "v1", "secrets", "Secret")
 POD = Resource("", "v1", "pods", "Pod")
@@ -333,3 +335,34 @@ async def test_the_near_cluster_first_and_others_when_it_fails(
         await answered_by(port, "west")
         await running(admin, space, "shop", "127.0.0.1")
         await answered_by(port, "east")
+
+
+async def test_another_network_is_known_by_the_gateways_there(
+    api: assets.ApiServer, admin: Access, west_api: assets.ApiServer, west: Access
+) -> None:
+    space = await namespace(admin, "across")
+    await west.create(NAMESPACE, "", {"metadata": {"name": space}})
+    await secret(admin, space, "west", west=kubeconfig(west_api))
+    for access, network in ((admin, "near"), (west, "far")):
+        labels = {NETWORK: network}
+        await access.create(NAMESPACE, "", {"metadata": {"name": "istio-system", "labels": labels}})
+    async with controller(api, space) as one:
+        await shop(admin, space, "10.0.0.1", 8080)
+        await shop(west, space, "10.0.0.2", 8080)
+        meshed = {"metadata": {"annotations": {"ambient.istio.io/redirection": "enabled"}}}
+        await west.patch(POD, Name(space, "shop"), meshed, MERGE_PATCH)
+        await until(lambda: "SER1214" in {each.code for each in found_by(one.core.pipeline)})
+        assert addresses(one, space) == {"10.0.0.1"}
+        listener = {"name": "cross-network", "port": 15008, "protocol": "HBONE"}
+        spec = {"gatewayClassName": "istio-east-west", "listeners": [listener]}
+        meta = {"name": "east-west", "labels": {NETWORK: "far"}}
+        body = {**head(GATEWAY, "east-west"), "metadata": meta, "spec": spec}
+        await west.create(GATEWAY, "istio-system", body)
+        status = {"addresses": [{"type": "IPAddress", "value": "192.0.2.7"}]}
+        name = Name("istio-system", "east-west")
+        await west.patch(GATEWAY, name, {"status": status}, MERGE_PATCH, "status")
+        await until(lambda: addresses(one, space) == {"10.0.0.1", "192.0.2.7"})
+        await west.delete(GATEWAY, name)
+        await until(lambda: addresses(one, space) == {"10.0.0.1"})
+    for access in (admin, west):
+        await access.delete(NAMESPACE, Name("", "istio-system"))

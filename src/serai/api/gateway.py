@@ -111,10 +111,17 @@ class GatewaySpec(Struct, frozen=True):
     default_scope: DefaultScope | None = None
 
 
+class GatewayStatus(Struct, frozen=True):
+    """Gateway.status, as far as others write it."""
+
+    addresses: tuple[GatewayAddress, ...] = ()
+
+
 class Gateway(Object, frozen=True):
     """gateway.networking.k8s.io/v1 Gateway."""
 
     spec: GatewaySpec
+    status: GatewayStatus = GatewayStatus()
 
 
 class ParentReference(Struct, frozen=True, omit_defaults=False):

@@ -19,6 +19,7 @@ from serai.model.catalog import CLAIMING, claim_of
 from serai.model.inputs import ViewpointKey
 from serai.model.issuers import Issuer
 from serai.model.key_pairs import READ, Window
+from serai.model.networks import OWN
 from serai.model.settings import Settings
 from serai.model.vips import Allocator, Claim, History, Vips
 from serai.policies.tokens.requirement import KeySource
@@ -198,6 +199,9 @@ class Core:
                 said.node or pod.node,
                 said.labels or pod.labels,
             )
+        if found != Viewpoint() and not found.network:
+            own = self.pipeline.attached.catalog.networks.own.row(OWN) or ""
+            found = msgspec.structs.replace(found, network=own)
         return None if found in (Viewpoint(), self.pipeline.settings.viewpoint) else found
 
     def look(self, places: Iterable[tuple[str, Viewpoint]]) -> Committed:

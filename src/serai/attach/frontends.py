@@ -226,7 +226,8 @@ def _own(
 def _endpoints(reader: Reader, catalog: Catalog, frontend: Frontend) -> tuple[Endpoint, ...]:
     key = frontend.key
     backend = BackendKey(key.service, frontend.hosts[0], key.port)
-    return reader.get(catalog.endpoints, backend) or ()
+    found = reader.get(catalog.endpoints, backend) or ()
+    return tuple(each for each in found if not each.cluster and each.through is None)
 
 
 def ranges(

@@ -10,18 +10,19 @@ from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
 from serai.model.addresses import SOCKET, with_port
+from serai.model.networks import Networks
 from serai.model.own import is_own
 from serai.model.settings import Settings
 
 
 def inline_problems(
-    graph: Graph, entries: Node[Key, ServiceEntry], settings: Settings
+    graph: Graph, entries: Node[Key, ServiceEntry], networks: Networks, settings: Settings
 ) -> Derived[ProblemKey, Problem]:
     """Endpoints in ServiceEntries that have a network and no address, or are places of ours."""
 
-    def rows(_: Reader, key: Key, entry: ServiceEntry) -> Iterator[tuple[ProblemKey, Problem]]:
+    def rows(reader: Reader, key: Key, entry: ServiceEntry) -> Iterator[tuple[ProblemKey, Problem]]:
         for index, each in enumerate(entry.spec.endpoints):
-            if each.network and not each.address:
+            if each.network and not each.address and not networks.found(reader, each.network):
                 yield keyed(_elsewhere(key, f"spec.endpoints[{index}]", each.network))
             ports = {port.number for port in entry.spec.ports} | set(each.ports.values())
             ports |= {port.target_port for port in entry.spec.ports if port.target_port}
@@ -33,13 +34,16 @@ def inline_problems(
 
 
 def workload_problems(
-    graph: Graph, entries: Node[Key, WorkloadEntry]
+    graph: Graph, entries: Node[Key, WorkloadEntry], networks: Networks
 ) -> Derived[ProblemKey, Problem]:
     """WorkloadEntries that have a network and no address."""
 
-    def rows(_: Reader, key: Key, entry: WorkloadEntry) -> Iterator[tuple[ProblemKey, Problem]]:
-        if entry.spec.network and not entry.spec.address:
-            yield keyed(_elsewhere(key, "spec", entry.spec.network))
+    def rows(
+        reader: Reader, key: Key, entry: WorkloadEntry
+    ) -> Iterator[tuple[ProblemKey, Problem]]:
+        network = entry.spec.network
+        if network and not entry.spec.address and not networks.found(reader, network):
+            yield keyed(_elsewhere(key, "spec", network))
 
     return Derived(graph, "problems of WorkloadEntries", entries, rows)
 
@@ -63,7 +67,8 @@ def _elsewhere(key: Key, path: str, network: str) -> Problem:
         severity="warning",
         message=f"{path} has no address, only network {network}, and no gateway of that network is"
         " known; nothing is sent to it",
-        remedy="Give it an address that can be reached from here.",
+        remedy="Give it an address that can be reached from here, or write a Gateway of class"
+        " istio-remote with the network's label.",
         key=key,
         path=path,
     )

@@ -13,6 +13,7 @@ from serai.attach.listeners import ListenerKey, ListenerState
 from serai.attach.verdict import Verdict
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader, Union
+from serai.model.networks import tells_of_network
 from serai.translate.collections import Attached
 
 
@@ -35,7 +36,7 @@ def _of_gateways(
     def rows(reader: Reader, key: Key, gateway: Gateway) -> Iterator[tuple[ProblemKey, Problem]]:
         proxy = reader.get(attached.proxies, key)
         if proxy is None:
-            if attached.settings.standalone:
+            if attached.settings.standalone and not tells_of_network(gateway):
                 yield keyed(_not_ours(key, gateway))
             return
         if gateway.spec.default_scope == "All" and not proxy.is_default:

@@ -28,6 +28,17 @@ class Health(StrEnum):
     """On its way out: it finishes what it has."""
 
 
+class Through(Value, frozen=True):
+    """What is asked for at the entrance of another network, inside a tunnel to it."""
+
+    authority: str
+    """``host:port`` of the service."""
+    identities: tuple[str, ...] = ()
+    """``namespace/serviceaccount`` of who may answer; empty where not all are known."""
+    endpoints: int = 1
+    """How many are behind it."""
+
+
 class Endpoint(Value, frozen=True):
     """An address to send to: an IP address, or in a DNS cluster a name, or a Unix socket."""
 
@@ -48,6 +59,8 @@ class Endpoint(Value, frozen=True):
     """Whether it takes HBONE."""
     cluster: str = ""
     """The Kubernetes cluster that it runs in, by name; empty: our own."""
+    through: Through | None = None
+    """It is the entrance of another network; `address` and `port` are the entrance's."""
 
 
 class Discovery(StrEnum):

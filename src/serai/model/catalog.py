@@ -25,6 +25,7 @@ from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.from_xbackend import service_from_xbackend
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
 from serai.model.inputs import Inputs
+from serai.model.networks import Networks, Reaching, networks, own_network
 from serai.model.others import Others, services_elsewhere, sharing
 from serai.model.own import is_own
 from serai.model.service import Backend, BackendKey, Service, backends
@@ -52,6 +53,7 @@ class Catalog(msgspec.Struct, frozen=True):
     workloads: Union[Key, Workload]
     shared: Derived[Key, bool]
     """The services that are one with those of other clusters."""
+    networks: Networks
     backends: Derived[BackendKey, Backend]
     endpoints: Derived[BackendKey, tuple[Endpoint, ...]]
 
@@ -102,22 +104,17 @@ def claim_of(obj: Object, settings: Settings) -> Claim | None:
             return None
 
 
-def catalog(
-    graph: Graph, inputs: Inputs, settings: Settings, *, with_unready: bool = False
-) -> Catalog:
+def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = True) -> Catalog:
     """Build the collections.  Kinds are told apart here and in the from_* modules, nowhere else.
 
-    `with_unready`: endpoints that are not ready are there, whether or not it makes a difference.
+    What does not join others' is another cluster's own catalog: endpoints are then told as they
+    are, those that are not ready too.
     """
     services = _services(graph, inputs, settings)
     localities, workloads = _workloads(graph, inputs)
-    by_host: Index[str, Key] = Index(
-        graph,
-        "services by host",
-        services,
-        lambda _, service: (*service.hosts, *service.aliases) if service.in_mesh else (),
-    )
+    by_host: Index[str, Key] = Index(graph, "services by host", services, _hosts_of_service)
     all_backends = _backends(graph, services, by_host)
+    known = _networks(graph, inputs, settings)
     shared = sharing(graph, services, inputs.namespaces, settings)
     lookup = EndpointLookup(
         workloads=workloads,
@@ -126,7 +123,8 @@ def catalog(
         slices_of=Index(graph, "slices of service", inputs.endpoint_slices, _service_of_slice),
         localities=localities,
         others=Others(graph, inputs.other_backends, shared),
-        with_unready=with_unready,
+        reaching=Reaching(known, settings) if joins else None,
+        with_unready=not joins,
     )
 
     def endpoints(reader: Reader, _: BackendKey, backend: Backend) -> tuple[Endpoint, ...]:
@@ -138,9 +136,15 @@ def catalog(
         services_by_host=by_host,
         workloads=workloads,
         shared=shared,
+        networks=known,
         backends=all_backends,
         endpoints=mapped(graph, "endpoints", all_backends, endpoints),
     )
+
+
+def _networks(graph: Graph, inputs: Inputs, settings: Settings) -> Networks:
+    own = own_network(graph, inputs.namespaces, settings)
+    return networks(graph, own, inputs.gateways, inputs.other_gateways)
 
 
 def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Service]:
@@ -230,6 +234,10 @@ def _workloads(graph: Graph, inputs: Inputs) -> tuple[Derived[str, Locality], Un
         lambda _, __, row: workload_from_workloadentry(row),
     )
     return localities, Union(graph, "workloads", (from_pods, from_entries))
+
+
+def _hosts_of_service(_: Key, service: Service) -> tuple[str, ...]:
+    return (*service.hosts, *service.aliases) if service.in_mesh else ()
 
 
 def _service_of_slice(key: Key, endpoint_slice: EndpointSlice) -> tuple[Key, ...]:

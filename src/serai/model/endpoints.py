@@ -10,6 +10,7 @@ from serai.incremental import Index, Node, Reader
 from serai.ir.cluster import Endpoint, Health, Locality
 from serai.model.addresses import is_ip, is_socket
 from serai.model.from_endpointslice import endpoints_from_slice
+from serai.model.networks import Reaching
 from serai.model.others import Others
 from serai.model.service import (
     Backend,
@@ -36,11 +37,16 @@ class EndpointLookup:
         slices_of: Index[Key, Key],
         localities: Node[str, Locality],
         others: Others | None = None,
+        reaching: Reaching | None = None,
         *,
         with_unready: bool = False,
     ) -> None:
-        """`others` are other clusters; `with_unready`: whoever joins what is found sorts it out."""
+        """`others` are other clusters, `reaching` how other networks are reached.
+
+        `with_unready`: whoever joins what is found sorts it out.
+        """
         self.others = others
+        self.reaching = reaching
         self.with_unready = with_unready
         self.workloads = workloads
         self.by_selector = by_selector
@@ -64,13 +70,17 @@ class EndpointLookup:
             # Envoy's logical DNS has one name only.  Istio keeps the first too.
             listed = listed[:1]
         found = sorted(set(listed), key=_order)
-        return tuple({(each.address, each.port): each for each in found}.values())
+        if self.reaching is None:
+            return tuple({_place(each): each for each in found}.values())
+        reached = self.reaching.reached(reader, backend.key, found)
+        return tuple({_place(each): each for each in reached}.values())
 
     def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
         """What an object adds to a backend: a name only where names are resolved."""
         resolved = backend.resolution is not Resolution.KNOWN
         for each in self._find(reader, part):
             known = resolved or is_ip(each.address) or is_socket(each.address)
+            known = known or (not each.address and bool(each.network))
             if known and self._counts(each, backend):
                 yield each
 
@@ -126,9 +136,17 @@ def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator
         named = backend.resolution is not Resolution.KNOWN
         if is_socket(endpoint.address) and not named:
             yield _given(endpoint, 0, backend)
-        elif endpoint.address and (named or is_ip(endpoint.address)):
+        elif (named and endpoint.address) or is_ip(endpoint.address) or _is_behind(endpoint):
             number = dict(endpoint.ports).get(port.name) or port.target_number
             yield _given(endpoint, number, backend)
+
+
+def _is_behind(endpoint: InlineEndpoint | Workload) -> bool:
+    """Whether only an entrance of its network leads there."""
+    has_address = bool(
+        endpoint.address if isinstance(endpoint, InlineEndpoint) else endpoint.addresses
+    )
+    return bool(endpoint.network) and not has_address
 
 
 def _given(endpoint: InlineEndpoint, number: int, backend: Backend) -> Endpoint:
@@ -153,7 +171,8 @@ def _of_workloads(
             continue
         number = _workload_port(workload, port)
         health = Health.HEALTHY if with_unready else workload.health
-        for address in workload.addresses if number else ():
+        behind = ("",) if _is_behind(workload) else ()
+        for address in (workload.addresses or behind) if number else ():
             if not is_socket(address):
                 yield Endpoint(
                     address,
@@ -181,6 +200,13 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
         if port.target is None and port.name in named:
             return named[port.name]
     return port.target or port.number
+
+
+def _place(endpoint: Endpoint) -> tuple[object, ...]:
+    """Two are one that are at one place.  Addresses of another network may be those of this one."""
+    if endpoint.through is None:
+        return endpoint.address, endpoint.port
+    return endpoint.address, endpoint.port, endpoint.network, endpoint.cluster, endpoint.locality
 
 
 def _order(endpoint: Endpoint) -> tuple[object, ...]:

@@ -33,7 +33,7 @@ from serai.incremental import Graph, Node, Table, Union
 from serai.ir.viewpoint import Viewpoint
 from serai.model.issuers import Issuer
 from serai.model.key_sets import Fetched
-from serai.model.others import OtherBackend, OtherKey, OtherService
+from serai.model.others import OtherBackend, OtherGateway, OtherKey, OtherService
 from serai.model.service import Service
 from serai.model.vips import Vips
 
@@ -130,6 +130,8 @@ class Inputs:
         """What other clusters have endpoints of."""
         self.other_services: Table[OtherService, Service] = Table(graph, "services elsewhere")
         """The Services that other clusters share."""
+        self.other_gateways: Table[OtherGateway, Any] = Table(graph, "gateways elsewhere")
+        """Where the networks of other clusters are entered."""
 
     def _by_who_runs_proxies(self, graph: Graph) -> None:
         self.viewpoints: Table[ViewpointKey, Viewpoint] = Table(graph, "viewpoints")

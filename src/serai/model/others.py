@@ -45,6 +45,13 @@ class OtherService(NamedTuple):
     service: Key
 
 
+class OtherGateway(NamedTuple):
+    """A Gateway of another cluster."""
+
+    cluster: str
+    gateway: Key
+
+
 class OtherBackend(Value, frozen=True):
     """One port of one host of a service, as another cluster has it."""
 

@@ -195,7 +195,8 @@ def _endpoint(view: View, service: Service, key: BackendKey) -> Destination | No
     """One of the endpoints, where clients resolve a host to them and a waypoint has them."""
     capture = view.attached.captures.row(service.key)
     for each in view.attached.catalog.endpoints.row(key) or ():
-        for waypoint in capture.waypoints if capture else ():
+        own = capture is not None and each.through is None and not each.cluster
+        for waypoint in capture.waypoints if capture and own else ():
             way = Destination(waypoint, each.address, each.port)
             if _owns(view, service, way):
                 return way

@@ -342,7 +342,9 @@ class Clusters:
         backend = self._backend(reader, key.name) if cluster.discovery is Discovery.EDS else None
         if backend is None:
             return None
-        endpoints = self._members(reader, key, backend)
+        # Who opens no tunnels cannot reach what is in another network.
+        members = self._members(reader, key, backend)
+        endpoints = tuple(each for each in members if cluster.tunnels or each.through is None)
         return ClusterEndpoints(
             key.name,
             endpoints,

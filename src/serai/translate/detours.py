@@ -52,7 +52,7 @@ def detour_listeners(
 
 def tunnel_clusters(graph: Graph, attached: Attached) -> tuple[Derived[str, Cluster], ...]:
     """Where tunnels lead: to waypoints, and to endpoints."""
-    return _waypoints(graph, attached), _originating(graph, attached)
+    return _waypoints(graph, attached), _originating(graph, attached), _across(graph, attached)
 
 
 def _waypoints(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
@@ -107,3 +107,35 @@ def _originating(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
         )
 
     return mapped(graph, "cluster of tunnels", by_name, cluster)
+
+
+def _across(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
+    """Where tunnels into other networks lead: the inner into the outer, and that to the entrance.
+
+    Only the inner one's end is the service, whose identities are known.
+    """
+    by_name: Index[str, Key] = Index(
+        graph,
+        "proxies that reach other networks",
+        attached.proxies,
+        lambda _, proxy: (names.INWARD, names.OUTWARD) if proxy.hears_names else (),
+    )
+    settings = attached.settings
+
+    def cluster(reader: Reader, name: str, proxies: Sequence[Key]) -> Cluster | None:
+        if not attached.catalog.networks.apart(reader):
+            return None
+        inner = name == names.INWARD
+        return Cluster(
+            name=name,
+            discovery=Discovery.INTERNAL if inner else Discovery.ORIGINAL_DST,
+            origin=Origin(proxies[0]),
+            alt_stat_name=names.stat_name(name),
+            http2=True,
+            internal_listener=names.OUTWARD if inner else "",
+            passes_state=inner,
+            tls=workload_tls(settings),
+            identities=f"spiffe://{settings.trust_domain}/",
+        )
+
+    return mapped(graph, "clusters into other networks", by_name, cluster)

@@ -75,6 +75,8 @@ def waypoint_listeners(
         if proxy.hears_names:
             yield _named(_tunnelled(key, found), of_chain(asked, http=True))
             yield _named(_originating(key))
+            for listener in _across(key) if attached.catalog.networks.apart(reader) else ():
+                yield _named(listener)
 
     return Derived(graph, "waypoint listeners", attached.proxies, rows)
 
@@ -140,6 +142,17 @@ def _originating(key: Key) -> Listener:
     to = (WeightedCluster(names.ORIGINATE),)
     forward = TcpForward(to, Tunnel.DESTINATION)
     return Listener(names.ORIGINATE, (), 0, forward, Origin(key), originates=True)
+
+
+def _across(key: Key) -> tuple[Listener, ...]:
+    """Where tunnels into other networks begin: one to the entrance, and another inside it."""
+    tunnels = ((names.INWARD, Tunnel.INWARD), (names.OUTWARD, Tunnel.OUTWARD))
+    return tuple(
+        Listener(
+            name, (), 0, TcpForward((WeightedCluster(name),), tunnel), Origin(key), originates=True
+        )
+        for name, tunnel in tunnels
+    )
 
 
 def workload_secrets(

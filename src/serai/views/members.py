@@ -71,10 +71,16 @@ class Members:
     def of(self, backend: Backend) -> list[Member]:
         """The endpoints of a backend, then who is none."""
         listed = self._endpoints.row(backend.key) or ()
-        used = tuple(each for each in listed if not each.cluster)
-        found = [_endpoint(each, f"cluster {each.cluster}") for each in listed if each.cluster]
+        used = tuple(each for each in listed if not _is_elsewhere(each))
+        found = [_endpoint(each, _source(each)) for each in listed if _is_elsewhere(each)]
+        reached = {unreachable(each.network) for each in listed if each.through}
+        return [*(each for each in self._here(backend, used) if each.why not in reached), *found]
+
+    def _here(self, backend: Backend, used: tuple[Endpoint, ...]) -> list[Member]:
+        """Those of our own cluster and network."""
         if not backend.parts:
-            return [*self._of(backend, used), *found]
+            return self._of(backend, used)
+        found: list[Member] = []
         left = dict.fromkeys(used)
         for part in backend.parts:
             mine = tuple(each for each in left if self._gave(part, each))
@@ -111,6 +117,17 @@ class Members:
             return []
         found = self._workloads.get((namespace, *selector[0]), ())
         return [each for each in found if set(selector) <= set(each.labels)]
+
+
+def _is_elsewhere(endpoint: Endpoint) -> bool:
+    return bool(endpoint.cluster) or endpoint.through is not None
+
+
+def _source(endpoint: Endpoint) -> str:
+    """Where an endpoint of another cluster or network comes from."""
+    if endpoint.through is None:
+        return f"cluster {endpoint.cluster}"
+    return f"network {endpoint.network} ({endpoint.through.endpoints} behind it)"
 
 
 def _endpoint(endpoint: Endpoint, source: str) -> Member:

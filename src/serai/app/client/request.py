@@ -19,7 +19,7 @@ from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send,
 from serai.app.identity import CHAIN, KEY, ROOT, Authority
 from serai.model.addresses import with_port
 from serai.trace.request import Destination
-from serai.translate.names import ORIGINATE
+from serai.translate.names import INWARD, ORIGINATE
 from serai.views.tracing import TraceQuestion
 from serai.web.enter import WayIn
 
@@ -82,6 +82,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """``ip:port`` of who answered; empty if Envoy did so itself, or it is not known."""
         found = (self.line.upstream_host if self.line else None) or ""
         # What is reached by a tunnel stands behind the listener that opens it.
+        if found.startswith(f"envoy://{INWARD}/"):
+            entrance, network, *_ = found.removeprefix(f"envoy://{INWARD}/").split("/")
+            return f"{entrance} into network {network}"
         return found.removeprefix(f"envoy://{ORIGINATE}/")
 
     @property

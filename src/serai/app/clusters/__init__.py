@@ -24,7 +24,7 @@ from serai.app.core import Committed, Core
 from serai.kube.access import Access, ApiError
 from serai.kube.kubeconfig import given_access
 from serai.kube.reflector import Delta
-from serai.model.others import OtherKey
+from serai.model.others import OtherGateway, OtherKey, OtherService
 from serai.sources.cluster import Scope
 from serai.views.state import ClusterState
 
@@ -234,7 +234,13 @@ class Clusters:
 
     def _table(self, key: Row) -> Any:
         inputs = self._core.pipeline.inputs
-        return inputs.other_backends if isinstance(key, OtherKey) else inputs.other_services
+        match key:
+            case OtherKey():
+                return inputs.other_backends
+            case OtherService():
+                return inputs.other_services
+            case OtherGateway():
+                return inputs.other_gateways
 
     def _state(self, member: Member) -> ClusterState:
         remote = self._remotes.get(member.name)

@@ -14,12 +14,13 @@ from serai.api.kinds import KINDS, by_kind
 from serai.api.meta import Key
 from serai.app.clusters.secrets import Member
 from serai.incremental import Node
+from serai.ir.distribution import NETWORK
 from serai.kube.access import Access
 from serai.kube.cluster import Cluster, Wanted
 from serai.kube.reflector import Delta
 from serai.model.other_catalog import KINDS as READ
 from serai.model.other_catalog import other_catalog
-from serai.model.others import OtherKey, OtherService
+from serai.model.others import OtherGateway, OtherKey, OtherService
 from serai.model.settings import Settings
 from serai.sources.cluster import ClusterSource, Scope
 from serai.sources.folder import Batch
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 FORBIDDEN = 403
 
-Row = OtherKey | OtherService
+Row = OtherKey | OtherService | OtherGateway
 
 
 class Reach(StrEnum):
@@ -128,6 +129,7 @@ class Remote:
         rows: dict[Row, Any] = {}
         rows.update((OtherKey(found.cluster, key), row) for key, row in found.backends.items())
         rows.update((OtherService(found.cluster, key), row) for key, row in found.services.items())
+        rows.update((OtherGateway(found.cluster, key), row) for key, row in found.gateways.items())
         return rows
 
     def row(self, key: Row) -> Any:
@@ -137,6 +139,8 @@ class Remote:
                 return self._catalog.backends.row(backend)
             case OtherService(_, service):
                 return self._catalog.services.row(service)
+            case OtherGateway(_, gateway):
+                return self._catalog.gateways.row(gateway)
 
     def _heard(self, name: str, delta: Delta) -> None:
         kind = by_kind(name)
@@ -180,6 +184,7 @@ class Remote:
         nodes: tuple[tuple[Node[Any, Any], type[Row]], ...] = (
             (self._catalog.backends, OtherKey),
             (self._catalog.services, OtherService),
+            (self._catalog.gateways, OtherGateway),
         )
         for node, row in nodes:
             keys = found.get(node.name, ())
@@ -195,8 +200,9 @@ class Remote:
 
 
 def _wanted(selectors: Mapping[str, Mapping[str, str]]) -> tuple[Wanted, ...]:
+    chosen = {**selectors, "Gateway": {"labelSelector": NETWORK}}
     return tuple(
-        Wanted(kind.name, kind.group, kind.plural, kind.versions, selectors.get(kind.name, {}))
+        Wanted(kind.name, kind.group, kind.plural, kind.versions, chosen.get(kind.name, {}))
         for kind in KINDS
         if kind.name in READ
     )

@@ -16,6 +16,7 @@ from serai.check.gateway_parameters import parameter_problems
 from serai.check.gateways import gateway_problems
 from serai.check.hosts import host_problems
 from serai.check.listener_policies import listener_policy_problems
+from serai.check.networks import network_problems
 from serai.check.policies import policy_problems
 from serai.check.problems import ProblemKey
 from serai.check.refusals import refusal_problems
@@ -78,6 +79,7 @@ def problems(
     refusals: Table[SnapshotKey, Refusal],
 ) -> Node[ProblemKey, Problem]:
     """What a person must know."""
+    known = attached.catalog.networks
     return Union(
         graph,
         "problems of objects",
@@ -86,8 +88,9 @@ def problems(
             uncaptured_workloads(graph, attached),
             binding_problems(graph, attached),
             host_problems(graph, attached),
-            inline_problems(graph, inputs.service_entries, attached.settings),
-            workload_problems(graph, inputs.workload_entries),
+            inline_problems(graph, inputs.service_entries, known, attached.settings),
+            workload_problems(graph, inputs.workload_entries, known),
+            network_problems(graph, inputs.other_backends, known, attached.settings),
             distribution_problems(graph, inputs),
             gateway_problems(graph, inputs.gateways, inputs.listener_sets, attached),
             parameter_problems(graph, inputs.table("GatewayParameters"), attached.settings),

@@ -50,7 +50,10 @@ def encode_cluster(
         **_discovery(cluster, settings, viewpoint),
     )
     if cluster.tls is not None:
-        message.MergeFrom(Cluster(transport_socket=upstream(cluster.tls, cluster.identities)))
+        socket = upstream(cluster.tls, cluster.identities)
+        socket = passing(socket) if cluster.passes_state else socket
+        message.ClearField("transport_socket")
+        message.MergeFrom(Cluster(transport_socket=socket))
     draft = Draft(cluster, message, named_secret)
     leaves = cluster.leaves
     if not any(isinstance(each, CircuitBreaker) for each in leaves):

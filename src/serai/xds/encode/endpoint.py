@@ -9,7 +9,7 @@ from serai.ir.viewpoint import Viewpoint
 from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
 from serai.proto.envoy import ClusterLoadAssignment
 from serai.translate.localities import LocalityEndpoints, localities
-from serai.translate.names import ORIGINATE
+from serai.translate.names import INWARD, ORIGINATE
 from serai.xds.encode.body import resource
 from serai.xds.encode.originate import EXPECTED, IN_MESH, TO, TOLD_APART
 from serai.xds.resource import Resource, ResourceType
@@ -75,25 +75,38 @@ def _endpoint(endpoint: Endpoint, tunnels: str, *, told_apart: bool) -> dict[str
 
 
 def _inside(endpoint: Endpoint) -> dict[str, Any]:
-    """By the listener that opens tunnels."""
+    """By the listener that opens tunnels.
+
+    A network's entrance may stand for endpoints of several places, which Envoy tells apart by this.
+    """
     where = with_port(endpoint.address, endpoint.port)
-    inside = {"server_listener_name": ORIGINATE, "endpoint_id": where}
-    return {"envoy_internal_address": inside}
+    if endpoint.through is not None:
+        place = endpoint.locality
+        parts = (endpoint.network, endpoint.cluster, place.region, place.zone, place.subzone)
+        inside = {"server_listener_name": INWARD, "endpoint_id": "/".join((where, *parts))}
+        return {"envoy_internal_address": inside}
+    return {"envoy_internal_address": {"server_listener_name": ORIGINATE, "endpoint_id": where}}
 
 
 def _whereto(endpoint: Endpoint, trust_domain: str) -> dict[str, Any]:
     """Where a tunnel leads, and to whom."""
     where = with_port(endpoint.address, endpoint.port)
-    metadata: dict[str, Any] = {TO: _struct("local", where)}
-    if endpoint.identity:
-        namespace, _, account = endpoint.identity.partition("/")
-        san = f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
-        metadata[EXPECTED] = _struct("san", san)
-    return metadata
+    through = endpoint.through
+    identities = through.identities if through else (endpoint.identity,)
+    said = {"authority": through.authority} if through else {}
+    if any(identities):
+        said["san"] = ",".join(_san(each, trust_domain) for each in identities)
+    metadata: dict[str, Any] = {TO: _struct(local=where)}
+    return {**metadata, EXPECTED: _struct(**said)} if said else metadata
 
 
-def _struct(name: str, text: str) -> dict[str, Any]:
-    return {"fields": {name: {"string_value": text}}}
+def _san(identity: str, trust_domain: str) -> str:
+    namespace, _, account = identity.partition("/")
+    return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
+
+
+def _struct(**texts: str) -> dict[str, Any]:
+    return {"fields": {name: {"string_value": text} for name, text in texts.items()}}
 
 
 def _address(endpoint: Endpoint) -> dict[str, Any]:

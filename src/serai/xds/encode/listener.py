@@ -25,13 +25,14 @@ from serai.proto.envoy import (
     TlsInspector,
     TransportSocket,
 )
+from serai.translate.names import INWARD
 from serai.xds.encode.body import ADS, extension, resource
 from serai.xds.encode.chain_matcher import chain_matcher, sni_matcher
 from serai.xds.encode.connect import connects
 from serai.xds.encode.http import http
 from serai.xds.encode.identity import destination, identity, proxy_protocol, relay, source
 from serai.xds.encode.mesh_tls import downstream
-from serai.xds.encode.originate import expected_identity
+from serai.xds.encode.originate import expected_identity, onward
 from serai.xds.encode.policies import network_filters
 from serai.xds.encode.settings import changes, listener_filters
 from serai.xds.encode.tcp import tcp_proxy
@@ -95,7 +96,10 @@ def _chains(listener: IrListener, asked: Changes) -> dict[str, Any]:
         known = listener.proxy_protocol or bool(listener.server_names and listener.tunnelled)
         chain = _filter_chain(listener.name, listener.default, asked, identified=known)
         if listener.originates:
-            filters = [Filter(**expected_identity()), *chain.filters]
+            inner = listener.name == INWARD
+            before = [Filter(**expected_identity(inner=inner))]
+            before += [Filter(**onward())] if inner else []
+            filters = [*before, *chain.filters]
             chain = FilterChain(name=listener.name, filters=filters)
         if listener.tls is not None:
             chain.transport_socket.CopyFrom(TransportSocket(**downstream(listener.tls)))

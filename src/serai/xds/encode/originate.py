@@ -15,9 +15,15 @@ from serai.proto.envoy import (
     TransportSocket,
 )
 from serai.xds.encode.body import extension
+from serai.xds.encode.identity import LOCAL
 
 TO = "envoy.filters.listener.original_dst"
 EXPECTED = "serai.endpoint"
+AUTHORITY, ENTRANCE = "serai.authority", "serai.entrance"
+"""What the inner of two tunnels hands on to the outer one: what is asked for, and of whom.
+
+Both divide connections: else one tunnel could be used for another service or network.
+"""
 TOLD_APART = "envoy.transport_socket_match"
 IN_MESH = "tunnelled"
 """What the metadata of endpoints in the mesh say, where it makes a difference."""
@@ -55,8 +61,11 @@ def spare_tunnels(message: Any, *, opens: bool) -> None:
     )
 
 
-def expected_identity() -> dict[str, Any]:
-    """The network filter that notes whom the other end of a tunnel must prove to be."""
+def expected_identity(*, inner: bool = False) -> dict[str, Any]:
+    """The network filter that notes whom the other end of a tunnel must prove to be.
+
+    Of an `inner` tunnel it is not handed on to the outer one, whose end is somebody else.
+    """
     value = {
         "object_key": "envoy.network.upstream_subject_alt_names",
         "format_string": {
@@ -64,6 +73,25 @@ def expected_identity() -> dict[str, Any]:
             "omit_empty_values": True,
         },
         "skip_if_empty": True,
-        "shared_with_upstream": "ONCE",
+        "shared_with_upstream": "NONE" if inner else "ONCE",
     }
     return extension("serai.expected_identity", NetworkSetFilterState(on_new_connection=[value]))
+
+
+def onward() -> dict[str, Any]:
+    """The network filter that hands on where the outer tunnel leads, and what to ask for there."""
+    states = [
+        _shared(LOCAL, "%DOWNSTREAM_LOCAL_ADDRESS%"),
+        _shared(ENTRANCE, "%DOWNSTREAM_LOCAL_ADDRESS%", "envoy.hashable_string"),
+        _shared(AUTHORITY, f"%DYNAMIC_METADATA({EXPECTED}:authority)%", "envoy.hashable_string"),
+    ]
+    return extension("serai.onward", NetworkSetFilterState(on_new_connection=states))
+
+
+def _shared(key: str, value: str, factory: str = "") -> dict[str, Any]:
+    return {
+        "object_key": key,
+        "format_string": {"text_format_source": {"inline_string": value}},
+        "factory_key": factory,
+        "shared_with_upstream": "ONCE",
+    }

@@ -11,9 +11,14 @@ from serai.proto.envoy import TcpProxy
 from serai.translate.names import INVALID_BACKEND
 from serai.xds.encode.access_log import access_log, failures_log
 from serai.xds.encode.body import extension
+from serai.xds.encode.originate import AUTHORITY, EXPECTED
 from serai.xds.encode.telemetry import AT_THE_END, connection_metrics, of_types
 
-_OUTWARD = frozenset({Tunnel.FIXED, Tunnel.DESTINATION})
+SOURCE = "x-istio-source"
+"""Says to the entrance of a network that policies were applied here, so that it goes past any
+waypoint of its own.  Istio: listener_waypoint.go."""
+
+_OUTWARD = frozenset({Tunnel.FIXED, Tunnel.DESTINATION, Tunnel.INWARD, Tunnel.OUTWARD})
 """Tunnels out of this proxy, of requests that were logged on their way to them."""
 
 
@@ -52,6 +57,14 @@ def _tunnel(forward: TcpForward) -> dict[str, Any]:
             return {"tunneling_config": {"hostname": "%REQUESTED_SERVER_NAME%:443"}}
         case Tunnel.DESTINATION:
             return {"tunneling_config": {"hostname": "%DOWNSTREAM_LOCAL_ADDRESS%"}}
+        case Tunnel.INWARD:
+            return {"tunneling_config": {"hostname": f"%DYNAMIC_METADATA({EXPECTED}:authority)%"}}
+        case Tunnel.OUTWARD:
+            asked = {
+                "hostname": f"%FILTER_STATE({AUTHORITY}:PLAIN)%",
+                "headers_to_add": [{"header": {"key": SOURCE, "value": "waypoint"}}],
+            }
+            return {"tunneling_config": asked}
         case Tunnel.FIXED | Tunnel.CONNECT:
             return {"tunneling_config": {"hostname": forward.authority}}
         case Tunnel.POST:
