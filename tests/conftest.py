@@ -20,6 +20,7 @@ if os.environ.get("CI"):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of ours."""
     parser.addoption("--update", action="store_true", help="rewrite expected/ of the cases")
+    parser.addoption("--in-cluster", action="store_true", help="all of the suite in a cluster too")
     parser.addoption("--conformance-report", help="write the result of tests/conformance there")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import subprocess
 import sys
 import threading
@@ -18,16 +19,20 @@ from typing import Any
 import httpx2
 import msgspec
 
-from conformance.world import Object
+from conformance.world import MESH, WAYPOINT, WAYPOINT_PORT, Object
 from kube.assets import TOKENS, ApiServer
 from kube.node.network import Network as PodNetwork
 from kube.node.node import Node
+from kube.node.ztunnel import relay
+from live.envoys import free_port
 from serai.api.kinds import KINDS
 from serai.envoy.binary import find_envoy
 from serai.kube.resource import Resource
 from serai.kube.wire import Name
 
-PODS, NODE, BALANCERS = "10.97.1", "10.97", "10.99"
+_TAG = random.randrange(100, 200)
+"""So that several runs on one machine keep out of each other's way."""
+PODS, NODE, BALANCERS = f"10.{_TAG}.200", f"10.{_TAG}", f"10.{_TAG + 50}"
 """Of the suite's backends, of what is deployed, and of its load balancers."""
 APPLY = "application/apply-patch+yaml"
 STAYS = frozenset({"Namespace", "ServiceAccount"})
@@ -39,7 +44,9 @@ Key = tuple[str, str, str]
 class Server:
     """The objects of a world, kept in an API server."""
 
-    def __init__(self, api: ApiServer) -> None:
+    def __init__(self, api: ApiServer, ztunnel: tuple[str, int]) -> None:
+        self.ztunnel = ztunnel
+        """Where connections for the waypoint are taken."""
         self._client = httpx2.Client(
             base_url=api.server,
             verify=False,
@@ -114,11 +121,11 @@ def _plain(obj: Object) -> Object:
 def cluster(api: ApiServer, folder: Path) -> Iterator[Server]:
     """A controller, and a node for what it deploys."""
     subprocess.run(["ip", "route", "replace", "local", f"{PODS}.0/24", "dev", "lo"], check=True)
-    server = Server(api)
     with contextlib.ExitStack() as stack:
-        stack.callback(server.close)
-        stack.enter_context(_node(api, folder / "pods"))
+        ztunnel = stack.enter_context(_node(api, folder / "pods"))
         stack.enter_context(_controller(api, folder))
+        server = Server(api, ztunnel)
+        stack.callback(server.close)
         yield server
 
 
@@ -126,7 +133,7 @@ def cluster(api: ApiServer, folder: Path) -> Iterator[Server]:
 def _controller(api: ApiServer, folder: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "serai", "controller"]
     command += ["--kubeconfig", str(api.kubeconfig_file()), "--namespace", "default"]
-    command += ["--xds", "0.0.0.0:18111", "--admin", "127.0.0.1:0", "--log-format", "json"]
+    command += ["--xds", f"0.0.0.0:{free_port()}", "--admin", "127.0.0.1:0", "--log-format", "json"]
     command += ["--proxy-image", "envoy", "--xds-host", "169.254.77.1"]
     with (folder / "controller.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -138,37 +145,38 @@ def _controller(api: ApiServer, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _node(api: ApiServer, folder: Path) -> Iterator[None]:
+def _node(api: ApiServer, folder: Path) -> Iterator[tuple[str, int]]:
+    """A node in a thread of its own; where its ztunnel takes connections for the waypoint."""
     binary, problems = find_envoy()
     assert binary is not None, problems
-    network = PodNetwork("suite", NODE, BALANCERS)
+    network = PodNetwork(f"suite{_TAG}", NODE, BALANCERS)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    running = contextlib.AsyncExitStack()
 
-    async def start() -> asyncio.Task[None]:
+    async def start() -> tuple[str, int]:
         access = api.access()
+        running.push_async_callback(access.close)
         node = Node(access, network, Path(binary.path), folder)
+        task = asyncio.ensure_future(node.run())
+        running.push_async_callback(_ended, task)
+        server = await relay(lambda: node.space(MESH, WAYPOINT), WAYPOINT_PORT)
+        running.callback(server.close)
+        host, port = server.sockets[0].getsockname()
+        return str(host), int(port)
 
-        async def run() -> None:
-            try:
-                await node.run()
-            finally:
-                await access.close()
-
-        return asyncio.ensure_future(run())
-
-    task = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
+    ztunnel = asyncio.run_coroutine_threadsafe(start(), loop).result(10)
     try:
-        yield
+        yield ztunnel
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(30)
+        asyncio.run_coroutine_threadsafe(running.aclose(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
         network.close()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

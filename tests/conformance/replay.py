@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from conformance.backends import Backends
+from conformance.clients import Socket
 from conformance.data import Case, manifests
 from conformance.edits import Edits
 from conformance.patience import IN_CLUSTER, PATIENCE, eventually
@@ -30,14 +31,19 @@ class Replay:
     """A test under way.  Whatever is wrong is an AssertionError that says at which step."""
 
     def __init__(
-        self, case: Case, world: World, status: Lookup, backends: Backends, *, clock: bool = False
+        self,
+        case: Case,
+        world: World,
+        status: Lookup,
+        backends: Backends,
+        ztunnel: Socket | None = None,
     ) -> None:
-        """With `clock` what is made after a pause is to be the younger by the API server's."""
+        """`ztunnel` is of a cluster, whose API server says what is the younger."""
         self._case = case
         self._world = world
-        self._clock = clock
-        self._patience = IN_CLUSTER if clock else PATIENCE
-        self._traffic = Traffic(Sender(world, status), backends, self._patience)
+        self._in_cluster = ztunnel is not None
+        self._patience = IN_CLUSTER if self._in_cluster else PATIENCE
+        self._traffic = Traffic(Sender(world, status, ztunnel), backends, self._patience)
         self._statuses = Statuses(world, status)
         self._edits = Edits(case, world)
 
@@ -61,7 +67,7 @@ class Replay:
                     self._edits.make(int(number))
                 case "assert":
                     await self._check_generations()
-                case "sleep 1s" if self._clock:
+                case "sleep 1s" if self._in_cluster:
                     await asyncio.sleep(1)
                 case "mirror" | "sleep 1s":
                     pass  # every request is logged from the start; times of creation are set

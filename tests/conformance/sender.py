@@ -18,9 +18,11 @@ GRPC_ECHO = {"service": "gateway_api_conformance.echo_basic.grpcecho.GrpcEcho", 
 class Sender:
     """Knows where a test's Gateways, services and pods are."""
 
-    def __init__(self, world: World, lookup: Lookup) -> None:
+    def __init__(self, world: World, lookup: Lookup, ztunnel: clients.Socket | None = None) -> None:
+        """`ztunnel` is where connections for the waypoint are taken; None: it takes them itself."""
         self._world = world
         self._status = lookup
+        self._ztunnel = ztunnel
 
     def fresh(self, case: dict[str, Any]) -> dict[str, Any]:
         """With a UUID of its own, and what stands for values of objects in their place."""
@@ -124,6 +126,8 @@ class Sender:
             return await clients.rpc(connect, asked)
 
     def _waypoint(self) -> clients.Socket:
+        if self._ztunnel is not None:
+            return self._ztunnel
         status = self._status("Gateway", MESH, WAYPOINT)
         address = next((each["value"] for each in status.get("addresses", [])), "127.0.0.0")
         return address, WAYPOINT_PORT

@@ -8,18 +8,31 @@ import pytest
 
 from conformance.backends import Backends
 from conformance.data import cases, manifests
-from conformance.in_cluster import PODS, Server, cluster
+from conformance.in_cluster import BALANCERS, PODS, Server, cluster
 from conformance.replay import Replay
 from conformance.world import Network, World
 from kube import assets
-from kube.node.network import Network as PodNetwork
+from live.namespaces import cannot
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+
+FEW = (
+    "BackendTLSPolicyGRPCRoute",
+    "GRPCRouteWeight",
+    "GatewayModifyListeners",
+    "GatewayStaticAddresses",
+    "GatewayWithAttachedRoutesWithPort8080",
+    "HTTPRouteReferenceGrant",
+    "MeshConsumerRoute",
+    "TLSRouteSimpleSameNamespace",
+    "UDPRoute",
+)
+"""Run every time: of each kind one, and what the API server and the deployment have a part in."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if reason := assets.missing() or PodNetwork.missing():
+    if reason := assets.missing() or cannot():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("cluster")
     with assets.running(folder / "api") as api, cluster(api, folder) as found:
@@ -35,12 +48,16 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    return Network(PODS)
+    return Network(PODS, f"{BALANCERS}.200")
 
 
-@pytest.mark.parametrize("name", sorted(cases()))
-async def test_in_cluster(name: str, server: Server, network: Network, backends: Backends) -> None:
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in (cases() or FEW)])
+async def test_in_cluster(
+    name: str, server: Server, network: Network, backends: Backends, request: pytest.FixtureRequest
+) -> None:
+    if name not in FEW and not request.config.getoption("--in-cluster"):
+        pytest.skip("--in-cluster runs all of them")
     case = cases()[name]
     world = World(manifests(case), network, server)
     backends.ensure(world)
-    await Replay(case, world, server.status, backends, clock=True).follow()
+    await Replay(case, world, server.status, backends, server.ztunnel).follow()

@@ -66,11 +66,11 @@ def _file(key: tuple[str, str, str]) -> str:
 class Network:
     """Addresses that nobody else on this machine uses, most likely; on loopback by default."""
 
-    def __init__(self, pods: str = "") -> None:
-        """`pods` is what the addresses of Pods begin with, as in ``10.97.1``."""
+    def __init__(self, pods: str = "", gateways: str = "") -> None:
+        """What the addresses of Pods and Gateways begin with, as in ``10.97.1``."""
         self._net = pods or f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
         self._pods: dict[str, str] = {}
-        self._gateways = f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
+        self._gateways = gateways or f"127.{random.randrange(10, 70)}.{random.randrange(1, 250)}"
 
     def pod(self, name: str) -> str:
         """The address of a pod; the same whenever it is asked for."""

@@ -256,6 +256,7 @@ async def test_a_single_change_leaves_at_once_and_a_storm_in_few_batches() -> No
     async def gather() -> None:
         async for batch in source.changes():
             batches.append(batch)
+            await asyncio.sleep(0.02)  # what it takes to apply it
 
     gathering = asyncio.create_task(gather())
     try:

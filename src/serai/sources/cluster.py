@@ -19,7 +19,7 @@ from serai.sources.folder import Batch
 QUIET_SECONDS = 0.05
 """After this long without a change, the next one is taken at once."""
 BURST_SECONDS = 0.01
-"""Else for how long more is waited for: a storm is a batch every so often."""
+"""Else more is waited for: for as long as the last batch took to apply, at most for this long."""
 
 REVISION = "istio.io/rev"
 """The label that says which control plane an object is for."""
@@ -90,14 +90,16 @@ class ClusterSource:
     async def changes(self) -> AsyncIterator[Batch]:
         """Every later change: a single one at once, those of a storm gathered into few batches."""
         loop = asyncio.get_running_loop()
-        latest = -QUIET_SECONDS
+        latest, took = -QUIET_SECONDS, 0.0
         while True:
             await self._news.wait()
             is_storm = loop.time() - latest < QUIET_SECONDS
-            await asyncio.sleep(BURST_SECONDS if is_storm else 0)
-            latest = loop.time()
+            await asyncio.sleep(min(took, BURST_SECONDS) if is_storm else 0)
             if self._changed or self._removed or self._told:
+                began = loop.time()
                 yield self.batch()
+                latest = loop.time()
+                took = latest - began
             else:
                 self._news.clear()
 

@@ -22,10 +22,11 @@ def command(
     """
     (container,) = pod["spec"]["containers"]
     root = folder / "root"
+    layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
     lines = [
         f"mount -t tmpfs tmpfs {folder}",
         f"mkdir {folder}/upper {folder}/work {root}",
-        f"mount -t overlay overlay -o lowerdir=/,upperdir={folder}/upper,workdir={folder}/work {root}",
+        f"mount -t overlay overlay -o {layers} {root}",
         f"touch {root}{ENTRY_POINT}",
         f"mount --bind {envoy} {root}{ENTRY_POINT}",
     ]

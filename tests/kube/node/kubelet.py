@@ -47,7 +47,7 @@ class Pod:
         (self.folder / "run").mkdir(parents=True)
         how = command(self.space, self.folder / "run", envoy, self.obj, self.address, volumes)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(how, stdout=log, stderr=log)
+            self._process = subprocess.Popen(how, stdout=log, stderr=log)  # noqa: ASYNC220  at once
 
     @property
     def log(self) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -21,23 +20,10 @@ class Network:
         self._spaces: set[str] = set()
         self._leads: dict[str, str] = {}
 
-    @staticmethod
-    def missing() -> str:
-        """Why there can be no such network; empty if there can."""
-        if os.geteuid() != 0:
-            return "network namespaces of Pods need root"
-        probe = f"serai-probe-{os.getpid()}"
-        try:
-            _run("ip", "netns", "add", probe)
-            _run("ip", "netns", "del", probe)
-        except (OSError, subprocess.CalledProcessError) as error:
-            return f"network namespaces cannot be made here: {error}"
-        return ""
-
     def add(self) -> tuple[str, str]:
         """A namespace for one more Pod, and the Pod's address."""
         self._count += 1
-        space, link = f"{self._name}-{self._count}", f"{self._name}{self._count}"
+        space, link = f"{self._name}-{self._count}", f"{self._name}.{self._count}"
         address = f"{self._pods}.{self._count // 250}.{self._count % 250 + 1}"
         self._spaces.add(space)
         _run("ip", "netns", "add", space)
@@ -55,6 +41,10 @@ class Network:
     def service(self, number: int) -> str:
         """An address for a load balancer."""
         return f"{self._services}.{number // 250}.{number % 250 + 1}"
+
+    def balances(self, address: str) -> bool:
+        """Whether a load balancer can have an address."""
+        return address.startswith(f"{self._services}.")
 
     def set(self, space: str, sysctl: str, value: str) -> None:
         """Set what a Pod's security context asks for."""
@@ -91,7 +81,7 @@ class Network:
             self.remove(space)
 
     def _link(self, space: str) -> str:
-        return self._name + space.rpartition("-")[2]
+        return f"{self._name}.{space.rpartition('-')[2]}"
 
 
 def path_of(space: str) -> Path:

@@ -65,6 +65,15 @@ class Node:
             for pod in self.pods.values():
                 await pod.stop(grace=0)
 
+    def space(self, namespace: str, name: str) -> str:
+        """The network namespace of a Deployment's Pod; empty if it has none."""
+        found = [
+            each.space
+            for each in self.pods.values()
+            if each.name.namespace == namespace and each.name.name.startswith(f"{name}-")
+        ]
+        return found[-1] if found else ""
+
     async def _look(self) -> None:
         await self._collect()
         await self._deploy()
@@ -156,13 +165,16 @@ class Node:
         self._network.lead(spec["clusterIP"], pod.space, pod.address)
         if spec["type"] != "LoadBalancer":
             return
-        if not status.get("ingress"):
-            self._balanced += 1
-            address = self._network.service(self._balanced)
-            status = {"ingress": [{"ip": address}]}
-            body = {"status": {"loadBalancer": status}}
+        found = [each["ip"] for each in status.get("ingress", ())]
+        asked = spec.get("loadBalancerIP", "")
+        if not found or (self._network.balances(asked) and found != [asked]):
+            if not self._network.balances(asked):
+                self._balanced += 1
+                asked = self._network.service(self._balanced)
+            body = {"status": {"loadBalancer": {"ingress": [{"ip": asked}]}}}
             await self._access.patch(SERVICES, _name(service), body, MERGE_PATCH, "status")
-        self._network.lead(status["ingress"][0]["ip"], pod.space, pod.address)
+            found = [asked]
+        self._network.lead(found[0], pod.space, pod.address)
 
     async def _write(self, resource: Resource, name: Name, obj: Json) -> None:
         path, text = resource.path(name), msgspec.json.encode(obj)
