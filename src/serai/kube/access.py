@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -11,17 +11,13 @@ from typing import Any, Literal
 import httpx2
 import msgspec
 
+from serai.kube.connections import CONNECT_SECONDS, Connections
+from serai.kube.login import LoginError
 from serai.kube.resource import AGGREGATED, Discovery, Resource, read_discovery
 from serai.kube.wire import Failure, Name, read_failure
 
 FIELD_MANAGER = "serai.dev/gateway-controller"
 """Under this name the API server remembers which fields are ours."""
-
-ANSWER_SECONDS = 30.0
-CONNECT_SECONDS = 5.0
-
-MOST_CONNECTIONS = 200
-"""Each watch has one of its own."""
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
@@ -46,16 +42,16 @@ class ApiError(Exception):
 class Access:
     """One API server, as one user.  All methods raise ApiError, and nothing else."""
 
-    def __init__(self, client: httpx2.AsyncClient, *, server: str, namespace: str) -> None:
+    def __init__(self, connections: Connections, *, server: str, namespace: str) -> None:
         self.server = server
         """Its address, for people."""
         self.namespace = namespace
         """Where we are ourselves, as far as the configuration says."""
-        self._client = client
+        self._connections = connections
 
     async def close(self) -> None:
         """End all connections."""
-        await self._client.aclose()
+        await self._connections.close()
 
     async def get(self, path: str, params: Params | None = None, accept: str = "") -> bytes:
         """What is at a path."""
@@ -130,13 +126,14 @@ class Access:
         """
         timeout = httpx2.Timeout(CONNECT_SECONDS, read=silence)
         headers = {"Accept": accept} if accept else {}
-        asked = self._client.stream("GET", path, params=params, timeout=timeout, headers=headers)
         try:
+            client = await self._connections.client()
+            asked = client.stream("GET", path, params=params, timeout=timeout, headers=headers)
             async with asked as answer:
                 if answer.status_code != httpx2.codes.OK:
                     raise _error(answer, await answer.aread())
                 yield _lines(answer)
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, LoginError, OSError) as error:
             raise _unreached(error, self.server) from error
 
     async def _write(
@@ -161,10 +158,11 @@ class Access:
         headers: Mapping[str, str],
     ) -> bytes:
         try:
-            answer = await self._client.request(
+            client = await self._connections.client()
+            answer = await client.request(
                 method, path, params=params, content=content, headers=headers
             )
-        except (httpx2.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, LoginError, OSError) as error:
             raise _unreached(error, self.server) from error
         if not answer.is_success:
             raise _error(answer, answer.content)
@@ -208,32 +206,31 @@ async def connect(kubeconfig: Path | None = None, context: str = "") -> Access:
 def _connect(kubeconfig: Path | None, context: str) -> Access:
     from lightkube import ConfigError, KubeConfig  # noqa: PLC0415  0.1 s
 
-    try:
+    def read() -> Any:
         found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
         single = found.get(context or None)
+        if single is None:
+            raise ConfigError("the kubeconfig has no current context")
+        return single
+
+    try:
+        single = read()
     except (ConfigError, KeyError, ValueError, OSError) as error:
         raise ApiError(Failure(message=f"no way to an API server: {error}")) from error
-    if single is None:
-        raise ApiError(Failure(message="the kubeconfig has no current context"))
-    return access_of(single)
+    return _access(single, read)
 
 
 def access_of(single: Any) -> Access:
     """The API server that a lightkube SingleConfig leads to.  Raises ApiError."""
-    from lightkube import ConfigError  # noqa: PLC0415
-    from lightkube.config.client_adapter import user_auth, verify_cluster  # noqa: PLC0415
-    from lightkube.config.models import User  # noqa: PLC0415
+    return _access(single, lambda: single)
 
-    user = single.user or User()
+
+def _access(single: Any, read: Callable[[], Any]) -> Access:
+    from lightkube import ConfigError  # noqa: PLC0415
+
     try:
-        client = httpx2.AsyncClient(
-            base_url=single.cluster.server,
-            verify=verify_cluster(single.cluster, user, single.abs_file),
-            auth=user_auth(user),
-            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=MOST_CONNECTIONS),
-        )
-    except (ConfigError, ValueError, OSError) as error:
+        connections = Connections(read)
+    except (ConfigError, LoginError, ValueError, OSError) as error:
         message = f"{single.cluster.server}: cannot be used: {error}"
         raise ApiError(Failure(message=message)) from error
-    return Access(client, server=single.cluster.server, namespace=single.namespace)
+    return Access(connections, server=single.cluster.server, namespace=single.namespace)
