@@ -190,6 +190,17 @@ async def test_what_the_api_server_does_not_take_is_told(
         assert event["regarding"]["kind"] == "Gateway"
         assert "replicas" in event["note"]
 
+        def says(found: Json, words: str) -> bool:
+            conditions = found.get("status", {}).get("conditions", ())
+            return any(
+                each["type"] == "Programmed" and words in each["message"] for each in conditions
+            )
+
+        name = Name(space, "edge")
+        await when(admin, GATEWAY, name, lambda found: says(found, "could not be deployed"))
+        await parameters(admin, space, "own", kube={"deployment": {"replicas": 1}})
+        await when(admin, GATEWAY, name, lambda found: not says(found, "could not be deployed"))
+
 
 @asynccontextmanager
 async def running(

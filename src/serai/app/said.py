@@ -32,8 +32,11 @@ def istiod_runs(classes: Iterable[GatewayClass]) -> bool:
     return any(each.spec.controller_name == MESH_CONTROLLER for each in classes)
 
 
-def wanted_status(pipeline: Pipeline, key: Key) -> dict[str, Any] | None:
-    """What we have to say on an object now; None: nothing."""
+def wanted_status(pipeline: Pipeline, key: Key, lacking: str = "") -> dict[str, Any] | None:
+    """What we have to say on an object now; None: nothing.
+
+    `lacking` is why a Gateway's Envoys could not be deployed; empty if they are, or are others'.
+    """
     row = pipeline.statuses.row(key)
     status = written(row) if row is not None else None
     inputs = pipeline.inputs
@@ -41,6 +44,8 @@ def wanted_status(pipeline: Pipeline, key: Key) -> dict[str, Any] | None:
         service = inputs.services.row(Key("Service", key.namespace, name_of(key.name)))
         gateway = inputs.gateways.row(key)
         asked = gateway.spec.addresses if gateway else ()
+        if lacking:
+            status = _lacking(status, "Invalid", f"its Envoys could not be deployed: {lacking}")
         return _with_addresses(status, addresses_of(service), asked)
     if key.kind in {"Service", "ServiceEntry", "WorkloadEntry"} and status is not None:
         classes = (each for _, each in inputs.gateway_classes.items())
@@ -80,18 +85,20 @@ def _with_addresses(
     had = {each.value for each in addresses}
     missing = [each.value for each in asked if each.value and each.value not in had]
     if not addresses:
-        lack = ("AddressNotAssigned", PENDING)
-    elif missing:
-        lack = ("AddressNotUsable", f"{', '.join(missing)} {NOT_HAD}")
-    else:
-        return found
-    return {**found, "conditions": [_lacking(each, *lack) for each in status["conditions"]]}
+        return _lacking(found, "AddressNotAssigned", PENDING)
+    if missing:
+        return _lacking(found, "AddressNotUsable", f"{', '.join(missing)} {NOT_HAD}")
+    return found
 
 
-def _lacking(condition: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
-    if condition["type"] != "Programmed" or condition["status"] != "True":
-        return condition
-    return {**condition, "status": "False", "reason": reason, "message": message}
+def _lacking(status: dict[str, Any], reason: str, message: str) -> dict[str, Any]:
+    """A status that says that it is not programmed, and why, unless it says so already."""
+    not_so = {"status": "False", "reason": reason, "message": message}
+    conditions = [
+        {**each, **not_so} if (each["type"], each["status"]) == ("Programmed", "True") else each
+        for each in status["conditions"]
+    ]
+    return {**status, "conditions": conditions}
 
 
 def _without_istiods(status: dict[str, Any]) -> dict[str, Any] | None:

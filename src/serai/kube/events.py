@@ -38,6 +38,8 @@ MOST_REMEMBERED = 2000
 CLUSTER_NAMESPACE = "default"
 """Where Events on what has no namespace are."""
 
+NOT_FOUND = 404
+
 Json = dict[str, Any]
 
 
@@ -78,6 +80,7 @@ class Events:
 
     def __init__(self, access: Access, instance: str) -> None:
         """`instance` is who we are among several replicas."""
+        self.repeat_seconds = REPEAT_SECONDS
         self._access = access
         self._instance = instance
         self._waiting: OrderedDict[Happened, int] = OrderedDict()
@@ -91,6 +94,11 @@ class Events:
         if len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
         self._news.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many are yet to be told."""
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -122,11 +130,18 @@ class Events:
         series.count += times
         series.last = now
         self._told.move_to_end(happened)
-        if not times or now - series.written < REPEAT_SECONDS:
+        if not times or now - series.written < self.repeat_seconds:
             return series.written == now
         series.written = now
         repeated = {"series": {"count": series.count, "lastObservedTime": _micro()}}
-        await self._access.patch(EVENTS, series.name, repeated, MERGE_PATCH)
+        try:
+            await self._access.patch(EVENTS, series.name, repeated, MERGE_PATCH)
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+            # An API server forgets Events after an hour, mostly.
+            del self._told[happened]
+            return await self._write(happened, times)
         return True
 
     def _body(self, happened: Happened) -> Json:

@@ -68,7 +68,12 @@ class Controller:
         self._events = Events(access, options.identity)
         self.happenings = Happenings(self._events, self.writer.uid)
         self.deploying = Deploying(
-            access, self.core.pipeline, self._leading, self.writer.uid, self.happenings
+            access,
+            self.core.pipeline,
+            self._leading,
+            self.writer.uid,
+            self.happenings,
+            lambda gateway: self.writer.look([gateway]),
         )
         self._gateways: dict[tuple[str, str], Key] = {}
         """By namespace and name of the Service by which each is reached."""
@@ -226,7 +231,7 @@ class Controller:
         return self.leader.leading()
 
     def _wanted(self, key: Key) -> dict[str, Any] | None:
-        return wanted_status(self.core.pipeline, key)
+        return wanted_status(self.core.pipeline, key, self.deploying.lacking.get(key, ""))
 
     async def _find(self, kind: str) -> Resource | None:
         return await self.cluster.find(self.cluster.wanted[kind])

@@ -40,15 +40,22 @@ class Deploying:
         leading: Callable[[], bool],
         uid: Callable[[Key], str],
         happenings: Happenings,
+        tell: Callable[[Key], None] = lambda _: None,
     ) -> None:
-        """`uid` gives an object's, as the API server has it; empty: it has none such."""
+        """`uid` gives an object's, as the API server has it; empty: it has none such.
+
+        `tell` hears of Gateways of which it changed whether they are lacking.
+        """
         self._pipeline = pipeline
         self._leading = leading
         self._uid = uid
         self._happenings = happenings
+        self._tell = tell
         self._random = Random()  # noqa: S311  spreads load, and guards nothing
         self._deployed = Deployed(access, self._drifted, self._random)
         self.deployer = Deployer(access, self._deployed)
+        self.lacking: dict[Key, str] = {}
+        """The Gateways whose Envoys could not be deployed, with the API server's words."""
         self._contest = Contest()
         self._backoffs: dict[Key, Backoff] = {}
         self._waiting: dict[Key, None] = {}
@@ -88,9 +95,20 @@ class Deploying:
             wait = max(backoff.next(), error.failure.retry_after)
             log.warning("deploy.failed", gateway=str(key), error=str(error), again_seconds=wait)
             self._happenings.not_deployed(key, str(error))
+            self._lacks(key, str(error))
             self._later(key, wait)
         else:
             self._backoffs.pop(key, None)
+            self._lacks(key, "")
+
+    def _lacks(self, key: Key, why: str) -> None:
+        if self.lacking.get(key, "") == why:
+            return
+        if why:
+            self.lacking[key] = why
+        else:
+            del self.lacking[key]
+        self._tell(key)
 
     async def _deploy(self, key: Key, how: Deployment, xds: HostPort) -> None:
         proxy = self._pipeline.attached.proxies.row(key)
