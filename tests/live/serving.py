@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 
 from serai.api.problem import Problem
@@ -134,6 +135,22 @@ async def eventually(
                     return last
                 await asyncio.sleep(0.02)
     raise AssertionError(f"never as wanted; last: {last}")
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Until something is so that nobody tells of, such as what an endpoint has seen."""
+    async with asyncio.timeout(SECONDS):
+        while not holds():  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def multiplexed() -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of HTTP/2: one connection, so that one of Envoy's threads sends all."""
+    async with httpx2.AsyncClient(
+        http1=False, http2=True, verify=False, trust_env=False, timeout=SECONDS
+    ) as client:
+        yield client
 
 
 def answer(found: HttpAnswer | Problem) -> HttpAnswer:

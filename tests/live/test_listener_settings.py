@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from live.serving import SECONDS, Served, answer, echoed, eventually
+from live.serving import SECONDS, Served, answer, echoed, eventually, until
 from live.test_listener_policies import (
     COLLECTED,
     COLLECTOR,
@@ -311,11 +311,3 @@ async def until_it_is(seen: Callable[[], Awaitable[str]], wanted: str) -> None:
     async with asyncio.timeout(SECONDS):
         while await seen() != wanted:
             pass
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(int(SECONDS / 0.05)):
-        if holds():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("never as wanted")

@@ -8,14 +8,13 @@ import ssl
 from collections import Counter
 from pathlib import Path
 
-import httpx2
 import pytest
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from live.serving import SECONDS, Place, Served, answer, echoed, serving
+from live.serving import Place, Served, answer, echoed, multiplexed, serving
 from live.sick_server import sick
 from live.test_listener_policies import Held, held
 from live.tls_echo import echo_over
@@ -160,9 +159,7 @@ async def test_places_get_the_shares_that_a_rule_says(tmp_path: Path) -> None:
 
 async def answering(served: Served, name: str, times: int = 60) -> Counter[str]:
     url = f"http://{served.place.gateway}:8080/{name}"
-    async with httpx2.AsyncClient(
-        http1=False, http2=True, verify=False, trust_env=False, timeout=SECONDS
-    ) as client:
+    async with multiplexed() as client:
         return Counter([(await client.get(url)).json()["pod"] for _ in range(times)])
 
 

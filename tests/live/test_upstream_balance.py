@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from live.serving import SECONDS, Place, Served, serving
+from live.serving import SECONDS, Place, Served, multiplexed, serving, until
 from live.sick_server import sick
 from live.test_listener_policies import held
 from live.upstreams import upstream
@@ -60,9 +60,7 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def client(served: Served) -> AsyncIterator[Client]:
-    async with httpx2.AsyncClient(
-        http1=False, http2=True, verify=False, trust_env=False, timeout=SECONDS
-    ) as made:
+    async with multiplexed() as made:
         yield Client(made, served.place.gateway)
 
 
@@ -196,9 +194,3 @@ async def test_changes_of_health_are_taken_together_for_a_while(tmp_path: Path) 
         await until_all("soon", {"one", "two"})
         assert set(await asking.shares("late", 4)) == {"two"}
         await until_all("late", {"one", "two"})
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110  # an endpoint tells of nothing
-            await asyncio.sleep(0.02)

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from live.serving import Place, Served, answer, serving
+from live.serving import Place, Served, answer, serving, until
 from live.sockets import keepalive, socket_of
 from live.test_listener_policies import held
 from live.upstreams import OK, Upstream, black_hole, upstream
@@ -56,12 +56,6 @@ async def both(
         }
         files = asked.files(place, of_config, of_rule)
         yield await stack.enter_async_context(serving(tmp_path, files, [], place)), found
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110  # an endpoint tells of nothing
-            await asyncio.sleep(0.02)
 
 
 async def test_a_connection_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:

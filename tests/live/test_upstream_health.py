@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from live.serving import Place, Served, answer, serving
+from live.serving import Place, Served, answer, serving, until
 from live.sick_server import Sick, sick
 from live.upstreams import upstream
 from live.upstreams_http2 import upstream2
@@ -18,12 +18,6 @@ from live.worlds import config, entry, rule, shop
 pytestmark = pytest.mark.live
 
 OFTEN = "timeout: 1s, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1"
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110  # an endpoint tells of nothing
-            await asyncio.sleep(0.02)
 
 
 async def test_a_check_asks_what_the_policy_says(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from live.client_http2 import asking, client2, until_ended
-from live.serving import Place, Served, answer, echoed, serving, workload
+from live.serving import Place, Served, answer, echoed, serving, until, workload
 from live.test_listener_policies import held
 from live.upstreams import Upstream, upstream
 from live.worlds import config, entry, rule, shop
@@ -114,8 +114,6 @@ async def test_a_connection_ends_with_an_answer_that_is_none_whatever_is_asked(
             each.answer = b"HTTP/1.1 200 OK\r\nno header\r\ncontent-length: 0\r\n\r\n"
             found = answer(await served.to(served.place.gateway, 8080, f"/{name}"))
             assert found.status == 502
-            async with asyncio.timeout(5):
-                while not each.links[0].closed:  # noqa: ASYNC110  # an endpoint tells of nothing
-                    await asyncio.sleep(0.02)
+            await until(lambda link=each.links[0]: link.closed > 0)  # type: ignore[misc]
         problems = served.instance.core.pipeline.problems.items()
         assert "SER1107" in {each.code for _, each in problems}

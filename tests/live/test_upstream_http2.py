@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from h2.settings import SettingCodes
 
-from live.serving import SECONDS, Place, Served, answer, serving
+from live.serving import Place, Served, answer, multiplexed, serving, until
 from live.upstreams_http2 import Upstream2, upstream2
 from live.worlds import config, entry, rule, shop
 
@@ -47,18 +46,10 @@ async def world(
 async def statuses(served: Served, name: str, times: int) -> list[int]:
     """Of so many requests at a time, over one connection: one of Envoy's threads sends all."""
     url = f"http://{served.place.gateway}:8080/{name}"
-    async with httpx2.AsyncClient(
-        http1=False, http2=True, trust_env=False, timeout=SECONDS
-    ) as client:
+    async with multiplexed() as client:
         await client.get(url)  # so that the others find the connection
         found = await asyncio.gather(*(client.get(url) for _ in range(times)))
     return sorted(each.status_code for each in found)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110  # an endpoint tells of nothing
-            await asyncio.sleep(0.02)
 
 
 async def test_windows_are_as_large_as_asked(tmp_path: Path) -> None:
@@ -111,9 +102,7 @@ async def test_connections_that_were_idle_are_asked_before_they_are_used(tmp_pat
     async with world(tmp_path, of_config, "maxConcurrentStreams: 9") as (served, endpoints):
         link_of = {name: each.links for name, each in endpoints.items()}
         url = f"http://{served.place.gateway}:8080"
-        async with httpx2.AsyncClient(
-            http1=False, http2=True, trust_env=False, timeout=SECONDS
-        ) as client:
+        async with multiplexed() as client:
             for name in NAMES:
                 for _ in range(3):
                     assert (await client.get(f"{url}/{name}")).status_code == 200

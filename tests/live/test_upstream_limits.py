@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from live.serving import SECONDS, Place, Served, serving
+from live.serving import Place, Served, multiplexed, serving
 from live.upstreams import Upstream, upstream
 from live.worlds import config, entry, rule, shop
 
@@ -55,9 +55,7 @@ async def world(
 async def statuses(served: Served, name: str, times: int = 8) -> Counter[int]:
     """Of so many requests at a time, over one connection: one of Envoy's threads sends all."""
     url = f"http://{served.place.gateway}:8080/{name}"
-    async with httpx2.AsyncClient(
-        http1=False, http2=True, trust_env=False, timeout=SECONDS
-    ) as client:
+    async with multiplexed() as client:
         await client.get(url)  # so that the others find the connection
         found = await asyncio.gather(*(client.get(url) for _ in range(times)))
     assert all("x-envoy-overloaded" in each.headers for each in found if each.status_code != 200)
@@ -100,9 +98,7 @@ async def test_what_is_above_a_limit_is_not_asked_again(tmp_path: Path) -> None:
     }
     async with world(tmp_path, configs, rules, RETRIED) as (served, endpoints):
         url = f"http://{served.place.gateway}:8080"
-        async with httpx2.AsyncClient(
-            http1=False, http2=True, trust_env=False, timeout=SECONDS
-        ) as client:
+        async with multiplexed() as client:
             for name, each in endpoints.items():
                 await client.get(f"{url}/{name}")
                 each.answer, each.delay = FAILED, 0.2
