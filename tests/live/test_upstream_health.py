@@ -48,6 +48,8 @@ async def test_a_check_asks_what_the_policy_says(tmp_path: Path) -> None:
         assert b"shop.Cart" in grpc.links[0].body
 
 
+LATE = 3
+"""A thread of Envoy that chooses may hear of an ejection a little later."""
 EJECTS = "interval: 50ms, baseEjectionTime: 30s, maxEjectionPercent: 100"
 SPLIT = "splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2"
 CONFIGS = {
@@ -100,19 +102,19 @@ async def test_failures_of_the_kind_that_counts_end_an_endpoints_turn(tmp_path: 
         first.status = 500
         assert await failures(served, "gateway") >= 7  # none from a gateway
         for name in ("config", "five", "short"):
-            assert await failures(served, name) == 3, name
+            assert 3 <= await failures(served, name) < 3 + LATE, name
             assert await failures(served, name, 4) == 0 or name == "short"
         for name in ("few", "half", "plain"):
             assert await failures(served, name) >= 7, name
         first.status = 503
-        assert await failures(served, "gateway") == 3
+        assert 3 <= await failures(served, "gateway") < 3 + LATE
         first.status = 200
         asked = first.asked["/short"]
         async with asyncio.timeout(5):
             while first.asked["/short"] == asked:
                 assert await failures(served, "short", 2) == 0
         assert await failures(served, "five") == 0
-        assert first.asked["/five"] == 3
+        assert first.asked["/five"] < 3 + LATE
 
 
 async def test_connections_that_fail_are_counted_apart_if_asked(tmp_path: Path) -> None:
@@ -129,5 +131,5 @@ async def test_connections_that_fail_are_counted_apart_if_asked(tmp_path: Path) 
     }
     (tmp_path / "two").mkdir()
     async with sick(one, 3000, "one"), serving(tmp_path / "two", files, [], place) as served:
-        assert await failures(served, "local") == 2
+        assert 2 <= await failures(served, "local") < 2 + LATE
         assert await failures(served, "plain") >= 7
