@@ -193,3 +193,26 @@ def traced(served: Served, port: int) -> int | str:
         return str(outcome.shares[0].cluster)
     assert isinstance(outcome, Answered)
     return outcome.status
+
+
+OLD = """
+apiVersion: gateway.kgateway.dev/v1alpha1
+kind: HTTPListenerPolicy
+metadata: {{name: old, namespace: shop}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: edge}}]
+  serverName: {name}
+  healthCheck: {{path: /healthy}}
+"""
+
+
+async def test_the_former_kind_is_for_all_ports(tmp_path: Path) -> None:
+    async with edge(tmp_path, OLD.format(name="first")) as served:
+        for name in ("first", "second"):
+            served.write("policy.yaml", OLD.format(name=name))
+            for port in (A, B):
+                found = await eventually(
+                    lambda port=port: served.to(served.place.gateway, port, "/healthy"),  # type: ignore[misc]
+                    lambda found, name=name: found.header("server") == name,  # type: ignore[misc]
+                )
+                assert (found.status, found.body) == (200, b"")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from live.client_http2 import client2
 from live.serving import Place, Served, answer, serving
 from live.upstreams import OK, Upstream, upstream
 from live.worlds import entry
@@ -151,3 +152,16 @@ async def test_when_and_how_often_is_asked_again(tmp_path: Path) -> None:
         status, seconds = await timed(served, "/tried")
         assert (status, sum(endpoint.asked) - before) == (504, 3)
         assert 0.6 - EARLY <= seconds < 1
+
+
+async def test_calls_that_fail_on_purpose(tmp_path: Path) -> None:
+    asked = {
+        "call": "faultInjection: {abort: {grpcStatus: 14}}",
+        "half": "faultInjection: {abort: {httpStatus: 418, percentage: 50}}",
+    }
+    async with world(tmp_path, asked) as (served, _):
+        async with client2(served.place.gateway, 8080) as client:
+            found = await client.ask("/call", ("content-type", "application/grpc"))
+        assert dict(found.headers)["grpc-status"] == "14"
+        statuses = {(await timed(served, "/half"))[0] for _ in range(40)}
+        assert statuses == {200, 418}

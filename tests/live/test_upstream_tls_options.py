@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shutil
 import ssl
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import msgspec
@@ -11,7 +14,7 @@ import pytest
 import trustme
 
 from live.hello import TLS12, TLS13, greeted
-from live.serving import Place, Served, answer, echoed, serving
+from live.serving import SECONDS, Place, Served, answer, echoed, serving
 from live.tls_echo import echo_over
 from live.worlds import config, entry, secret, shop
 from serai.model.settings import Settings
@@ -118,3 +121,38 @@ async def shown(served: Served, name: str) -> str | None:
         assert b"remote connection failure" in found.body
         return None
     return str(echoed(found)["client"])
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="only openssl asks for it")
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_second_handshake_is_taken_part_in_only_if_asked(
+    tmp_path: Path, *, allowed: bool
+) -> None:
+    place, ca = Place(), trustme.CA()
+    endpoint, pair = place.address(), str(tmp_path / "pair.pem")
+    ca.issue_cert("again.example").private_key_and_cert_chain_pem.write_to_path(pair)
+    tls = f"insecureSkipVerify: true, allowRenegotiation: {str(allowed).lower()}"
+    files = {
+        "shop.yaml": shop(place, entry("again", endpoint, port=3000)),
+        "tls.yaml": config("again", f"tls: {{{tls}}}"),
+    }
+    command = ["openssl", "s_server", "-tls1_2", "-crlf", "-accept", f"{endpoint}:3000"]
+    server = await asyncio.create_subprocess_exec(
+        *command, "-cert", pair, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        async with serving(tmp_path, files, [], place) as served:
+            asking = asyncio.create_task(served.to(place.gateway, 8080, "/again"))
+            async with asyncio.timeout(SECONDS):
+                while b"GET /again" not in await server.stdout.readline():
+                    pass
+                server.stdin.write(b"R\n")  # by which it begins another handshake
+                await asyncio.sleep(0.3)
+                server.stdin.write(b"HTTP/1.1 200 OK\ncontent-length: 0\n\n")
+                found = answer(await asking)
+            assert found.status == (200 if allowed else 503)
+    finally:
+        server.kill()
+        await server.communicate()
