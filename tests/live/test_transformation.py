@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from live.serving import Place, Served, echoed, eventually, serving, workload
+from live.serving import SECONDS, Place, Served, echoed, eventually, serving, workload
 from live.test_ext_auth import VIP, ask, policy
 from live.test_standalone import entry, mesh
 
@@ -90,17 +90,22 @@ async def test_a_route_is_counted_under_its_own_name(tmp_path: Path) -> None:
             assert (await ask(served)).status == 200
         assert "route.shop.pay.whole.upstream_rq_2xx: 3" in await _stats(served)
 
+        served.write("policy.yaml", policy("statPrefix: other", kind="HTTPRoute"))
+        async with asyncio.timeout(SECONDS):
+            while "route.other.upstream_rq_2xx" not in await _stats(served, "route.other."):
+                assert (await ask(served)).status == 200
 
-async def _stats(served: Served) -> str:
+
+async def _stats(served: Served, name: str = "upstream_rq_2xx: 3") -> str:
     """Envoy's counters of routes; they are told with a delay."""
     fleet = served.instance.fleet
     assert fleet is not None
     (status,) = fleet.statuses()
     text = ""
     async with httpx2.AsyncClient(trust_env=False) as client:
-        for _ in range(50):
+        for _ in range(10):
             text = (await client.get(f"http://{status.admin}/stats?filter=route")).text
-            if "upstream_rq_2xx: 3" in text:
+            if name in text:
                 break
             await asyncio.sleep(0.1)
     return text

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from live.serving import Place, Served, answer, serving, until
+from live import test_facts as facts
+from live.serving import SECONDS, Place, Served, answer, serving, until
 from live.sick_server import Sick, sick
+from live.test_cluster_health import shown
 from live.upstreams import upstream
-from live.upstreams_http2 import upstream2
+from live.upstreams_http2 import HEALTH, NOT_SERVING, SERVING, upstream2
 from live.worlds import config, entry, rule, shop
+from serai.views.state import State
 
 pytestmark = pytest.mark.live
 
@@ -44,7 +47,7 @@ async def test_a_check_asks_what_the_policy_says(tmp_path: Path) -> None:
         assert plain.last.startswith(b"GET / HTTP/1.1\r\nhost: plain.example\r\n")
         await until(lambda: bool(grpc.links[0].body))
         head = grpc.links[0].head
-        assert (head[":path"], head[":authority"]) == ("/grpc.health.v1.Health/Check", "a.example")
+        assert (head[":path"], head[":authority"]) == (HEALTH, "a.example")
         assert b"shop.Cart" in grpc.links[0].body
 
 
@@ -133,3 +136,42 @@ async def test_connections_that_fail_are_counted_apart_if_asked(tmp_path: Path) 
     async with sick(one, 3000, "one"), serving(tmp_path / "two", files, [], place) as served:
         assert 2 <= await failures(served, "local") < 2 + LATE
         assert await failures(served, "plain") >= 7
+
+
+async def test_who_says_that_he_is_not_serving_gets_nothing(tmp_path: Path) -> None:
+    place = Place()
+    one, two = place.address(), place.address()
+    files = {
+        "shop.yaml": shop(place, entry("grpc", one, two, port=3000, protocol="GRPC")),
+        "policy.yaml": config("grpc", f"healthCheck: {{{OFTEN}, grpc: {{}}}}"),
+    }
+    async with (
+        upstream2(one) as first,
+        upstream2(two) as second,
+        serving(tmp_path, files, [], place) as served,
+    ):
+        for name, each in (("one", first), ("two", second)):
+            each.headers, each.health = [(":status", "200"), ("x-pod", name)], SERVING
+
+        async def until_all(wanted: set[str]) -> None:
+            """Envoy takes changes of health together that come within a second."""
+            found: set[str] = set()
+            async with asyncio.timeout(SECONDS):
+                while found != wanted:
+                    asked = [await served.to(place.gateway, 8080, "/grpc") for _ in range(8)]
+                    found = {answer(each).header("x-pod") for each in asked}
+
+        def told(state: State) -> str:
+            return shown(state)[one][1]
+
+        both = {"one", "two"}
+        await facts.until(served, lambda state: "healthy" in told(state).split(), health=True)
+        await facts.until(served, lambda state: "healthy" in shown(state)[two][1], health=True)
+        await until_all(both)
+        first.health = NOT_SERVING
+        failed = "failed_active_health_check"
+        await facts.until(served, lambda state: failed in told(state), health=True)
+        await until_all({"two"})
+        first.health = SERVING
+        await facts.until(served, lambda state: "healthy" in told(state).split(), health=True)
+        await until_all(both)

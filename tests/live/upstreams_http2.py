@@ -21,6 +21,9 @@ from h2.events import (
     WindowUpdated,
 )
 
+HEALTH = "/grpc.health.v1.Health/Check"
+SERVING, NOT_SERVING = 1, 2
+
 
 class Link2(asyncio.Protocol):
     """A connection that was made to an endpoint, and what came over it."""
@@ -85,11 +88,21 @@ class Link2(asyncio.Protocol):
                 self._http.acknowledge_received_data(length or 0, number or 0)
             case StreamEnded(stream_id=number):
                 loop = asyncio.get_running_loop()
-                loop.call_later(self._server.delay, self._answer, number)
+                if self.head[":path"] == HEALTH and self._server.health is not None:
+                    self._tell_health(number or 0, self._server.health)
+                else:
+                    loop.call_later(self._server.delay, self._answer, number)
             case StreamReset():
                 self.busy -= 1
             case _:
                 pass
+
+    def _tell_health(self, number: int, status: int) -> None:
+        self.busy -= 1
+        kind = [(":status", "200"), ("content-type", "application/grpc")]
+        self._http.send_headers(number, kind)
+        self._http.send_data(number, bytes([0, 0, 0, 0, 2, 0x08, status]))
+        self._http.send_headers(number, [("grpc-status", "0")], end_stream=True)
 
     def _answer(self, number: int) -> None:
         if not self.is_open:
@@ -113,6 +126,8 @@ class Upstream2:
         """Of each answer, as they are, good or not."""
         self.delay = 0.0
         """Seconds before each answer."""
+        self.health: int | None = None
+        """What it says of its health by gRPC, if it says so."""
         self.deaf = False
         """Whether it hears nothing any more."""
 
