@@ -1,4 +1,4 @@
-"""The page of policies for clusters says of each field of their definitions what becomes of it."""
+"""The pages of policies say of each field of their definitions what becomes of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from serai.api.fields import Fields, Items, Node, fields_of
 from serai.api.kinds import by_kind
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/policies-clusters.md").read_text()
-KINDS = re.findall(r"^### (\w+)$", PAGE.partition("## Every field")[2], re.MULTILINE)
+PAGES = ("docs/policies-clusters.md", "docs/policies.md")
+TABLES = {
+    kind: section
+    for page in PAGES
+    for kind, section in re.findall(
+        r"^### (\w+)\n(.*?)(?=^##|\Z)",
+        (ROOT / page).read_text().partition("## Every field\n")[2],
+        re.MULTILINE | re.DOTALL,
+    )
+}
+"""The text of each kind's table."""
+KINDS = sorted(TABLES)
 
 
 def rows(kind: str) -> Iterator[tuple[list[str], str, list[str]]]:
     """Of each row: the fields, what becomes of them, what shows it."""
-    section = PAGE.partition("## Every field")[2].partition(f"### {kind}\n")[2]
-    for line in section.partition("\n## ")[0].partition("\n### ")[0].splitlines():
+    for line in TABLES[kind].splitlines():
         cells = [each.strip() for each in line.strip("|").split("|")]
         if line.startswith("| `") and cells[0] != "`spec`":
             shown = [each.strip() for each in cells[2].split(",") if each.strip()]
