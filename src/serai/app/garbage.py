@@ -12,10 +12,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG, YOUNGER, NEVER = 5_000, 5, 1_000_000
-"""New objects until they are looked at; how often, until those that stayed are; and the rest."""
-FEW = 30_000
-"""Objects that are looked through in some 5 ms."""
+YOUNG, YOUNGER, NEVER = 2_000, 4, 1_000_000
+"""New objects until they are looked at; how often, until those that stayed are; and the rest.
+
+That is at most 10,000 objects at once, 2 ms.
+"""
+FEW = 15_000
+"""Objects that are looked through in some 3 ms."""
+SEVERAL = 5
+"""So many times of looking at those that stayed leave few enough old ones to count."""
 SETTLE_SECONDS = 60.0
 
 
@@ -46,6 +51,8 @@ def settle() -> None:
     than a pause.
     """
     gc.collect(1)
-    if len(gc.get_objects(2)) <= FEW:
+    # Each time that those that stayed were looked at, at most 10,000 became old; they are counted
+    # one by one, too.
+    if gc.get_count()[2] <= SEVERAL and len(gc.get_objects(2)) <= FEW:
         gc.collect()
     gc.freeze()
