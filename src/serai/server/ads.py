@@ -249,12 +249,14 @@ class AdsServer:
 
     def _happened(self, client: _Client, events: list[Event]) -> None:
         node = client.node
+        refusals_differ = converged = False
         for event in events:
             match event:
                 case Acknowledged(versions=versions):
                     self._count(acknowledged=sum(1 for _, version in versions if version))
                 case Rejected(key, rejection):
                     self._count(rejected=1)
+                    refusals_differ = True
                     # A person is told of it on the objects that it came from, if there are any.
                     write = log.info if rejection.origins else log.warning
                     write(
@@ -267,10 +269,14 @@ class AdsServer:
                     )
                 case Cleared(key):
                     log.info("xds.rejection_cleared", proxy=node.cluster, name=key.name)
+                    refusals_differ = True
                 case Converged():
-                    pass
-        if any(not isinstance(event, Acknowledged) for event in events):
+                    converged = True
+                    refusals_differ |= client.settle()
+        # To report looks at all clients of the proxy, each of which converges after each change.
+        if refusals_differ:
             self._report(node.cluster)
+        if refusals_differ or converged:
             self._tell_of_clients()
 
     def _count(self, *, pushed: int = 0, acknowledged: int = 0, rejected: int = 0) -> None:

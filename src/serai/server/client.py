@@ -14,7 +14,7 @@ import msgspec
 
 from serai.ir.viewpoint import Viewpoint
 from serai.xds.conversation import Conversation, Memory
-from serai.xds.events import Acknowledged, Converged, Event
+from serai.xds.events import Acknowledged, Event
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.wire import Node, Unreadable
 from serai.xds.world import Resources
@@ -138,6 +138,11 @@ class Client(Generic[In, Out]):
         """What the client's last stream left, as long as this one has not settled."""
         return self._memory
 
+    def settle(self) -> bool:
+        """It has all that it should: what its last stream left counts no more, if it still did."""
+        left, self._memory = self._memory, None
+        return left is not None and bool(left.rejections)
+
     async def talk(
         self,
         requests: AsyncIterator[In | Unreadable],
@@ -192,8 +197,6 @@ class Client(Generic[In, Out]):
             return
         if any(isinstance(event, Acknowledged) for event in events):
             self._last_ack_at = time.time()
-        if any(isinstance(event, Converged) for event in events):
-            self._memory = None
         self._on_events(self, events)
 
     async def _pause(self) -> None:

@@ -414,3 +414,27 @@ async def test_two_addresses_serve_the_same(bench: Bench, tmp_path: Any) -> None
         peer = Peer(call, DeltaDiscoveryRequest, DeltaDiscoveryResponse)
         await peer.say(C, node=NODE)
         assert len((await peer.hear()).resources) == 1
+
+
+async def test_who_refuses_what_is_not_looked_through_for_each_client_that_has_its_change(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each change would cost the square of the clients."""
+    serving(bench, endpoints("a"))
+    peers = [bench.peer() for _ in range(5)]
+    for number, peer in enumerate(peers):
+        await peer.say(E, node={**NODE, "id": str(number)}, resource_names_subscribe=["a"])
+        await peer.say(E, response_nonce=(await peer.hear()).nonce)
+    await bench.until(lambda: all(each.types[0].acked for each in bench.server.clients()))
+    reports: list[str] = []
+
+    def looks_through(proxy: str) -> dict[ResourceKey, Rejection]:
+        reports.append(proxy)
+        return {}
+
+    monkeypatch.setattr(bench.server, "_rejections", looks_through)
+    bench.server.publish(changes(endpoints("a", "2")))
+    for peer in peers:
+        await peer.say(E, response_nonce=(await peer.hear()).nonce)
+    await bench.until(lambda: bench.server.counts.acknowledged == 2 * len(peers))
+    assert reports == [PROXY]
