@@ -205,8 +205,11 @@ class Client(Generic[In, Out]):
             return
         now = time.monotonic()
         deadline = self.stream.deadline(now)
+        if deadline == math.inf:
+            await self._wake.wait()
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(None if deadline == math.inf else deadline - now):
+            async with asyncio.timeout(deadline - now):
                 await self._wake.wait()
 
     def state(self) -> ClientState:

@@ -23,6 +23,7 @@ MAX_WITHHELD: Final = 256
 MAX_MESSAGE: Final = 4_000
 """Characters of a client's error message that are kept."""
 
+_ORDER: Final = tuple(ResourceType)
 _TOGETHER: Final = frozenset({ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE})
 """Where an addition may take the place (address, scope key) of what is removed with it."""
 
@@ -244,7 +245,7 @@ class Conversation:
         self._waits.revive(now)
         flights = [
             flight
-            for type_ in ResourceType
+            for type_ in _ORDER
             if (ledger := self.ledgers.get(type_)) is not None
             and not ledger.silent
             and self._may_send(ledger, now)
