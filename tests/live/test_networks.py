@@ -7,14 +7,17 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import msgspec
 import pytest
 
 from live.serving import SECONDS, Place, Served, answer, pod, serving, workload
+from live.worlds import edge
 from serai.app.identity import Authority
 from serai.envoy.binary import find_envoy
+from serai.views.problems import found_by
 
 pytestmark = pytest.mark.live
 
@@ -229,3 +232,43 @@ async def eventually_from(served: Served, vip: str, *wanted: str) -> Counter[str
     except TimeoutError:
         pytest.fail(f"{dict(found)} answered")
     return found
+
+
+async def test_a_gateway_reaches_other_networks_through_the_waypoint(tmp_path: Path) -> None:
+    place = Place()
+    here, west, west_gateway = place.address(), place.address(), place.address()
+    endpoints = f"[{{address: {here}}}, {{network: west, serviceAccount: cart}}]"
+    backend = "{group: networking.istio.io, kind: Hostname, name: shop.example, port: 80}"
+    world = (
+        WORLD.format()
+        + ENTRANCE.format(name="west", address=west_gateway)
+        + SERVICE.format(name="shop", vip="240.4.0.1", endpoints=endpoints)
+        + "---"
+        + dedent(edge(place, backend))
+    )
+    echoes = [workload(here, 18080, "here"), workload(west, 18080, "west")]
+    async with (
+        serving(tmp_path, {"world.yaml": world}, echoes, place) as served,
+        entrance(tmp_path, west_gateway, {"shop.example:80": ("cart", west)}),
+    ):
+
+        async def from_edge(*wanted: str) -> None:
+            found: set[str] = set()
+            async with asyncio.timeout(SECONDS):
+                while found != {*wanted}:
+                    got = [await served.to(place.gateway, 8080) for _ in range(30)]
+                    found = {pod(each) for each in got if answer(each).status == 200}
+
+        def told() -> set[str]:
+            return {
+                str(each.key)
+                for each in found_by(served.instance.core.pipeline)
+                if each.code == "SER1215"
+            }
+
+        await from_edge("here")
+        assert told() == {"Gateway shop/edge"}
+        label = 'istio.io/use-waypoint: near, istio.io/ingress-use-waypoint: "true"'
+        served.write("world.yaml", world.replace("istio.io/use-waypoint: near", label))
+        await from_edge("here", "west")
+        assert not told()

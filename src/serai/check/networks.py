@@ -1,4 +1,4 @@
-"""SER12: networks of other clusters that nothing leads into."""
+"""SER12: networks that nothing leads into, or not everybody."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.ir.cluster import ClusterEndpoints
 from serai.model.networks import OWN, Networks
 from serai.model.others import OtherBackend, OtherKey
 from serai.model.settings import Settings
+from serai.translate.clusters import ClusterKey, Proxied
 
 
 def network_problems(
@@ -46,4 +48,44 @@ def _closed(namespace: Key, network: str, own: str, clusters: set[str]) -> Probl
         " address.",
         key=namespace,
         path=f"network {network}",
+    )
+
+
+def beyond_problems(
+    graph: Graph,
+    endpoints: Node[ClusterKey, ClusterEndpoints],
+    chosen: Node[Proxied, ClusterKey],
+    users: Index[str, Proxied],
+) -> Derived[ProblemKey, Problem]:
+    """Gateways that send to services with endpoints in networks that they cannot enter."""
+    short: Index[str, ClusterKey] = Index(
+        graph,
+        "clusters without what is in other networks",
+        endpoints,
+        lambda key, row: (key.name,) if row.beyond else (),
+    )
+
+    def rows(
+        reader: Reader, name: str, having: Sequence[ClusterKey]
+    ) -> Iterator[tuple[ProblemKey, Problem]]:
+        for proxied in reader.members(users, name):
+            key = reader.get(chosen, proxied)
+            row = reader.get(endpoints, key) if key in having and key is not None else None
+            if row is not None:
+                yield keyed(_beyond(proxied, row))
+
+    return Derived(graph, "problems of networks that are not entered", short, rows)
+
+
+def _beyond(proxied: Proxied, row: ClusterEndpoints) -> Problem:
+    service = row.origin.key
+    return Problem(
+        code="SER1215",
+        severity="warning",
+        message=f"{service} has endpoints in network {', '.join(row.beyond)} too, which only"
+        " waypoints that speak HBONE send to; this Gateway uses the others",
+        remedy="Have a waypoint take the service's traffic, and label it"
+        ' istio.io/ingress-use-waypoint: "true"; or nothing, if the others are enough.',
+        key=proxied.proxy,
+        path=f"cluster {proxied.cluster}",
     )

@@ -145,5 +145,7 @@ class ClusterEndpoints(Value, frozen=True):
     distribution: Distribution | None = None
     tunnels: str = ""
     """As of the cluster."""
+    beyond: tuple[str, ...] = ()
+    """The networks of endpoints that are not among them, since no tunnels are opened."""
     told_apart: bool = False
     """Whether the cluster has to know which endpoints are in the mesh."""

@@ -351,6 +351,9 @@ class Clusters:
             cluster.origin,
             cluster.distribution,
             cluster.tunnels,
+            beyond=tuple(sorted({each.network for each in members if each not in endpoints}))
+            if len(endpoints) < len(members)
+            else (),
             told_apart=is_mutual(cluster),
         )
 

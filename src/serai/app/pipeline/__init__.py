@@ -9,6 +9,7 @@ from serai.api.problem import Problem
 from serai.app.pipeline.attach import attach
 from serai.app.pipeline.said import problems, statuses
 from serai.app.pipeline.translate import translate
+from serai.check.networks import beyond_problems
 from serai.check.problems import ProblemKey
 from serai.check.rate_limits import limit_problems
 from serai.check.tokens import unguarded_problems
@@ -63,6 +64,7 @@ def pipeline(settings: Settings) -> Pipeline:
             (
                 problems(graph, inputs, attached, translated.applied, refusals),
                 limit_problems(graph, limited, attached.policies.compiled),
+                beyond_problems(graph, translated.endpoints, translated.chosen, translated.users),
                 unguarded_problems(graph, translated.routed.parts),
             ),
         ),
