@@ -26,12 +26,16 @@ from serai.ir.distribution import NETWORK
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.resource import Resource
 from serai.kube.wire import Name
+from serai.views.clusters import cluster_rows
 from serai.views.problems import found_by
 
 SECRET = Resource("", "v1", "secrets", "Secret")
 POD = Resource("", "v1", "pods", "Pod")
 RULE = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+RBAC = "rbac.authorization.k8s.io"
+ROLE = Resource(RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
+BINDING = Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
 GLOBAL = {"istio.io/global": "true"}
 GRACE = 3.0
 
@@ -366,3 +370,51 @@ async def test_another_network_is_known_by_the_gateways_there(
         await until(lambda: addresses(one, space) == {"10.0.0.1"})
     for access in (admin, west):
         await access.delete(NAMESPACE, Name("", "istio-system"))
+
+
+def reader(*kinds: str) -> dict[str, Any]:
+    """A ClusterRole of what docs/multicluster.md names, but for some kinds."""
+    groups = {
+        "": ["namespaces", "nodes", "pods", "services"],
+        "discovery.k8s.io": ["endpointslices"],
+        "networking.istio.io": ["serviceentries", "workloadentries"],
+        "gateway.networking.k8s.io": ["gateways"],
+    }
+    rules = [
+        {
+            "apiGroups": [group],
+            "resources": [each for each in resources if each not in kinds],
+            "verbs": ["get", "list", "watch"],
+        }
+        for group, resources in groups.items()
+    ]
+    return {"metadata": {"name": "reader"}, "rules": rules}
+
+
+async def test_what_the_user_of_the_kubeconfig_needs(
+    api: assets.ApiServer, admin: Access, west_api: assets.ApiServer, west: Access
+) -> None:
+    space = await namespace(admin, "rights")
+    await west.create(NAMESPACE, "", {"metadata": {"name": space}})
+    await west.apply(ROLE, Name("", "reader"), reader())
+    subject = {"kind": "User", "name": "nobody", "apiGroup": RBAC}
+    granted = {"kind": "ClusterRole", "name": "reader", "apiGroup": RBAC}
+    body = {"metadata": {"name": "reader"}, "roleRef": granted, "subjects": [subject]}
+    await west.apply(BINDING, Name("", "reader"), body)
+    await shop(admin, space, "10.0.0.1", 8080)
+    await shop(west, space, "10.0.0.2", 8080)
+    await secret(admin, space, "west", west=kubeconfig(west_api, token="nobody-token"))
+    async with controller(api, space) as one:
+        await until(lambda: reached(one) == {"west": Reach.SYNCED})
+        await until(lambda: addresses(one, space) == {"10.0.0.1", "10.0.0.2"})
+        assert one.clusters.problems() == ()
+    await west.apply(ROLE, Name("", "reader"), reader("workloadentries"))
+    async with controller(api, space) as one:
+        await until(lambda: addresses(one, space) == {"10.0.0.1", "10.0.0.2"})
+        assert reached(one) == {"west": Reach.SYNCED}
+        (problem,) = one.clusters.problems()
+        assert (problem.code, problem.severity) == ("SER1213", "warning")
+        assert problem.message.startswith("WorkloadEntry of cluster west cannot be followed: 403")
+        rows = await one.read(cluster_rows)
+        assert [(each.name, each.state, each.endpoints) for each in rows] == [("west", "synced", 1)]
+    await west.delete(BINDING, Name("", "reader"))
