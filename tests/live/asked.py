@@ -55,6 +55,11 @@ class Guard:
         """The HTTP request that it was asked about last."""
         return self.asked[-1].attributes.request.http
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What its last question said beside the request."""
+        return dict(self.asked[-1].attributes.context_extensions)
+
     async def check(self, asked: Any, context: Any) -> Any:
         """Authorization.Check."""
         self.asked.append(asked)

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from live.asked import allowed, denied, guarding, guarding_http
-from live.serving import Place, Served, answer, echoed, eventually, request, serving, workload
+from live.serving import Place, Served, answer, echoed, eventually, pod, request, serving, workload
 from live.test_standalone import entry, mesh
 from serai.app.client.http import Entry, HttpAnswer
 
@@ -112,12 +112,41 @@ async def test_a_grpc_service_is_asked_as_its_extension_says(tmp_path: Path) -> 
         )
         assert (await ask(served, body=b"123456789")).status == 413
 
-        more = "contextExtensions: {tier: gold}"
+        more = "contextExtensions: {tier: gold, of: pay}"
         served.write("policy.yaml", policy(f"extAuth: {{extensionRef: {{name: guard}}, {more}}}"))
-        await eventually(lambda: ask(served), lambda found: found.status == 500)
+        await eventually(lambda: ask(served), lambda _: bool(guard.said))
+        assert guard.said == {"tier": "gold", "of": "pay"}
+        assert (await ask(served)).status == 401
 
         served.write("policy.yaml", policy("extAuth: {disable: {}}"))
         await eventually(lambda: ask(served), lambda found: found.status == 200)
+
+
+async def test_each_share_says_of_itself_what_its_policy_adds(tmp_path: Path) -> None:
+    place = Place()
+    pay, other, guard_at = place.address(), place.address(), place.address()
+    other_ref = PAY.replace("name: pay", "name: other")
+    rules = f"[{{backendRefs: [{PAY}, port: {PORT}}}, {other_ref}, port: {PORT}}}]}}]"
+    said = "extAuth: {extensionRef: {name: guard}, contextExtensions: {of: pay}}"
+    files = {
+        "mesh.yaml": mesh(place),
+        "pay.yaml": entry("pay", VIP, pay),
+        "other.yaml": entry("other", "240.0.0.8", other),
+        "route.yaml": rules_of_pay(rules),
+        "guard.yaml": called("guard", guard_at, 3001, "GRPC"),
+        "extension.yaml": extension(),
+        "policy.yaml": policy(said),
+        "plain.yaml": policy("extAuth: {extensionRef: {name: guard}}", "other").replace(
+            "name: pay}]", "name: other}]"
+        ),
+    }
+    backends = [workload(pay, 3000, "pay"), workload(other, 3000, "other")]
+    async with guarding(guard_at, 3001) as guard, serving(tmp_path, files, backends, place) as up:
+        found = set[tuple[str, str]]()
+        for _ in range(30):
+            answered = pod(await ask(up))
+            found.add((answered, guard.said.get("of", "")))
+        assert found == {("pay", "pay"), ("other", "")}
 
 
 async def test_a_grpc_service_that_is_away_lets_nobody_in_unless_it_fails_open(
@@ -138,6 +167,17 @@ async def test_a_grpc_service_that_is_away_lets_nobody_in_unless_it_fails_open(
             await eventually(lambda: ask(served), lambda found: found.status == 200)
         served.write("extension.yaml", extension("failOpen: true"))
         await eventually(lambda: ask(served), lambda found: found.status == 200)
+
+
+def rules_of_pay(rules: str) -> str:
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {{name: pay, namespace: shop}}
+        spec:
+          parentRefs: [{PAY}}}]
+          rules: {rules}
+        """
 
 
 def route(auth: str) -> str:

@@ -124,6 +124,9 @@ class Encoded(Value, frozen=True):
     """HTTP filters that run for the route, by name, in order."""
     place: Place | None = None
     """Where they act; None: at the feature's stage."""
+    outer: Message | None = None
+    """What its only filter looks up for itself: of a route that sends on, configured further out
+    than what the slot runs."""
     per_route: tuple[tuple[str, Message], ...] = ()
     """Configuration of filters that are in every connection manager, by their names there."""
     action: Mapping[str, Any] = {}
@@ -209,6 +212,9 @@ class Feature(Value, frozen=True):
     """From that value (or those values) and a request to what becomes of it."""
     fails_closed: int = 0
     """The status that answers requests where it cannot be done; 0 where it is then left out."""
+    needs_backend: Callable[[Any], str] = lambda _: ""
+    """Why a value cannot be done on a route that sends nowhere, such as a redirect; empty if it
+    can."""
     additive: bool = False
     """Whether all policies that have it apply together, rather than the most specific one."""
     merge: Callable[[Any, Any], Any] | None = None

@@ -28,7 +28,7 @@ from serai.backends import Invalid, Lookup, Reference, resolve
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.origin import Origin, Value
-from serai.ir.route import DirectResponse, Forward, Route, VirtualHost, WeightedCluster
+from serai.ir.route import Forward, Route, VirtualHost, WeightedCluster
 from serai.model.issuers import Issuer
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
@@ -36,6 +36,7 @@ from serai.policies import BY_NAME
 from serai.policies.feature import BackendReference, Context, Fault
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
+from serai.translate.closed import closed, closed_share, of_share, sent_nowhere
 from serai.translate.firsts import Firsts, before, firsts
 from serai.translate.precedence import PolicyOrder, first_of_each, inherited, policy_order
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
@@ -341,22 +342,24 @@ class Policies(msgspec.Struct, frozen=True):
     def _in_force(self, reader: Reader, route: Route, around: list[Leaf]) -> Route:
         inner = list(route.leaves)
         if not isinstance(route.action, Forward):
-            return _closed(replace(route, leaves=first_of_each([*inner, *around])))
+            leaves = sent_nowhere(first_of_each([*inner, *around]))
+            return closed(replace(route, leaves=leaves))
         chosen = [
-            first_of_each([*each.leaves, *inner, *self._sent(reader, each), *around])
+            of_share(each, first_of_each([*each.leaves, *inner, *sent, *around]))
             for each in route.action.clusters
+            for sent in (self._sent(reader, each),)
         ]
         if all(each == chosen[0] for each in chosen):
             plain = tuple(replace(each, leaves=()) for each in route.action.clusters)
             action = replace(route.action, clusters=plain)
-            return _closed(replace(route, action=action, leaves=chosen[0]))
+            return closed(replace(route, action=action, leaves=chosen[0]))
         clusters = tuple(
-            _closed_share(replace(each, leaves=leaves))
+            closed_share(replace(each, leaves=leaves))
             for each, leaves in zip(route.action.clusters, chosen, strict=True)
         )
         action = replace(route.action, clusters=clusters)
         leaves = first_of_each([*inner, *around])
-        return _closed(replace(route, action=action, leaves=leaves))
+        return closed(replace(route, action=action, leaves=leaves))
 
     def _sent(self, reader: Reader, cluster: WeightedCluster) -> list[Leaf]:
         to = cluster.destination
@@ -375,20 +378,6 @@ def _rank(key: TargetKey, sections: Iterable[str], host: str) -> tuple[int, int]
     if key.host and host and key.host != host:
         return None
     return (not key.section, not key.host)
-
-
-def _refusal(leaves: tuple[Leaf, ...]) -> FailClosed | None:
-    return next((each.value for each in leaves if isinstance(each.value, FailClosed)), None)
-
-
-def _closed(route: Route) -> Route:
-    refusal = _refusal(route.leaves)
-    return replace(route, action=DirectResponse(refusal.status)) if refusal else route
-
-
-def _closed_share(cluster: WeightedCluster) -> WeightedCluster:
-    refusal = _refusal(cluster.leaves)
-    return replace(cluster, cluster=None, status=refusal.status) if refusal else cluster
 
 
 def on_kinds(

@@ -77,12 +77,38 @@ def route_filters(
 
     `by_claims`: whether routes there are chosen by what tokens claim.
     """
-    if leaves == around:
+    if leaves == around and not look_further_out(leaves):
         return {}
     configs, outer = _configs(leaves, by_claims), _configs(around, by_claims)
     empty = {name: _run(()) for row in SLOTS for name in _names(row) if name in outer}
     empty |= {name: pack(per_route(None)) for name in (FILTER,) if name in outer}
     return {**empty, **configs}
+
+
+def outer_filters(leaves: tuple[Leaf, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What filters look up for themselves, by their slots; and what those slots run then.
+
+    A slot runs what the innermost configuration for it says, and its filter finds its own in any
+    but the innermost: so what the slot runs has to stand inside of it, at the cluster.
+    """
+    outer, inner = dict[str, Any](), dict[str, Any]()
+    if not look_further_out(leaves):
+        return outer, inner
+    asked = _by_feature(leaves)
+    own = {id(done.filters[0]): done.outer for _, done in asked if done.outer is not None}
+    for name, part in _runs(asked).items():
+        for found in (own[id(each)] for each in part if id(each) in own):
+            outer[name], inner[name] = pack(found), _run(part)
+    return outer, inner
+
+
+def look_further_out(leaves: Iterable[Leaf]) -> bool:
+    """Whether filters for these leaves look up more than what slots run."""
+    return any(
+        BY_NAME[each.feature].needs_backend(each.value)
+        for each in leaves
+        if not isinstance(each.value, FailClosed)
+    )
 
 
 def action_fields(leaves: Iterable[Leaf]) -> dict[str, Any]:
@@ -123,11 +149,15 @@ def _configs(leaves: tuple[Leaf, ...], by_claims: bool) -> dict[str, Any]:  # no
     required = requirement(leaves, clears=by_claims)
     if required is not None:
         found[FILTER] = pack(per_route(required))
-    slots: dict[str, list[tuple[str, Message]]] = {name: [] for name in SLOTS}
+    return {**found, **{name: _run(part) for name, part in _runs(asked).items()}}
+
+
+def _runs(asked: list[tuple[str, Encoded]]) -> dict[str, tuple[_Named, ...]]:
+    """By slot, what it runs."""
+    slots: dict[str, list[_Named]] = {name: [] for name in SLOTS}
     for each in sorted(asked, key=lambda each: _place(*each)):
         slots[_slot_of(_place(*each))] += each[1].filters
-    runs = {name: part for row, run in slots.items() for name, part in _parts(row, run)}
-    return {**found, **{name: _run(part) for name, part in runs.items()}}
+    return {name: part for row, run in slots.items() for name, part in _parts(row, run)}
 
 
 def _parts(row: str, run: Sequence[_Named]) -> Iterator[tuple[str, tuple[_Named, ...]]]:

@@ -34,7 +34,13 @@ from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
 from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
-from serai.xds.encode.policies import action_fields, route_fields, route_filters, stat_prefix
+from serai.xds.encode.policies import (
+    action_fields,
+    outer_filters,
+    route_fields,
+    route_filters,
+    stat_prefix,
+)
 from serai.xds.encode.split import shares_as_routes
 from serai.xds.references import references_of_host
 from serai.xds.resource import Resource, ResourceKey, ResourceType
@@ -120,7 +126,8 @@ def _route(
 ) -> dict[str, Any]:
     route = _changing_headers_last(written)
     own = route_filters(route.leaves, host.leaves, by_claims=host.by_claims)
-    filters = {**own, **_look_up(route), **_kept(route)}
+    outer, _ = outer_filters(route.leaves)
+    filters = {**own, **_look_up(route), **_kept(route), **outer}
     return {
         "name": route.name,
         "match": encode_match(route.match, trust_domains, below),
@@ -160,7 +167,7 @@ def _changing_headers_last(route: Route) -> Route:
 
 def _look_up(route: Route) -> dict[str, Any]:
     forward = route.action
-    if not isinstance(forward, Forward) or _is_shared(forward.clusters):
+    if not isinstance(forward, Forward) or _is_shared(forward, route):
         return {}
     return filter_config(forward.clusters[0], forward.rewrite_host)
 
@@ -170,12 +177,15 @@ def _kept(route: Route) -> dict[str, Any]:
     forward = route.action
     if not isinstance(forward, Forward):
         return {}
-    only = None if _is_shared(forward.clusters) else forward.clusters[0].session
+    only = None if _is_shared(forward, route) else forward.clusters[0].session
     return session_config(forward.session or only)
 
 
-def _is_shared(clusters: tuple[WeightedCluster, ...]) -> bool:
-    return len(clusters) > 1 or _changes_headers(clusters[0]) or bool(clusters[0].leaves)
+def _is_shared(forward: Forward, route: Route) -> bool:
+    """Whether something is said of its clusters that Envoy takes of weighted clusters only."""
+    first, *others = forward.clusters
+    said = _changes_headers(first) or bool(first.leaves)
+    return said or bool(others) or any(outer_filters(route.leaves))
 
 
 def _action(route: Route, host: VirtualHost) -> dict[str, Any]:
@@ -199,7 +209,7 @@ def _forward(forward: Forward, route: Route, host: VirtualHost) -> dict[str, Any
     action: dict[str, Any] = {
         "timeout": timedelta(),
         **_by_policies(forward, route),
-        **_clusters(forward, by_claims=host.by_claims),
+        **_clusters(forward, route, by_claims=host.by_claims),
         "cluster_not_found_response_code": _not_found(forward),
         **encode_rewrite(forward.rewrite_path, route),
     }
@@ -225,9 +235,10 @@ def _not_found(forward: Forward) -> str:
     return "SERVICE_UNAVAILABLE" if missing == {503} else "INTERNAL_SERVER_ERROR"
 
 
-def _clusters(forward: Forward, *, by_claims: bool) -> dict[str, Any]:
-    if not _is_shared(forward.clusters):
+def _clusters(forward: Forward, route: Route, *, by_claims: bool) -> dict[str, Any]:
+    if not _is_shared(forward, route):
         return {"cluster": forward.clusters[0].cluster or INVALID_BACKEND}
+    _, inner = outer_filters(route.leaves)
     return {
         "weighted_clusters": {
             "clusters": [
@@ -237,7 +248,7 @@ def _clusters(forward: Forward, *, by_claims: bool) -> dict[str, Any]:
                     **_mutations(each.request_headers, "request"),
                     **_mutations(each.response_headers, "response"),
                     "typed_per_filter_config": {
-                        **route_filters(each.leaves, by_claims=by_claims),
+                        **(route_filters(each.leaves, by_claims=by_claims) or inner),
                         **filter_config(each, forward.rewrite_host),
                         **session_config(None if forward.session else each.session),
                     },

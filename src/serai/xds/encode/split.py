@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from serai.ir.route import DirectResponse, Forward, Route, WeightedCluster
+from serai.xds.encode.policies import look_further_out
 
 MILLION = 1_000_000
 
@@ -21,7 +22,7 @@ def shares_as_routes(route: Route) -> Iterator[tuple[Route, int | None]]:
     None: all that are left.
     """
     forward = route.action
-    if not isinstance(forward, Forward) or not any(each.needs_a_route for each in forward.clusters):
+    if not isinstance(forward, Forward) or not _is_split(forward, route):
         yield route, None
         return
     total = sum(each.weight for each in forward.clusters)
@@ -30,6 +31,15 @@ def shares_as_routes(route: Route) -> Iterator[tuple[Route, int | None]]:
         reached += cluster.weight
         last = reached == total
         yield _of_share(route, forward, cluster), None if last else reached * MILLION // total
+
+
+def _is_split(forward: Forward, route: Route) -> bool:
+    """Whether a share asks for what only a route can do: its filters may look for it there."""
+    shares = forward.clusters
+    if any(each.needs_a_route for each in shares):
+        return True
+    said = [each.leaves for each in shares if each.leaves]
+    return bool(said) and any(map(look_further_out, (route.leaves, *said)))
 
 
 def _of_share(route: Route, forward: Forward, cluster: WeightedCluster) -> Route:
