@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from conformance import summary
 from conformance.data import DATA
 
-settings.register_profile("ci", derandomize=True)
+# A busy machine is no reason to fail.
+PATIENT = (HealthCheck.too_slow,)
+settings.register_profile("ci", derandomize=True, suppress_health_check=PATIENT)
 if os.environ.get("CI"):
     # A change is judged by what it changes; new examples are looked for where people work.
     settings.load_profile("ci")

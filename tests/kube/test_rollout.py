@@ -81,12 +81,12 @@ async def test_a_rolling_upgrade_of_envoys_costs_no_request(
         service.targets[:] = [each.at(PORT) for each in old]
         await stack.enter_async_context(service.serving())
         traffic = Traffic(f"http://127.0.0.1:{service.port}/")
-        await stack.enter_async_context(traffic.flowing())
-        for leaving in old:
-            arriving = await pod()
-            service.targets.append(arriving.at(PORT))
-            ending = asyncio.create_task(leaving.end(DRAIN_SECONDS))
-            await asyncio.sleep(HEARD_SECONDS)
-            service.targets.remove(leaving.at(PORT))
-            await ending
-        await traffic.only("partner")
+        async with traffic.flowing():  # before its end no Pod may go that arrived in it
+            for leaving in old:
+                arriving = await pod()
+                service.targets.append(arriving.at(PORT))
+                ending = asyncio.create_task(leaving.end(DRAIN_SECONDS))
+                await asyncio.sleep(HEARD_SECONDS)
+                service.targets.remove(leaving.at(PORT))
+                await ending
+            await traffic.only("partner")
