@@ -69,6 +69,7 @@ async def _run(folder: Path, state: Path) -> AsyncIterator[psutil.Process]:
         "--drain-seconds=1",
         env={**os.environ, "SERAI_STATE": str(state)},
         stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         yield psutil.Process(process.pid)

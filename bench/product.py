@@ -55,18 +55,20 @@ class Pauses:
     def __init__(self) -> None:
         self.longest = 0.0
         """Seconds, since the last `forget`."""
+        self.generation = 0
+        """What it looked through then: 0 what is new, 2 everything that is not set aside."""
         self._began = 0.0
         gc.callbacks.append(self._heard)
 
     def forget(self) -> None:
         """Begin anew."""
-        self.longest = 0.0
+        self.longest, self.generation = 0.0, 0
 
-    def _heard(self, phase: str, _: dict[str, int]) -> None:
+    def _heard(self, phase: str, told: dict[str, int]) -> None:
         if phase == "start":
             self._began = time.perf_counter()
-        else:
-            self.longest = max(self.longest, time.perf_counter() - self._began)
+        elif (took := time.perf_counter() - self._began) > self.longest:
+            self.longest, self.generation = took, told["generation"]
 
 
 class Product:

@@ -125,6 +125,7 @@ async def _measure(found: Stage, name: str) -> Figures:
             "ms": summary(counted.seconds, 1000),
         }
     figures["gc_pause_ms"] = round(found.serai.pauses.longest * 1000, 2)
+    figures["gc_generation"] = found.serai.pauses.generation
     return figures
 
 

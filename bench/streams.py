@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.floor import Changes
     from bench.stage import Stage
 
-PAUSE = 0.2
+PAUSE = 0.1
 """Seconds after a change in which everything is acknowledged."""
 PATIENCE = 60.0
 MEBIBYTE = 1024 * 1024
