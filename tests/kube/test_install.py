@@ -14,13 +14,15 @@ import yaml
 from kube import assets
 from kube.test_cluster import until
 from kube.test_controller import SETTINGS, told
-from kube.test_deployer import deployed, gateway
+from kube.test_deployer import deployed, gateway, happened
+from kube.test_parameters import gone, parameters, when
 from kube.test_statuses import GATEWAY
 from live.envoys import free_port
 from serai.app.controller import Controller, Options
 from serai.kube.access import Access, ApiError
 from serai.kube.deployment import Deployment
 from serai.kube.resource import Resource
+from serai.kube.scaling import AUTOSCALERS
 from serai.kube.wire import Name
 
 BASE = Path(__file__).parents[2] / "deploy" / "base"
@@ -79,8 +81,17 @@ async def test_the_controller_needs_no_more_than_it_is_given(
             await admin.create(NAMESPACES, "", {"metadata": {"name": "least-privilege"}})
         except ApiError as error:
             assert error.status == 409, msgspec.json.encode(str(error))  # noqa: PT017
-        await gateway(admin, "least-privilege")
+        scaled = {"horizontalPodAutoscaler": {"spec": {"maxReplicas": 3}}}
+        own = await parameters(admin, "least-privilege", "own", kube=scaled)
+        await gateway(admin, "least-privilege", parametersRef=own)
         await deployed(admin, "least-privilege")
+        name = Name("least-privilege", "edge")
+        await when(admin, AUTOSCALERS, name, bool)
+        replicas = {"deployment": {"replicas": 2}}
+        await parameters(admin, "least-privilege", "own", kube=replicas)
+        await gone(admin, AUTOSCALERS, name)
+        await happened(admin, SPACE, "LeaderElection")
+        await until(lambda: one.deploying.troubles() == {})
         assert await told(admin, GATEWAY, "least-privilege", "edge", "listeners")
         assert one._leading()
     finally:

@@ -21,7 +21,7 @@ from serai.kube.resource import Resource
 from serai.kube.scaling import AUTOSCALERS, BUDGETS
 from serai.kube.shape import MANAGED_BY
 from serai.kube.watcher import Watcher
-from serai.kube.wire import Name
+from serai.kube.wire import Failure, Name
 
 FOLLOWED = (*RESOURCES, AUTOSCALERS, BUDGETS)
 
@@ -95,6 +95,14 @@ class Deployed:
         async with asyncio.TaskGroup() as tasks:
             for watcher in self._watchers:
                 tasks.create_task(watcher.run())
+
+    def troubles(self) -> dict[str, Failure]:
+        """What cannot be followed now, by who it is."""
+        return {
+            each.name: each.reflector.trouble
+            for each in self._watchers
+            if each.reflector.trouble is not None
+        }
 
     def applied(self, gateway: Key, resource: Resource, name: Name, answer: Any) -> None:
         """The API server has answered so when an object was applied."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -50,7 +51,7 @@ class Deployer:
 
     async def settle(self, gateway: Key, objects: Objects) -> Settled:
         """Have a Gateway's objects as they should be.  Raises ApiError; then try again."""
-        digest = msgspec.json.encode([obj for _, obj in objects])
+        digest = sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
         if self._applied.get(gateway) == digest:
             return Settled()
         uid = _owner(next(obj for _, obj in objects if obj is not None))

@@ -149,7 +149,8 @@ class Controller:
             return await asyncio.to_thread(lambda: question(state))
 
     def _problems(self) -> tuple[Problem, ...]:
-        troubles = (*self.followed.troubles(), *self.clusters.problems())
+        of_ours = self.followed.troubles(self.deploying.troubles())
+        troubles = (*of_ours, *self.clusters.problems())
         return in_order([*self.batch.problems, *troubles, *found_by(self.core.pipeline)])
 
     def _facts(self) -> Facts:

@@ -23,8 +23,12 @@ from serai.kube.deployed import Deployed, Drift
 from serai.kube.deployer import Deployer
 from serai.kube.deployment import Deployment, objects
 from serai.kube.ending import drain_path
+from serai.kube.wire import Failure
 
 log = structlog.get_logger(__name__)
+
+AT_ONCE = 8
+"""Gateways that are deployed at the same time."""
 
 OTHERS_SECONDS = 60.0
 """After which it is looked again whether somebody else's object is still in the way."""
@@ -83,9 +87,14 @@ class Deploying:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                waiting, self._waiting = self._waiting, {}
-                for key in waiting if self._leading() else ():
-                    await self._try(key, how, xds)
+                waiting, self._waiting = list(self._waiting), {}
+                while waiting and self._leading():
+                    some, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+                    await asyncio.gather(*(self._try(key, how, xds) for key in some))
+
+    def troubles(self) -> dict[str, Failure]:
+        """What of what was deployed cannot be followed now."""
+        return self._deployed.troubles()
 
     async def _try(self, key: Key, how: Deployment, xds: HostPort) -> None:
         try:
@@ -144,6 +153,7 @@ class Deploying:
         self._later(drift.gateway, wait)
 
     def _forget(self, key: Key) -> None:
+        self.lacking.pop(key, None)
         self._backoffs.pop(key, None)
         self._contest.forget(key)
         self._deployed.forget(key)

@@ -14,6 +14,7 @@ from serai.incremental import Table
 from serai.kube.access import Access
 from serai.kube.cluster import Cluster, Wanted
 from serai.kube.reflector import Delta
+from serai.kube.wire import Failure
 from serai.sources.cluster import ClusterSource, Scope
 
 SELECTORS: Mapping[str, Mapping[str, str]] = {
@@ -58,12 +59,12 @@ class Followed:
         seen, self._seen = self._seen, {}
         return seen
 
-    def troubles(self) -> list[Problem]:
-        """Which kinds cannot be followed now, and which are missing."""
+    def troubles(self, others: Mapping[str, Failure]) -> list[Problem]:
+        """What cannot be followed now, `others` beside kinds, and which kinds are missing."""
         remedy = "See that the ServiceAccount may list and watch it, and that the server answers."
         return [
             Problem("SER1201", "error", f"{kind} cannot be followed: {failure}", remedy)
-            for kind, failure in self.cluster.troubles().items()
+            for kind, failure in {**self.cluster.troubles(), **others}.items()
         ] + list(self.definitions.problems())
 
     def _heard(self, name: str, delta: Delta) -> None:
