@@ -224,7 +224,7 @@ def test_a_table_put_together_from_its_hosts_is_the_table_as_a_whole() -> None:
     assert max(len(each.virtual_hosts) for each in found.values()) == FEW // SHAPES + 1
     for key, routes in found.items():
         whole = encode_routes(routes, core.pipeline.settings.trust_domains)
-        joined = core.pipeline.snapshot.row(SnapshotKey(key.proxy, whole.key))
+        joined = core.pipeline.snapshot.row(SnapshotKey(key.proxy, *whole.key))
         assert joined is not None
         assert (joined.body, joined.version, joined.origins) == (
             whole.body,

@@ -61,7 +61,7 @@ def world() -> Core:
 
 def seen(core: Core, viewpoint: Viewpoint | None) -> dict[str, int]:
     """The priority of each zone of the service that prefers."""
-    row = core.pipeline.snapshot.row(SnapshotKey(GATEWAY, NEAR, viewpoint))
+    row = core.pipeline.snapshot.row(SnapshotKey(GATEWAY, *NEAR, viewpoint))
     assert row is not None
     message: Any = ClusterLoadAssignment.FromString(row.body)
     return {each.locality.zone: each.priority for each in message.endpoints}
@@ -112,7 +112,7 @@ def test_a_place_that_nobody_is_at_any_more_is_forgotten() -> None:
     committed = core.look([(PROXY, B)])
 
     assert committed.places == {(PROXY, A1): None}
-    assert core.pipeline.snapshot.row(SnapshotKey(GATEWAY, NEAR, A1)) is None
+    assert core.pipeline.snapshot.row(SnapshotKey(GATEWAY, *NEAR, A1)) is None
     assert seen(core, B) == {"a": 1, "b": 0}
 
 
@@ -122,7 +122,7 @@ def test_there_is_no_answer_for_a_place_before_it_is_worked_out() -> None:
     assert served.resources(PROXY) is not None
     assert served.resources(PROXY, A1) is None
 
-    served.apply({PROXY: {NEAR: core.pipeline.snapshot.row(SnapshotKey(GATEWAY, NEAR))}})
+    served.apply({PROXY: {NEAR: core.pipeline.snapshot.row(SnapshotKey(GATEWAY, *NEAR))}})
     served.look(core.look([(PROXY, A1)]).places)
     shared, own = served.resources(PROXY), served.resources(PROXY, A1)
     assert shared is not None

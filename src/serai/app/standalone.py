@@ -293,7 +293,7 @@ class Standalone:
         self._refused.change(Key("Gateway", *name.split("/", 1)), found)
 
     def _resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
-        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, key))
+        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
 
     def _settle_soon(self, proxy: Key) -> None:
         """Put on the objects what is refused now, once nobody reads them."""

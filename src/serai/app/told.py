@@ -28,8 +28,8 @@ class Told:
         if wanted == before:
             return False
         for key in before.keys() - wanted.keys():
-            self._table.drop(SnapshotKey(proxy, key))
+            self._table.drop(SnapshotKey(proxy, *key))
         for key, refusal in wanted.items():
-            self._table.put(SnapshotKey(proxy, key), refusal)
+            self._table.put(SnapshotKey(proxy, *key), refusal)
         self._told[proxy] = dict(wanted)
         return True

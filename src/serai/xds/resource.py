@@ -25,6 +25,10 @@ class ResourceType(Enum):
     __hash__ = object.__hash__
     """Members are singletons; Enum's own hash is a function in Python, called for each key."""
 
+    def __lt__(self, other: ResourceType) -> bool:
+        """Keys of resources are sorted."""
+        return self.value < other.value
+
     @property
     def type_url(self) -> str:
         """As in a discovery request."""

@@ -30,7 +30,7 @@ from serai.xds.encode.listener import encode_chain, encode_listener
 from serai.xds.encode.route import encode_host, encode_routes, encode_scope, join_hosts
 from serai.xds.encode.secret import encode_secret
 from serai.xds.encode.tokens import encode_token_filter
-from serai.xds.resource import Resource, ResourceKey
+from serai.xds.resource import Resource, ResourceKey, ResourceType
 
 T = TypeVar("T")
 
@@ -39,9 +39,15 @@ class SnapshotKey(NamedTuple):
     """A resource of one proxy."""
 
     proxy: Key
-    resource: ResourceKey
+    type: ResourceType
+    name: str
     viewpoint: Viewpoint | None = None
     """Of the clients that get it instead of what all others get (None)."""
+
+    @property
+    def resource(self) -> ResourceKey:
+        """Its identity within the proxy."""
+        return ResourceKey(self.type, self.name)
 
 
 class Translated(msgspec.Struct, frozen=True):
@@ -120,7 +126,7 @@ def _clusters(
     ) -> Iterator[tuple[SnapshotKey, Resource]]:
         for found in (reader.get(clusters, chosen), reader.get(endpoints, chosen)):
             if found is not None:
-                yield SnapshotKey(key.proxy, found.key), found
+                yield SnapshotKey(key.proxy, *found.key), found
 
     by_sight = _by_sight(graph, translated, settings, clusters, endpoints)
     return (
@@ -169,7 +175,7 @@ def _seen(
             sight = Sight(chosen, relevant(cluster.distribution, place.viewpoint))
             found = reader.get(by_sight, sight)
             if found is not None:
-                yield SnapshotKey(key.proxy, found.key, place.viewpoint), found
+                yield SnapshotKey(key.proxy, *found.key, place.viewpoint), found
 
     return Derived(graph, "clusters of viewpoint", translated.chosen, rows)
 
@@ -199,7 +205,7 @@ def _gateway_routes(
             for host in row.virtual_hosts
         ]
         resource = join_hosts(row, hosts)
-        yield SnapshotKey(key.proxy, resource.key), resource
+        yield SnapshotKey(key.proxy, *resource.key), resource
 
     return Derived(graph, "route resources of gateways", routed.of_gateways, rows)
 
@@ -207,7 +213,7 @@ def _gateway_routes(
 def _token_filters(graph: Graph, filters: Node[Key, TokenFilter]) -> Derived[SnapshotKey, Resource]:
     def rows(_: Reader, proxy: Key, row: TokenFilter) -> Iterator[tuple[SnapshotKey, Resource]]:
         resource = encode_token_filter(row)
-        yield SnapshotKey(proxy, resource.key), resource
+        yield SnapshotKey(proxy, *resource.key), resource
 
     return Derived(graph, "token filter resources", filters, rows)
 
@@ -217,6 +223,6 @@ def _own(
 ) -> Derived[SnapshotKey, Resource]:
     def rows(_: Reader, key: Named, row: T) -> Iterator[tuple[SnapshotKey, Resource]]:
         resource = encode(row)
-        yield SnapshotKey(key.proxy, resource.key), resource
+        yield SnapshotKey(key.proxy, *resource.key), resource
 
     return Derived(graph, name, source, rows)

@@ -73,7 +73,7 @@ def test_a_pod_without_ipv6_is_told(listener: str, programmed: str, severity: st
     assert row is not None
     resource = ResourceKey(ResourceType.LISTENER, listener)
     refusal = Refusal(resource, "cannot bind: Cannot assign requested address", (Origin(GATEWAY),))
-    core.pipeline.refusals.put(SnapshotKey(GATEWAY, resource), refusal)
+    core.pipeline.refusals.put(SnapshotKey(GATEWAY, *resource), refusal)
     core.commit()
     status = core.pipeline.statuses.row(GATEWAY)
     assert isinstance(status, GatewayStatus)
@@ -90,7 +90,7 @@ def test_no_domain_is_written_into_the_program() -> None:
     assert found is not None
     assert found.hosts == ("a.shop.svc.c.example",)
     named = ResourceKey(ResourceType.LISTENER, "connect_terminate")
-    resource = core.pipeline.snapshot.row(SnapshotKey(GATEWAY, named))
+    resource = core.pipeline.snapshot.row(SnapshotKey(GATEWAY, *named))
     assert resource is not None
     assert b"spiffe://t.example/" in resource.body
     assert b"cluster.local" not in resource.body

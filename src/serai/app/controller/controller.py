@@ -238,7 +238,7 @@ class Controller:
         return await self.cluster.find(self.cluster.wanted[kind])
 
     def _resource(self, proxy: Key, key: ResourceKey) -> XdsResource | None:
-        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, key))
+        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
         self._refused.change(Key("Gateway", *name.split("/", 1)), found)
