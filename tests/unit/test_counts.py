@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from property.counted import (
     SHAPES,
@@ -33,6 +34,7 @@ from serai.api.meta import Key, Object
 from serai.app.core import Committed, Core
 from serai.incremental import Derived
 from serai.model.settings import Settings
+from serai.status.values import ConditionsStatus, ServiceEntryStatus
 from serai.xds.encode.route import encode_routes
 from serai.xds.references import references
 from serai.xds.snapshot import SnapshotKey
@@ -44,6 +46,8 @@ MOST_TO_JOIN = 25
 """Calls for each host that stays as it is."""
 MOST_MORE = 1.1
 """What is sorted is compared a few times more or less, as the order of sets has it."""
+
+MOST_ROWS_OF_AN_ENDPOINT = 12
 
 PAIR = ("waypoint", "edge")
 P4, W6 = "kube_shop_p4_80", "istio-se_shop_w6_w6.example_80"
@@ -215,6 +219,26 @@ def test_the_functions_called_do_not_grow_with_the_services(change: Row) -> None
         assert many - few <= MOST_TO_JOIN * (MANY - FEW) / SHAPES
     elif not change.every:
         assert many <= few * MOST_MORE
+
+
+def test_an_endpoint_costs_the_same_wherever_it_is_written() -> None:
+    kinds = ("EndpointSlice", "WorkloadEntry", "endpoint in a ServiceEntry")
+    found = [costs(FEW)[kind] for kind in kinds]
+    assert max(each.rows for each in found) <= MOST_ROWS_OF_AN_ENDPOINT
+    assert max(each.calls for each in found) < 2 * min(each.calls for each in found)
+
+
+def test_a_generation_alone_is_told_and_changes_nothing_else() -> None:
+    core = Core(Settings())
+    core.apply(world(FEW))
+    (entry,) = service(7, vip(7, 2))
+    newer = replace(entry, metadata=replace(entry.metadata, generation=2))
+    found = cost(core, row("the same, written once more", [newer]))
+    assert not found.sent
+    assert found.rows <= MOST_ROWS_OF_AN_ENDPOINT
+    status = core.pipeline.statuses.row(entry.key)
+    assert isinstance(status, ConditionsStatus | ServiceEntryStatus)
+    assert {each.observed_generation for each in status.conditions} == {2}
 
 
 def test_a_table_put_together_from_its_hosts_is_the_table_as_a_whole() -> None:

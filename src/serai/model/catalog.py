@@ -20,7 +20,11 @@ from serai.model.from_backend import service_from_backend
 from serai.model.from_endpointslice import SERVICE_NAME
 from serai.model.from_pod import workload_from_pod
 from serai.model.from_service import claim_of_service, service_from_service
-from serai.model.from_serviceentry import claim_of_serviceentry, service_from_serviceentry
+from serai.model.from_serviceentry import (
+    claim_of_serviceentry,
+    endpoints_in_serviceentry,
+    service_from_serviceentry,
+)
 from serai.model.from_workloadentry import workload_from_workloadentry
 from serai.model.from_xbackend import service_from_xbackend
 from serai.model.hosts import is_owned, merged_backends, patterns, ranked, siblings
@@ -28,7 +32,7 @@ from serai.model.inputs import Inputs
 from serai.model.networks import Networks, Reaching, networks, own_network
 from serai.model.others import Others, services_elsewhere, sharing
 from serai.model.own import is_own
-from serai.model.service import Backend, BackendKey, Service, backends
+from serai.model.service import Backend, BackendKey, InlineEndpoint, Service, backends
 from serai.model.settings import Settings
 from serai.model.vips import Claim
 from serai.model.workload import Workload, selector_keys
@@ -51,6 +55,8 @@ class Catalog(msgspec.Struct, frozen=True):
     services: Union[Key, Service]
     services_by_host: Index[str, Key]
     workloads: Union[Key, Workload]
+    written: Node[Key, tuple[InlineEndpoint, ...]]
+    """The endpoints that objects give themselves (`Written`)."""
     shared: Derived[Key, bool]
     """The services that are one with those of other clusters."""
     networks: Networks
@@ -114,6 +120,7 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = T
     localities, workloads = _workloads(graph, inputs)
     by_host: Index[str, Key] = Index(graph, "services by host", services, _hosts_of_service)
     all_backends = _backends(graph, services, by_host)
+    written = _written(graph, inputs)
     known = _networks(graph, inputs, settings)
     shared = sharing(graph, services, inputs.namespaces, settings)
     lookup = EndpointLookup(
@@ -121,6 +128,7 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = T
         by_selector=Index(graph, "workloads by selector", workloads, selector_keys),
         slices=inputs.endpoint_slices,
         slices_of=Index(graph, "slices of service", inputs.endpoint_slices, _service_of_slice),
+        written=written,
         localities=localities,
         others=Others(graph, inputs.other_backends, shared),
         reaching=Reaching(known, settings) if joins else None,
@@ -135,10 +143,20 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = T
         services=services,
         services_by_host=by_host,
         workloads=workloads,
+        written=written,
         shared=shared,
         networks=known,
         backends=all_backends,
         endpoints=mapped(graph, "endpoints", all_backends, endpoints),
+    )
+
+
+def _written(graph: Graph, inputs: Inputs) -> Derived[Key, tuple[InlineEndpoint, ...]]:
+    return mapped(
+        graph,
+        "endpoints in ServiceEntries",
+        inputs.service_entries,
+        lambda _, __, row: endpoints_in_serviceentry(row) or None,
     )
 
 

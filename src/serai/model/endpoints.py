@@ -20,6 +20,7 @@ from serai.model.service import (
     Selected,
     ServicePort,
     Slices,
+    Written,
 )
 from serai.model.workload import SelectorKey, Workload
 
@@ -35,6 +36,7 @@ class EndpointLookup:
         by_selector: Index[SelectorKey, Key],
         slices: Node[Key, EndpointSlice],
         slices_of: Index[Key, Key],
+        written: Node[Key, tuple[InlineEndpoint, ...]],
         localities: Node[str, Locality],
         others: Others | None = None,
         reaching: Reaching | None = None,
@@ -52,6 +54,7 @@ class EndpointLookup:
         self.by_selector = by_selector
         self.slices = slices
         self.slices_of = slices_of
+        self.written = written
         self.localities = localities
 
     def endpoints(self, reader: Reader, backend: Backend) -> tuple[Endpoint, ...]:
@@ -95,6 +98,8 @@ class EndpointLookup:
         match backend.members:
             case Inline(endpoints):
                 return _inline(endpoints, backend)
+            case Written():
+                return _inline(reader.get(self.written, backend.key.service) or (), backend)
             case Selected(selector):
                 workloads = self._select(reader, namespace, selector)
                 return _of_workloads(workloads, backend.port, with_unready=False)

@@ -122,7 +122,6 @@ def _service(
         members=members,
         labels=labelled(meta.labels),
         created=meta.creation_timestamp or "",
-        generation=meta.generation,
         exported_to=(".",),
         distribution=distribution,
         in_mesh=False,

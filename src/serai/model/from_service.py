@@ -50,7 +50,6 @@ def service_from_service(
         waypoint=waypoint_labels(meta.labels, meta.annotations),
         ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
-        generation=meta.generation,
         exported_to=(".",),
         rank=0,
         distribution=distribution(spec.traffic_distribution, meta.annotations, namespace),

@@ -18,6 +18,7 @@ from serai.model.service import (
     Selected,
     Service,
     ServicePort,
+    Written,
 )
 from serai.model.vips import Claim, Vips
 from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
@@ -57,7 +58,7 @@ def service_from_serviceentry(
     """
     meta, spec = entry.metadata, entry.spec
     selector = spec.workload_selector
-    in_mesh = takes_hbone(meta.labels, meta.annotations)
+    given = Written() if spec.endpoints else Inline()
     return Service(
         key=entry.key,
         hosts=_hosts(entry),
@@ -67,17 +68,22 @@ def service_from_serviceentry(
         members=(
             Selected(labelled(selector.labels))
             if selector is not None and spec.resolution in _SELECTING
-            else Inline(tuple(_endpoint(each, in_mesh=in_mesh) for each in spec.endpoints))
+            else given
         ),
         labels=labelled(meta.labels),
         waypoint=waypoint_labels(meta.labels, meta.annotations),
         ingress_by_waypoint=ingress_by_waypoint(meta.labels),
         created=meta.creation_timestamp or "",
-        generation=meta.generation,
         exported_to=spec.export_to or ("*",),
         distribution=distribution("", meta.annotations, namespace),
         subject_alt_names=spec.subject_alt_names,
     )
+
+
+def endpoints_in_serviceentry(entry: ServiceEntry) -> tuple[InlineEndpoint, ...]:
+    """The endpoints that a ServiceEntry gives itself."""
+    in_mesh = takes_hbone(entry.metadata.labels, entry.metadata.annotations)
+    return tuple(_endpoint(each, in_mesh=in_mesh) for each in entry.spec.endpoints)
 
 
 def _hosts(entry: ServiceEntry) -> tuple[str, ...]:

@@ -30,7 +30,6 @@ def service_from_xbackend(backend: XBackend) -> Service:
         members=Inline(),
         labels=labelled(meta.labels),
         created=meta.creation_timestamp or "",
-        generation=meta.generation,
         exported_to=(".",),
         in_mesh=False,
         tls=None if spec.tls is None or spec.tls.mode == "None" else spec.tls,

@@ -94,9 +94,17 @@ class InlineEndpoint(Value, frozen=True):
 
 
 class Inline(Value, frozen=True):
-    """Endpoints given in the service itself.  None in a DNS service: each host's own name."""
+    """Endpoints that never change alone.  None in a DNS service: each host's own name."""
 
     endpoints: tuple[InlineEndpoint, ...] = ()
+
+
+class Written(Value, frozen=True):
+    """Endpoints given in the service's object: `Catalog.written` has them.
+
+    So that one of them that changes is no change of the service, as it is not where it is in an
+    EndpointSlice.
+    """
 
 
 class WaypointLabels(Value, frozen=True):
@@ -119,14 +127,12 @@ class Service(Value, frozen=True):
     addresses: tuple[Address, ...]
     ports: tuple[ServicePort, ...]
     resolution: Resolution
-    members: Slices | Selected | Inline
+    members: Slices | Selected | Inline | Written
     labels: tuple[tuple[str, str], ...] = ()
     waypoint: WaypointLabels | None = None
     ingress_by_waypoint: bool | None = None
     """Whether gateways, too, send through its waypoint; None: as its Namespace says."""
     created: str = ""
-    generation: int = 1
-    """Of the object as it was written."""
     exported_to: tuple[str, ...] = ("*",)
     """Namespaces that may send to it by host; `*` for all, `.` for its own."""
     aliases: tuple[str, ...] = ()
@@ -205,7 +211,7 @@ class Backend(Value, frozen=True):
     key: BackendKey
     port: ServicePort
     resolution: Resolution
-    members: Slices | Selected | Inline
+    members: Slices | Selected | Inline | Written
     parts: tuple[Backend, ...] = ()
     """Where several objects have the host and port: each of them, this one too, the first first.
 

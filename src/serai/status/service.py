@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from serai.api.meta import Key
+from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntryAddress
 from serai.attach.capture import Capture
 from serai.attach.verdict import Verdict
 from serai.attach.workload_capture import WorkloadCapture
-from serai.incremental import Derived, Graph, Node, Reader, mapped
+from serai.incremental import Derived, Graph, Node, Reader, Union, mapped
 from serai.model.service import Service
 from serai.model.vips import Vips
 from serai.model.workload import Workload
@@ -34,11 +34,17 @@ def service_statuses(
     captures: Node[Key, Capture],
     services: Node[Key, Service],
     allocated: Node[Key, Vips],
+    objects: tuple[Node[Key, Object], ...],
 ) -> Derived[Key, ConditionsStatus | ServiceEntryStatus]:
     """The status of each Service and ServiceEntry that wants a waypoint or was given VIPs.
 
-    A Service's VIP is no part of its status.
+    A Service's VIP is no part of its status.  `objects` are the Services and ServiceEntries.
     """
+    # No part of the service itself, which is the same whenever its object is written anew.
+    written: Union[Key, Object] = Union(graph, "objects of services", objects)
+    generations: Derived[Key, int] = mapped(
+        graph, "generations of services", written, lambda _, __, row: _unusual(row)
+    )
 
     def status(
         reader: Reader, key: Key, capture: Capture
@@ -46,9 +52,9 @@ def service_statuses(
         service = reader.get(services, key)
         if service is None or key.kind not in ISTIO_WRITES:
             return None
+        generation = reader.get(generations, key) or 1
         conditions = tuple(
-            condition(type_, verdict, service.generation)
-            for type_, verdict in _said(capture, service)
+            condition(type_, verdict, generation) for type_, verdict in _said(capture, service)
         )
         vips = reader.get(allocated, key) if key.kind == "ServiceEntry" else None
         if vips is not None and vips.addresses:
@@ -57,6 +63,12 @@ def service_statuses(
         return ConditionsStatus(conditions) if conditions else None
 
     return mapped(graph, "statuses of services", captures, status)
+
+
+def _unusual(written: Object) -> int | None:
+    """The generation of an object whose spec has changed."""
+    generation = written.metadata.generation
+    return generation if generation != 1 else None
 
 
 def workload_statuses(

@@ -17,6 +17,7 @@ from serai.model.service import (
     Resolution,
     Selected,
     Slices,
+    Written,
 )
 from serai.model.workload import SelectorKey, Workload, selector_keys
 from serai.views.pipeline import Pipeline
@@ -59,6 +60,7 @@ class Members:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._endpoints = pipeline.attached.catalog.endpoints
+        self._written = pipeline.attached.catalog.written
         self._workloads: dict[SelectorKey, list[Workload]] = {}
         for key, workload in sorted(pipeline.attached.catalog.workloads.items()):
             for found in selector_keys(key, workload):
@@ -92,8 +94,8 @@ class Members:
     def _gave(self, part: Backend, endpoint: Endpoint) -> bool:
         """Whether one of several objects with a host is where an endpoint comes from."""
         match part.members:
-            case Inline(endpoints):
-                listed = {each.address for each in endpoints} or {part.key.host}
+            case Inline() | Written():
+                listed = {each.address for each in self._given(part)} or {part.key.host}
                 return endpoint.address in listed
             case Slices(selector) | Selected(selector):
                 workloads = self._select(part.key.service.namespace, selector)
@@ -101,16 +103,22 @@ class Members:
 
     def _of(self, backend: Backend, used: tuple[Endpoint, ...]) -> list[Member]:
         match backend.members:
-            case Inline(written):
+            case Inline() | Written():
                 dns = backend.resolution is not Resolution.KNOWN
                 found = [_endpoint(each, HOST_NAME if dns else INLINE) for each in used]
-                return [*found, *_elsewhere(written)]
+                return [*found, *_elsewhere(self._given(backend))]
             case Slices() if slices := self._slices.get(backend.key.service):
                 return list(_of_slices(used, slices))
             case Slices(selector) | Selected(selector):
                 only_pods = isinstance(backend.members, Slices)
                 workloads = self._select(backend.key.service.namespace, selector)
                 return list(_of_workloads(used, workloads, backend.resolution, only_pods=only_pods))
+
+    def _given(self, part: Backend) -> tuple[InlineEndpoint, ...]:
+        """The endpoints that its object gives itself."""
+        if isinstance(part.members, Inline):
+            return part.members.endpoints
+        return self._written.row(part.key.service) or ()
 
     def _select(self, namespace: str, selector: tuple[tuple[str, str], ...]) -> list[Workload]:
         if not selector:
