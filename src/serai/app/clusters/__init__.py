@@ -1,7 +1,7 @@
 """Other clusters: followed as Secrets name them, each for itself, and joined with our own.
 
 None of them can hold up anything: each is followed by tasks of its own, and only what came of it
-is put in, as one commit.  What a cluster had stays in force until something newer is known: another
+is put in.  What a cluster had stays in force until something newer is known: another
 kubeconfig changes nothing until all was read by it, and of a cluster that cannot be reached it
 stays for a while.  What no Secret names any more goes at once.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -27,6 +28,9 @@ from serai.kube.reflector import Delta
 from serai.model.others import OtherGateway, OtherKey, OtherService
 from serai.sources.cluster import Scope
 from serai.views.state import ClusterState
+
+MOST_AT_ONCE = 500
+"""Rows of other clusters in one commit."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +76,9 @@ class Clusters:
         self._problems: tuple[Problem, ...] = ()
         self._tasks: dict[Remote, asyncio.Task[None]] = {}
         self._held: dict[str, set[Row]] = {}
-        """What each cluster has in force."""
+        """What each cluster has in force, or is to have."""
+        self._due: dict[Row, Any] = {}
+        """What is to be put in; None: to be dropped."""
         self._whole: dict[str, Remote] = {}
         """Whom all of that is from."""
         self._pending: dict[str, None] = {}
@@ -189,16 +195,27 @@ class Clusters:
         self._settled.set()
 
     async def _put_in(self) -> None:
-        """Bring what is in force to what is known, all of it as one commit."""
-        async with self._lock:
-            pending, self._pending = self._pending, {}
-            self._news.clear()
-            for name in pending:
-                self._settle(name)
-            if pending:
+        """Bring what is in force to what is known; very much of it bit by bit.
+
+        So that a cluster that has just been read holds nobody up for long.
+        """
+        pending, self._pending = self._pending, {}
+        self._news.clear()
+        for name in pending:
+            self._settle(name)
+        while self._due:
+            async with self._lock:
+                for key in [*islice(self._due, MOST_AT_ONCE)]:
+                    row = self._due.pop(key)
+                    if row is None:
+                        self._table(key).drop(key)
+                    else:
+                        self._table(key).put(key, row)
                 await self._publish(self._core.commit())
+            await asyncio.sleep(0)
 
     def _settle(self, name: str) -> None:
+        """Note what is to be put in and dropped of one cluster."""
         remote, held = self._remotes.get(name), self._held.setdefault(name, set())
         if name in self._refused and asyncio.get_running_loop().time() < self._ends[name]:
             return
@@ -207,7 +224,7 @@ class Clusters:
             self._drop(held)
             self._held.pop(name)
             return
-        if not remote.settled:
+        if remote.at_work or not remote.settled:
             return
         changed, remote.changed = remote.changed, {}
         if self._whole.get(name) is remote:
@@ -222,15 +239,13 @@ class Clusters:
     def _put(self, rows: dict[Row, Any], held: set[Row]) -> None:
         for key, row in rows.items():
             if row is None:
-                self._drop({key})
                 held.discard(key)
             else:
-                self._table(key).put(key, row)
                 held.add(key)
+            self._due[key] = row
 
     def _drop(self, keys: set[Row]) -> None:
-        for key in keys:
-            self._table(key).drop(key)
+        self._due.update(dict.fromkeys(keys))
 
     def _table(self, key: Row) -> Any:
         inputs = self._core.pipeline.inputs

@@ -28,6 +28,8 @@ from serai.sources.folder import Batch
 log = structlog.get_logger(__name__)
 
 FORBIDDEN = 403
+MANY = 500
+"""Objects that are computed beside everything else if they come together."""
 
 Row = OtherKey | OtherService | OtherGateway
 
@@ -68,6 +70,8 @@ class Remote:
         """When it last answered, in seconds since 1970."""
         self.settled = False
         """Whether everything was read once."""
+        self.at_work = False
+        """Whether its rows are being computed, and not to be looked at."""
         self.changed: dict[Row, None] = {}
         """What changed since somebody looked."""
         self._access = access
@@ -177,10 +181,19 @@ class Remote:
 
     async def _follow(self) -> None:
         async for batch in self._source.changes():
-            self._apply(batch)
+            await self._apply(batch)
 
-    def _apply(self, batch: Batch) -> None:
-        found = self._catalog.apply(batch.changed.values(), batch.removed)
+    async def _apply(self, batch: Batch) -> None:
+        # What was told until now is in the batch; later this may say more than that.
+        waits = bool(self._waits_for())
+        if len(batch.changed) < MANY:
+            found = self._catalog.apply(batch.changed.values(), batch.removed)
+        else:
+            # It is nobody else's, so that a large cluster need not hold up the others.
+            self.at_work = True
+            changed = batch.changed.values()
+            found = await asyncio.to_thread(self._catalog.apply, changed, batch.removed)
+            self.at_work = False
         nodes: tuple[tuple[Node[Any, Any], type[Row]], ...] = (
             (self._catalog.backends, OtherKey),
             (self._catalog.services, OtherService),
@@ -189,8 +202,7 @@ class Remote:
         for node, row in nodes:
             keys = found.get(node.name, ())
             self.changed.update((row(self._catalog.cluster, key), None) for key in keys)
-        if not self.settled:
-            self.settled = not self._waits_for()
+        self.settled = self.settled or not waits
         self._tell(self.member.name)
 
     def _waits_for(self) -> list[str]:
