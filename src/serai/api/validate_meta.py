@@ -68,7 +68,8 @@ def _inheritance_problems(annotations: object, kind: Kind) -> Iterator[Problem]:
         message = f'"{written[:120]}" is not known, and counts as {Inheritance.SHALLOW_CHILD}'
         yield unwise(path, message, f"Write one of {', '.join(Inheritance)}.")
     elif isinstance(written, str) and Inheritance(written).is_deep:
-        message = "only transformation is merged deeply: of others the first policy says all"
+        fields = "transformation, extAuth and extProc"
+        message = f"only {fields} are merged deeply: of others the first policy says all"
         remedy = "Say all of the other fields in the policy that comes first."
         yield Problem("SER0007", "warning", message, remedy, path=path)
 

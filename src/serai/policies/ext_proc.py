@@ -55,10 +55,11 @@ class Mode(Value, frozen=True):
     response: tuple[str, str, str]
 
 
-class Processing(Value, frozen=True):
-    """Who sees requests and answers; nobody where it is disabled."""
+class Processor(Value, frozen=True):
+    """Who sees requests and answers."""
 
-    service: Called | None = None
+    service: Called
+    extension: Key
     mode: Mode | None = None
     place: Place = USUAL_PLACE
     fail_open: bool = True
@@ -73,6 +74,12 @@ class Processing(Value, frozen=True):
     untyped: tuple[str, ...] = ()
     """Metadata that it is shown."""
     stat_prefix: str = ""
+
+
+class Processing(Value, frozen=True):
+    """Who sees requests and answers, one after the other; nobody where it is disabled."""
+
+    processors: tuple[Processor, ...] = ()
 
 
 def _compile(context: Context, spec: ExtProcPolicy) -> Compiled | Fault:
@@ -91,16 +98,29 @@ def _compile(context: Context, spec: ExtProcPolicy) -> Compiled | Fault:
     service = called(context, key, found.grpc_service)
     if isinstance(service, Fault):
         return replace(service, path="extensionRef")
-    provider = _provider(found, service)
+    provider = _provider(found, service, key)
     if isinstance(provider, Fault):
         return Fault("extensionRef", f"{key}: {provider.message}")
     mode = _mode(spec.processing_mode) if spec.processing_mode else None
     if isinstance(mode, Fault):
         return replace(mode, path="processingMode")
-    return Compiled(replace(provider, mode=mode or provider.mode), (service.cluster,))
+    seeing = replace(provider, mode=mode or provider.mode)
+    return Compiled(Processing((seeing,)), (service.cluster,))
 
 
-def _provider(found: ExtProcProvider, service: Called) -> Processing | Fault:
+def _merged(first: Processing, then: Processing) -> Processing:
+    """All see them, an extension once, as the first has it; nobody if one of the two disables it.
+
+    So kgateway's deep merge has it.
+    """
+    if not (first.processors and then.processors):
+        return Processing()
+    known = {each.extension for each in first.processors}
+    more = (each for each in then.processors if each.extension not in known)
+    return Processing((*first.processors, *more))
+
+
+def _provider(found: ExtProcProvider, service: Called, key: Key) -> Processor | Fault:
     mode = _mode(found.processing_mode) if found.processing_mode else None
     others = [_mode(each) for each in found.allowed_processing_mode_overrides]
     place = _place(found.filter_stage)
@@ -116,8 +136,9 @@ def _provider(found: ExtProcProvider, service: Called) -> Processing | Fault:
         return Fault("", f'"{found.route_cache_action}" is not one of {", ".join(CACHE)}')
     shown = found.metadata_options.forwarding if found.metadata_options else None
     allowed = tuple(each for each in others if isinstance(each, Mode))
-    return Processing(
+    return Processor(
         service=service,
+        extension=key,
         mode=mode if isinstance(mode, Mode) else None,
         place=place if isinstance(place, Place) else USUAL_PLACE,
         fail_open=found.fail_open,
@@ -157,8 +178,10 @@ def _place(written: FilterStage | None) -> Place | Fault:
 
 
 def _encode(found: Processing) -> Encoded:
-    if found.service is None:
-        return Encoded()
+    return Encoded(also=tuple(map(_processor, found.processors)))
+
+
+def _processor(found: Processor) -> Encoded:
     fields: dict[str, Any] = {}
     if found.mode:
         fields["processing_mode"] = _modes(found.mode)
@@ -191,11 +214,12 @@ def _modes(mode: Mode) -> dict[str, str]:
 
 
 def _judge(found: Processing, _: Asked) -> Judgement:
-    if found.service is None:
+    seeing = [each.service.cluster for each in found.processors]
+    if not seeing:
         return Judgement("nobody sees it")
-    return Judgement(
-        f"{found.service.cluster} sees it, and may change it or answer it: only a proxy can tell"
-    )
+    who = f"{seeing[0]} sees" if len(seeing) == 1 else f"{', then '.join(seeing)} see"
+    more = "may change it or answer it: only a proxy can tell"
+    return Judgement(f"{who} it, and {more}")
 
 
 EXT_PROC = Feature(
@@ -205,4 +229,5 @@ EXT_PROC = Feature(
     encode=_encode,
     judge=_judge,
     fails_closed=500,
+    merge=_merged,
 )

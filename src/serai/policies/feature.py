@@ -127,6 +127,8 @@ class Encoded(Value, frozen=True):
     outer: Message | None = None
     """What its only filter looks up for itself: of a route that sends on, configured further out
     than what the slot runs."""
+    also: tuple[Encoded, ...] = ()
+    """What else it comes to, such as filters at another place."""
     per_route: tuple[tuple[str, Message], ...] = ()
     """Configuration of filters that are in every connection manager, by their names there."""
     action: Mapping[str, Any] = {}

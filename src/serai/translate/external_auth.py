@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from serai.api.httproute import HTTPExternalAuthFilter
-from serai.policies.ext_auth import Asking
+from serai.policies.ext_auth import Asking, Question
 from serai.policies.extension import Body, ExtAuth
 from serai.policies.services import Called
 
@@ -25,17 +25,16 @@ def external_auth(found: HTTPExternalAuthFilter, cluster: str) -> Asking:
     allowed = http.allowed_headers if http else grpc.allowed_headers if grpc else ()
     size = found.forward_body.max_size if found.forward_body else 0
     copied = tuple(http.allowed_response_headers) if http else ()
-    return Asking(
-        ExtAuth(
-            service=Called(cluster, timeout_seconds=TIMEOUT_SECONDS),
-            grpc=found.protocol == "GRPC",
-            forwarded=tuple(allowed),
-            body=Body(size) if size else None,
-            path_prefix=(http.path or "") if http else "",
-            to_backend=copied,
-            to_backend_matching=() if copied or found.protocol == "GRPC" else other_than(OWN),
-        )
+    asks = ExtAuth(
+        service=Called(cluster, timeout_seconds=TIMEOUT_SECONDS),
+        grpc=found.protocol == "GRPC",
+        forwarded=tuple(allowed),
+        body=Body(size) if size else None,
+        path_prefix=(http.path or "") if http else "",
+        to_backend=copied,
+        to_backend_matching=() if copied or found.protocol == "GRPC" else other_than(OWN),
     )
+    return Asking((Question(asks),))
 
 
 def other_than(beginnings: Iterable[str]) -> tuple[str, ...]:

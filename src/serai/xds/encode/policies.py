@@ -211,7 +211,8 @@ def _by_feature(leaves: Iterable[Leaf]) -> list[tuple[str, Encoded]]:
     for leaf in leaves:
         if not isinstance(leaf.value, FailClosed):
             values.setdefault(leaf.feature, []).append(leaf.value)
-    return [(name, _encode(name, values[name])) for name in sorted(values, key=ORDER.__getitem__)]
+    whole = ((name, _encode(name, values[name])) for name in sorted(values, key=ORDER.__getitem__))
+    return [(name, part) for name, done in whole for part in (done, *done.also)]
 
 
 def _encoded(leaves: Iterable[Leaf]) -> list[Encoded]:
