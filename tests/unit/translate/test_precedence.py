@@ -36,8 +36,8 @@ def test_policies_that_add_up_all_stay() -> None:
 
 
 def test_only_what_can_merge_is_merged() -> None:
-    inner = [leaf(name, "TrafficPolicy", "inner") for name in ("transformation", "extAuth")]
-    outer = [leaf(name, "TrafficPolicy", "outer") for name in ("transformation", "extAuth")]
+    inner = [leaf(name, "TrafficPolicy", "inner") for name in ("transformation", "csrf")]
+    outer = [leaf(name, "TrafficPolicy", "outer") for name in ("transformation", "csrf")]
     found = in_force(Inheritance.DEEP_PARENT, inner, outer)
     assert found == ["outer", "outer", "inner"]
 
