@@ -59,7 +59,7 @@ def guarded(
 
 
 def _guards(leaf: Leaf) -> bool:
-    early = BY_NAME[leaf.feature].stage < Stage.AUTHZ
+    early = BY_NAME[leaf.feature].stage <= Stage.AUTHZ
     return early and not isinstance(leaf.value, FailClosed)
 
 

@@ -41,10 +41,10 @@ from serai.proto.pool import pack
 from serai.xds.encode import tokens
 
 EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
-TOKENS = "serai.policies.tokens"
-"""The rows: before it is known who calls, to find that out, after it was decided upon; and what
-is done with what tokens say, once those were verified."""
-SLOTS = {EARLY: 4, AUTHN: 8, TOKENS: 4, LATE: 12}
+TOKENS, AUTHZ = "serai.policies.tokens", "serai.policies.authz"
+"""The rows: before it is known who calls, to find that out, after it was decided upon; what is
+done with what tokens say, once those were verified; and what else decides who may call."""
+SLOTS = {EARLY: 4, AUTHN: 8, TOKENS: 4, AUTHZ: 3, LATE: 12}
 """How many slots each row has.  Where a route needs more, nothing may pass."""
 NEVER_WAIT = (
     *("rbac", "basic_auth", "api_key_auth", "csrf", "local_ratelimit", "header_mutation"),
@@ -66,8 +66,8 @@ def http_filters(answering: tuple[tuple[str, Message], ...] = ()) -> list[dict[s
     ]
     own = [_filter(*each) for each in answering]
     before = [_filter(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
-    decided = [tokens.filter_of_manager(), *_row(TOKENS), *deciding, *own]
-    return [*before, *decided, *_row(LATE)]
+    decided = [tokens.filter_of_manager(), *_row(TOKENS), *deciding, *_row(AUTHZ)]
+    return [*before, *decided, *own, *_row(LATE)]
 
 
 def route_filters(
@@ -229,8 +229,10 @@ def _place(name: str, done: Encoded) -> Place:
 
 
 def _slot_of(place: Place) -> str:
-    if place >= Place(Stage.AUTHZ):
+    if place >= Place(Stage.AUTHZ, 1):
         return LATE
+    if place >= Place(Stage.AUTHZ):
+        return AUTHZ
     if place >= Place(Stage.AUTHN, 1):
         return TOKENS
     return AUTHN if place >= Place(Stage.AUTHN, -1) else EARLY
