@@ -1,7 +1,6 @@
 """The status of policies for clusters.  Gateway API: PolicyStatus (GEP-713), BackendTLSPolicy.
 
-The ancestors of BackendTLSPolicy and XBackendTrafficPolicy are the Gateways that send to what they
-name; of BackendConfigPolicy it is what they name, as in kgateway.
+The ancestors are the Gateways that send to what a policy names; where there is none, what it names.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def cluster_policy_statuses(
         listed: dict[ParentReference, list[Conditions]] = {}
         for target in aim.targets:
             verdicts = _verdicts(reader, attached, done, key, target)
-            for ancestor in _ancestors(reader, done, key, target):
+            for ancestor in _ancestors(reader, done, target):
                 listed.setdefault(ancestor, []).append(verdicts)
         ancestors = [
             PolicyAncestorStatus(ancestor, CONTROLLER, _conditions(each, aim.generation))
@@ -52,15 +51,13 @@ def cluster_policy_statuses(
     return mapped(graph, "statuses of cluster policies", attached.cluster_policies.aims, status)
 
 
-def _ancestors(
-    reader: Reader, done: Applied, policy: Key, target: Target
-) -> Iterator[ParentReference]:
+def _ancestors(reader: Reader, done: Applied, target: Target) -> Iterator[ParentReference]:
     for each in target.keys:
         kind, namespace, name = each.object
         gateways = done.gateways(reader, each.object)
-        if policy.kind != "BackendConfigPolicy" and gateways:
-            for gateway in gateways:
-                yield ParentReference(gateway.name, GROUP, "Gateway", gateway.namespace)
+        for gateway in gateways:
+            yield ParentReference(gateway.name, GROUP, "Gateway", gateway.namespace)
+        if gateways:
             continue
         known = by_kind(kind)
         group = known.group if known else GROUP

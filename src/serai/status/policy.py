@@ -1,7 +1,7 @@
 """The status of policies.  Gateway API: PolicyStatus (GEP-713), one entry for each ancestor.
 
-The ancestor is the Gateway whose proxies do what the policy asks: of a service the waypoint that
-captured it; where there is none, what the policy names.
+The ancestors are the Gateways whose proxies do what the policy asks: of a service the waypoint that
+captured it and all others that send to it; where there is none, what the policy names.
 
 Accepted says whether all that is asked can be done, Attached whether it is in force: all of it,
 some of it (Merged), or none, as older policies at the same place say it all (Overridden).
@@ -20,6 +20,7 @@ from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.authorization import ISTIO
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
+from serai.translate.applied import Applied
 from serai.translate.collections import Attached
 from serai.translate.policies import CompiledPolicy
 
@@ -30,7 +31,7 @@ PENDING = refused("Pending", "it applies to nothing")
 
 
 def policy_statuses(
-    graph: Graph, policies: Node[Key, CompiledPolicy], attached: Attached
+    graph: Graph, policies: Node[Key, CompiledPolicy], attached: Attached, done: Applied
 ) -> Derived[Key, PolicyStatus]:
     """The status of each policy that names something."""
 
@@ -39,7 +40,7 @@ def policy_statuses(
             return None  # Istio has a condition of its own for them
         found: dict[ParentReference, list[tuple[Verdict, Verdict]]] = {}
         for target in policy.targets:
-            for ancestor, attachment in _ancestors(reader, attached, policy, target):
+            for ancestor, attachment in _ancestors(reader, attached, done, policy, target):
                 found.setdefault(ancestor, []).append((target.verdict, attachment))
         for route in naming_routes(reader, attached, policy.key):
             found.setdefault(route, []).append((ACCEPTED, ATTACHED))
@@ -70,29 +71,35 @@ def attachment(said: int, lost: Iterable[tuple[str, Key]]) -> Verdict:
 
 
 def _ancestors(
-    reader: Reader, attached: Attached, policy: CompiledPolicy, target: Target
+    reader: Reader, attached: Attached, done: Applied, policy: CompiledPolicy, target: Target
 ) -> Iterator[tuple[ParentReference, Verdict]]:
     """Whose proxies do what a policy asks there, and what of it is in force."""
     mine = [leaf.feature for leaf in policy.leaves]
     for key in target.keys if not isinstance(target.asked, Everything) else ():
         older = attached.policies.rivals(reader, policy, key)
         in_force = attachment(len(mine), ((each, older[each]) for each in mine if each in older))
-        yield _ancestor(reader, attached, key), in_force
+        for ancestor in _acting(reader, attached, done, key):
+            yield ancestor, in_force
     if not target.keys and isinstance(target.asked, TargetReference):
         asked = target.asked
         section = asked.section or None
         yield ParentReference(asked.name, asked.group, asked.kind, section_name=section), PENDING
 
 
-def _ancestor(reader: Reader, attached: Attached, key: TargetKey) -> ParentReference:
+def _acting(
+    reader: Reader, attached: Attached, done: Applied, key: TargetKey
+) -> Iterator[ParentReference]:
     capture = reader.get(attached.captures, key.object)
     waypoint = capture.bound_to if capture else None
-    if waypoint is not None:
-        return ParentReference(waypoint.name, GROUP, "Gateway", waypoint.namespace)
+    gateways = {*done.gateways(reader, key.object), *([waypoint] if waypoint else [])}
+    for each in sorted(gateways):
+        yield ParentReference(each.name, GROUP, "Gateway", each.namespace)
+    if gateways:
+        return
     kind, namespace, name = key.object
     known = by_kind(kind)
     group = known.group if known else GROUP
-    return ParentReference(name, group, kind, namespace or None, key.section or None)
+    yield ParentReference(name, group, kind, namespace or None, key.section or None)
 
 
 def _conditions(

@@ -64,7 +64,7 @@ def statuses(
             (inputs.services, inputs.service_entries),
         ),
         workload_statuses(graph, attached.workloads.captures, attached.catalog.workloads),
-        policy_statuses(graph, attached.policies.compiled, attached),
+        policy_statuses(graph, attached.policies.compiled, attached, done),
         cluster_policy_statuses(graph, attached, done),
         rule_statuses(graph, attached, done),
         backend_statuses(graph, inputs.backends),
