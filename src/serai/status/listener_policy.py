@@ -15,7 +15,8 @@ from serai.attach.gateways import CONTROLLER
 from serai.attach.targets import Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Reader, mapped
-from serai.status.policy import MOST_ANCESTORS, PENDING, attachment
+from serai.status.attachment import attachment
+from serai.status.policy import MOST_ANCESTORS, PENDING
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.collections import Attached
 from serai.translate.listener_policies import CompiledListenerPolicy

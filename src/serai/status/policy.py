@@ -4,12 +4,13 @@ The ancestors are the Gateways whose proxies do what the policy asks: of a servi
 captured it and all others that send to it; where there is none, what the policy names.
 
 Accepted says whether all that is asked can be done, Attached whether it is in force: all of it,
-some of it (Merged), or none, as older policies at the same place say it all (Overridden).
+some of it (Merged), or none (Overridden), as older policies at the same place say it, or those of a
+Gateway that lets its own come first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from serai.api.gateway import GROUP, ParentReference
 from serai.api.kinds import by_kind
@@ -19,6 +20,7 @@ from serai.attach.targets import Everything, Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.authorization import ISTIO
+from serai.status.outranked import behind, gateways_of, in_force
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.applied import Applied
 from serai.translate.collections import Attached
@@ -26,7 +28,6 @@ from serai.translate.policies import CompiledPolicy
 
 MOST_ANCESTORS = 16
 """Gateway API: PolicyStatus.ancestors."""
-ATTACHED = Verdict(ok=True, reason="Attached")
 PENDING = refused("Pending", "it applies to nothing")
 
 
@@ -43,7 +44,7 @@ def policy_statuses(
             for ancestor, attachment in _ancestors(reader, attached, done, policy, target):
                 found.setdefault(ancestor, []).append((target.verdict, attachment))
         for route in naming_routes(reader, attached, policy.key):
-            found.setdefault(route, []).append((ACCEPTED, ATTACHED))
+            found.setdefault(route, []).append((ACCEPTED, behind(reader, attached, policy, route)))
         ancestors = [
             PolicyAncestorStatus(reference, CONTROLLER, _conditions(policy, verdicts))
             for reference, verdicts in list(found.items())[:MOST_ANCESTORS]
@@ -59,27 +60,13 @@ def naming_routes(reader: Reader, attached: Attached, key: Key) -> Iterator[Pare
         yield ParentReference(route.name, GROUP, route.kind, route.namespace)
 
 
-def attachment(said: int, lost: Iterable[tuple[str, Key]]) -> Verdict:
-    """What is in force of a policy that says so many things: not what older ones say already."""
-    taken = sorted(f"{field} by {other}" for field, other in lost)
-    if not taken:
-        return ATTACHED
-    words = ", ".join(taken)
-    if len(taken) == said:
-        return refused("Overridden", f"policies that come first say it all: {words}")
-    return Verdict(ok=True, reason="Merged", message=f"policies that come first say: {words}")
-
-
 def _ancestors(
     reader: Reader, attached: Attached, done: Applied, policy: CompiledPolicy, target: Target
 ) -> Iterator[tuple[ParentReference, Verdict]]:
     """Whose proxies do what a policy asks there, and what of it is in force."""
-    mine = [leaf.feature for leaf in policy.leaves]
     for key in target.keys if not isinstance(target.asked, Everything) else ():
-        older = attached.policies.rivals(reader, policy, key)
-        in_force = attachment(len(mine), ((each, older[each]) for each in mine if each in older))
-        for ancestor in _acting(reader, attached, done, key):
-            yield ancestor, in_force
+        for ancestor, gateways in _acting(reader, attached, done, key):
+            yield ancestor, in_force(reader, attached, policy, key, gateways)
     if not target.keys and isinstance(target.asked, TargetReference):
         asked = target.asked
         section = asked.section or None
@@ -88,18 +75,20 @@ def _ancestors(
 
 def _acting(
     reader: Reader, attached: Attached, done: Applied, key: TargetKey
-) -> Iterator[ParentReference]:
+) -> Iterator[tuple[ParentReference, tuple[Key, ...]]]:
+    """Each ancestor, and the Gateways that it stands for."""
     capture = reader.get(attached.captures, key.object)
     waypoint = capture.bound_to if capture else None
     gateways = {*done.gateways(reader, key.object), *([waypoint] if waypoint else [])}
     for each in sorted(gateways):
-        yield ParentReference(each.name, GROUP, "Gateway", each.namespace)
+        yield ParentReference(each.name, GROUP, "Gateway", each.namespace), (each,)
     if gateways:
         return
     kind, namespace, name = key.object
     known = by_kind(kind)
     group = known.group if known else GROUP
-    yield ParentReference(name, group, kind, namespace or None, key.section or None)
+    itself = ParentReference(name, group, kind, namespace or None, key.section or None)
+    yield itself, gateways_of(reader, attached, key.object)
 
 
 def _conditions(
@@ -108,13 +97,13 @@ def _conditions(
     """Of all targets behind one ancestor."""
     accepted = _verdict(policy, found[0][0])
     attached = dict.fromkeys(each for _, each in found)
-    in_force, *others = attached
+    one, *others = attached
     if others:
         words = "; ".join(each.message for each in attached if each.message)
-        in_force = Verdict(ok=True, reason="Merged", message=words)
+        one = Verdict(ok=True, reason="Merged", message=words)
     return (
         condition("Accepted", accepted, policy.generation),
-        condition("Attached", in_force, policy.generation),
+        condition("Attached", one, policy.generation),
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from serai.api.kgateway import TRAFFIC_POLICY, Inheritance
 from serai.api.meta import Key
 from serai.attach.targets import Target, TargetKey
 from serai.incremental import Graph, Index, Node, Reader, mapped
 from serai.ir.origin import Value
+from serai.policies import MERGING
 from serai.translate.precedence import PolicyOrder
 
 
@@ -74,3 +76,15 @@ def before(
     for each in reader.get(known, at) or ():
         if each.policy != policy.key and each.order < policy.order:
             yield each.field, each.policy
+
+
+def overriding(asked: Inheritance, firsts: Iterable[First]) -> dict[str, Key]:
+    """Of a Gateway that prefers its own policies, what no other policy says then, and who does.
+
+    `firsts` are those of its own policies.
+    """
+    return {
+        each.field: each.policy
+        for each in firsts
+        if each.policy.kind == TRAFFIC_POLICY and not (asked.is_deep and each.field in MERGING)
+    }

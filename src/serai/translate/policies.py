@@ -37,7 +37,7 @@ from serai.policies.feature import BackendReference, Context, Fault
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
 from serai.translate.closed import closed, closed_share, of_share, sent_nowhere
-from serai.translate.firsts import Firsts, before, firsts
+from serai.translate.firsts import Firsts, before, firsts, overriding
 from serai.translate.precedence import PolicyOrder, first_of_each, inherited, policy_order
 from serai.translate.unread import UNREADABLE, references, restrictions, selectors
 
@@ -312,6 +312,14 @@ class Policies(msgspec.Struct, frozen=True):
     def rivals(self, reader: Reader, policy: CompiledPolicy, at: TargetKey) -> dict[str, Key]:
         """The features that older policies at the very same place have, and which."""
         return dict(before(reader, self.firsts, policy, at))
+
+    def overriding(self, reader: Reader, gateway: Key) -> dict[str, Key]:
+        """The features of a Gateway's own policies that come before all others, and whose."""
+        proxy = reader.get(self.proxies, gateway)
+        asked = proxy.inheritance if proxy else None
+        if asked is None or not asked.prefers_parent:
+            return {}
+        return overriding(asked, reader.get(self.firsts, TargetKey(gateway)) or ())
 
     def of_gateway(self, reader: Reader, gateway: Key) -> tuple[Leaf, ...]:
         """The leaves on a Gateway of ours, and on its class."""
