@@ -31,7 +31,9 @@ def main() -> None:
     runs = RUNS[asked.runs]
     folder = _folder(asked.into, asked.runs)
     began = time.monotonic()
-    if not (asked.missing and (folder / "machine.json").exists()):
+    if not (asked.missing and _are_of(folder, asked.runs)):
+        if not (asked.only or asked.sizes):
+            figures.forget(folder)
         machine = figures.machine(binary().version, _commit(), asked.runs)
         figures.keep_machine(folder, machine)
     for size, names in _wanted(runs, asked.sizes, asked.only):
@@ -58,6 +60,11 @@ def _folder(into: str, runs: str) -> Path:
     if into:
         return Path(into)
     return RESULTS if runs == "full" else Path(tempfile.mkdtemp(prefix="serai-bench-"))
+
+
+def _are_of(folder: Path, runs: str) -> bool:
+    """Whether what is kept there is of such runs, so that one can go on with it."""
+    return (folder / "machine.json").exists() and figures.read(folder)[0].runs == runs
 
 
 def _wanted(runs: Runs, sizes: str, only: str) -> Iterator[tuple[int, list[Measurement]]]:

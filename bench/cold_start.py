@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from bench.figures import resident
 from bench.prober import Watch
 from bench.worlds import vip
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from bench.processes import Prober
     from bench.product import Product
     from bench.stage import Stage
-
-MEBIBYTE = 1024 * 1024
 
 
 class Starts:
@@ -39,8 +38,8 @@ class Starts:
         self.cpu = time.process_time()
         self.core = serai.core_seconds[0]
         self.envoys["serai"] = serai.envoy()
-        self.serai_mib = psutil.Process().memory_info().rss / MEBIBYTE
-        self.envoy_mib = self.envoys["serai"].memory_info().rss / MEBIBYTE
+        self.serai_mib = resident()
+        self.envoy_mib = resident(self.envoys["serai"])
 
 
 async def started(prober: Prober, port: int, size: int) -> None:
@@ -56,9 +55,7 @@ async def measure(stage: Stage) -> Figures:
     await stage.others()
     starts = stage.starts
     envoys = {
-        name: round(process.memory_info().rss / MEBIBYTE)
-        for name, process in starts.envoys.items()
-        if name != "serai"
+        name: round(resident(process)) for name, process in starts.envoys.items() if name != "serai"
     }
     return {
         "core_s": [round(starts.core, 3)],

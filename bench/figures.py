@@ -18,6 +18,9 @@ Figures = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
 
 
+MEBIBYTE = 1024 * 1024
+
+
 class Result(msgspec.Struct):
     """What one measurement found at one size."""
 
@@ -66,6 +69,11 @@ def _short(value: float) -> float:
     return round(value, 2) if abs(value) < 100 else round(value, 1)  # noqa: PLR2004
 
 
+def resident(process: psutil.Process | None = None) -> float:
+    """MiB that a process has in memory; without one, this process."""
+    return float((process or psutil.Process()).memory_info().rss) / MEBIBYTE
+
+
 def machine_load() -> float:
     """Of the last minute."""
     return round(os.getloadavg()[0], 2)
@@ -101,6 +109,12 @@ def keep(folder: Path, result: Result) -> None:
 def keep_machine(folder: Path, found: Machine) -> None:
     """Write where it was measured."""
     _write(folder / "machine.json", found)
+
+
+def forget(folder: Path) -> None:
+    """Remove everything that was kept: all is measured anew."""
+    for path in folder.glob("*.json"):
+        path.unlink()
 
 
 def read(folder: Path) -> tuple[Machine, dict[tuple[str, int], Result]]:

@@ -20,8 +20,8 @@ import msgspec
 import psutil
 
 from bench.changes import SPREAD, Changing
-from bench.cold_start import MEBIBYTE, started
-from bench.figures import Figures, Result, machine_load, summary
+from bench.cold_start import started
+from bench.figures import Figures, Result, machine_load, resident, summary
 from bench.plan import RUNS
 from bench.prober import Watch
 from bench.processes import Prober, free_port, prober, upstream
@@ -52,8 +52,8 @@ async def measure(size: int, saves: int) -> Figures:
                     "documents": documents,
                     "ready_s": round(ready, 2),
                     "serai_cpu_s": round(sum(serai.cpu_times()[:2]), 2),
-                    "serai_mib": round(serai.memory_info().rss / MEBIBYTE, 1),
-                    "envoy_mib": round(envoy.memory_info().rss / MEBIBYTE, 1),
+                    "serai_mib": round(resident(serai), 1),
+                    "envoy_mib": round(resident(envoy), 1),
                 }
                 changing = Changing(size, ports)
                 saved = [await _save(folder, asked, ports, changing, run) for run in range(saves)]

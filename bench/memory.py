@@ -9,15 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import psutil
-
 from bench.changes import KINDS
-from bench.figures import Figures
+from bench.figures import Figures, resident
 
 if TYPE_CHECKING:
     from bench.stage import Stage
 
-MEBIBYTE = 1024 * 1024
 PAUSE = 0.002
 
 
@@ -44,5 +41,4 @@ async def measure(stage: Stage) -> Figures:
 
 
 def _resident(stage: Stage) -> tuple[float, float]:
-    own = psutil.Process().memory_info().rss
-    return own / MEBIBYTE, stage.serai.envoy().memory_info().rss / MEBIBYTE
+    return resident(), resident(stage.serai.envoy())

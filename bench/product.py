@@ -34,7 +34,6 @@ from serai.xds.resource import Resource, ResourceKey
 
 PATIENCE = 600.0
 """Seconds for anything that is waited for."""
-MEBIBYTE = 1024 * 1024
 
 
 Said = tuple[str, Key, bytes]

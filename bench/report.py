@@ -339,6 +339,7 @@ SECTIONS: tuple[tuple[Section, Callable[[Results, Sequence[int]], str]], ...] = 
 
 def head(machine: Machine) -> str:
     """What the page is, and where it was measured."""
+    short = "" if machine.runs == "full" else "**Few runs only: read no percentile out of them.** "
     return f"""# Performance
 
 `make bench` measures all of this in some 20 minutes and writes this page; `make bench-quick`
@@ -346,7 +347,7 @@ prints the tables for small sizes in two. `python -m bench.report` writes the pa
 is kept in `bench/results`. No test asserts a time; `tests/unit/test_counts.py` holds the counts:
 what each kind of change computes and sends, whatever the number of services.
 
-Measured {machine.date} at {machine.serai}: {machine.cores} cores of {machine.cpu},
+{short}Measured {machine.date} at {machine.serai}: {machine.cores} cores of {machine.cpu},
 {machine.memory_gib} GiB, Linux {machine.kernel}, Python {machine.python}, Envoy {machine.envoy};
 the load was {machine.load} before it began. Everything shares those cores: Serai, its Envoy (two
 workers), those who ask and those who answer; so a 99th percentile has all of their turns in it.
@@ -363,7 +364,10 @@ def text(folder: Path, *, pictures: bool = True) -> str:
     """The page."""
     machine, results = read(folder)
     sizes = sorted({size for name, size in results if size})
-    parts = [head(machine), f"## Goals\n\n{targets(results)}"]
+    goals = (
+        targets(results) if machine.runs == "full" else "Few runs judge none; `make bench` does."
+    )
+    parts = [head(machine), f"## Goals\n\n{goals}"]
     parts += (section.text(body(results, sizes), pictures=pictures) for section, body in SECTIONS)
     if ACCOUNT.exists():
         parts.append(ACCOUNT.read_text().strip())

@@ -15,9 +15,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import msgspec
-import psutil
 
-from bench.figures import Figures, summary
+from bench.figures import Figures, resident, summary
 from bench.floor import Floor
 from bench.light import Round
 from bench.processes import Child
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 PAUSE = 0.1
 """Seconds after a change in which everything is acknowledged."""
 PATIENCE = 60.0
-MEBIBYTE = 1024 * 1024
 
 
 class Seen:
@@ -101,20 +99,20 @@ async def measure(stage: Stage) -> Figures:
     floor_path = path + ".f"
     await floor.start(f"unix:{floor_path}")
     serai, beside, slow = Seen(), Seen(), Seen()
-    before = _resident()
+    before = resident()
     async with _clients(path, fan, streams) as ours:
-        memory = _resident() - before
+        memory = resident() - before
         async with _clients(floor_path, fan, streams) as theirs:
             for _ in range(stage.runs.rounds):
                 changed = await _in_serai(fan, ours, serai)
                 await _at_floor(fan, floor, theirs, beside, changed)
     await floor.stop()
     async with _clients(path, fan, streams, slow=1) as ours:
-        before = _resident()
+        before = resident()
         for _ in range(stage.runs.grown):
             await fan.change()
         await _in_serai(fan, ours, Seen())
-        grown = _resident() - before
+        grown = resident() - before
         for _ in range(stage.runs.rounds):
             await _in_serai(fan, ours, slow)
     await fan.remove()
@@ -123,9 +121,9 @@ async def measure(stage: Stage) -> Figures:
         "serai": serai.figures(streams),
         "floor": beside.figures(streams),
         "with_a_slow_client": slow.figures(streams),
-        "kib_a_stream": round(memory / streams / 1024, 1),
+        "kib_a_stream": round(memory * 1024 / streams, 1),
         "slow_client_changes": stage.runs.grown,
-        "slow_client_mib": round(grown / MEBIBYTE, 1),
+        "slow_client_mib": round(grown, 1),
     }
 
 
@@ -163,7 +161,3 @@ async def _take(fan: Fan, clients: Clients, seen: Seen, changed: Changes, began:
     seen.medians.append(found.median - began)
     seen.lasts.append(found.last - began)
     await asyncio.sleep(PAUSE)
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
