@@ -15,12 +15,23 @@ from typing import Any
 
 import httpx2
 
+from kube.test_cluster import CONFIG_MAP
 from kube.traffic import Address
 from live.namespaces import Namespace
 from serai.envoy.binary import find_envoy
+from serai.kube.access import Access
+from serai.kube.wire import Name
 
 SECONDS = 40.0
 """For anything that is waited for."""
+
+
+async def token(admin: Access, space: str, account: str, audience: str) -> str:
+    """A token of a ServiceAccount, as a kubelet gets it."""
+    path = f"/api/v1/namespaces/{space}/serviceaccounts/{account}/token"
+    head = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+    answer = await admin._write("POST", path, {**head, "spec": {"audiences": [audience]}})
+    return str(answer["status"]["token"])
 
 
 class Network:
@@ -69,12 +80,12 @@ def _ip(*words: str) -> None:
 class Pod:
     """One Pod of a Deployment, from when it is ready."""
 
-    def __init__(self, place: Namespace, deployment: dict[str, Any], config: str) -> None:
+    def __init__(self, place: Namespace, deployment: dict[str, Any], admin: Access) -> None:
         self.place = place
+        self._admin = admin
         self._spec = deployment["spec"]["template"]["spec"]
         (self._container,) = self._spec["containers"]
         self._namespace = deployment["metadata"]["namespace"]
-        self._config = config
         self._process: asyncio.subprocess.Process | None = None
 
     def at(self, port: int) -> Address:
@@ -86,13 +97,13 @@ class Pod:
         """It runs until it is ended; `folder` takes what is mounted, and its log."""
         binary, _ = find_envoy()
         assert binary is not None
-        (folder / "bootstrap.json").write_text(self._config)
-        (mount,) = self._container["volumeMounts"]
         name = f"{self.place.name}.{self._namespace}"
-        arguments = [
-            each.replace(mount["mountPath"], str(folder)).replace("$(POD)", name)
-            for each in self._container["args"]
-        ]
+        arguments = [each.replace("$(POD)", name) for each in self._container["args"]]
+        arguments = self._here(arguments, folder)
+        for volume in self._spec["volumes"]:
+            (folder / volume["name"]).mkdir()
+            for file, text in (await self._files(volume)).items():
+                (folder / volume["name"] / file).write_text(*self._here([text], folder))
         with (folder / "log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self.place.command(binary.path, *arguments, "--concurrency", "1"),
@@ -106,6 +117,26 @@ class Pod:
             if self._process.returncode is None:
                 self._process.kill()
                 await self._process.wait()
+
+    def _here(self, texts: list[str], folder: Path) -> list[str]:
+        """Where a volume is in place of where it is mounted."""
+        for mount in self._container["volumeMounts"]:
+            path = f"{mount['mountPath']}/"
+            texts = [each.replace(path, f"{folder}/{mount['name']}/") for each in texts]
+        return texts
+
+    async def _files(self, volume: dict[str, Any]) -> dict[str, str]:
+        if "configMap" in volume:
+            name = Name(self._namespace, volume["configMap"]["name"])
+            found = await self._admin.read(CONFIG_MAP, name)
+            assert found is not None
+            return dict(found["data"])
+        (source,) = volume["projected"]["sources"]
+        asked = source["serviceAccountToken"]
+        account = self._spec["serviceAccountName"]
+        return {
+            asked["path"]: await token(self._admin, self._namespace, account, asked["audience"])
+        }
 
     async def _ready(self) -> None:
         probe = self._container["readinessProbe"]["httpGet"]

@@ -56,7 +56,7 @@ async def replica(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "serai", "controller"),
             *("--kubeconfig", str(folder / "kubeconfig"), "--log-format", "json"),
-            *("--xds", f"127.0.0.1:{xds}", "--admin", "127.0.0.1:0"),
+            *("--xds", f"127.0.0.1:{xds}", "--xds-tls", "none", "--admin", "127.0.0.1:0"),
             *("--probes", f"127.0.0.1:{probes}", "--bind", "127.0.0.1"),
             *("--discovery-namespace-selectors", json.dumps(selector)),
             env={**os.environ, "POD_NAME": name, "POD_NAMESPACE": space},

@@ -47,6 +47,7 @@ ALL = (
     "podLabels.e=f",
     "podAnnotations.g=h",
     "proxy.replicas=3",
+    "xds.certificateSecret=xds-tls",
     "env[0].name=SERAI_CLUSTER_NAMES",
     "env[0].value=istio",
 )
@@ -96,12 +97,12 @@ def test_a_release_of_another_name_has_nothing_of_the_first() -> None:
     first = objects(helm(*ALL))
     shared = {key for key in found if key in first}
     assert {kind for kind, _, _ in shared} == {"GatewayClass"}
-    # The lease is one for each namespace, whatever the release is called.
+    # Lease and Secret are one for each namespace, whatever the release is called.
     text = helm(*ALL, "classes.create=false", release="canary", space="elsewhere")
     assert "serai-system" not in text
     assert [
         line.strip() for line in text.splitlines() if "serai-" in line and "helm.sh" not in line
-    ] == ["resourceNames: [serai-controller]"]
+    ] == ["resourceNames: [serai-controller]", "resourceNames: [serai-xds]"]
 
 
 def environment(*values: str) -> dict[str, str]:
@@ -117,6 +118,8 @@ def environment(*values: str) -> dict[str, str]:
         ("clusterDomain=corp.example", "SERAI_CLUSTER_DOMAIN", "corp.example"),
         ("trustDomain=corp.example", "SERAI_TRUST_DOMAIN", "corp.example"),
         ("logLevel=info\\,xds=debug", "SERAI_LOG_LEVEL", "info,xds=debug"),
+        ("xds.tls=false", "SERAI_XDS_TLS", "none"),
+        ("xds.certificateSecret=tls", "SERAI_XDS_TLS", "/etc/serai/xds"),
         ("xds.host=xds.corp.example", "SERAI_XDS_HOST", "xds.corp.example"),
         ("proxy.image=envoy:1", "SERAI_PROXY_IMAGE", "envoy:1"),
         ("proxy.replicas=3", "SERAI_PROXY_REPLICAS", "3"),

@@ -66,11 +66,14 @@ async def envoy(one: Controller, gateway: str, folder: Path) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def answering(body: str, address: str = "127.0.0.1") -> AsyncIterator[int]:
-    """Somebody who answers every request so; the port."""
+async def answering(
+    body: str, address: str = "127.0.0.1", seconds: float = 0.0
+) -> AsyncIterator[int]:
+    """Somebody who answers every request so, after so long; the port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(seconds)
         head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         writer.write(head.encode() + body.encode())
         await writer.drain()

@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 PORT = 8080
 DRAIN_SECONDS = 4.0
 """In place of the deployed ones, to be done sooner."""
+ANSWER_SECONDS = 0.3
+"""So that there is always a request under way that an end would break."""
 HEARD_SECONDS = 1.5
 """How long a Service goes on giving connections to a Pod that ends."""
 
@@ -39,6 +41,7 @@ async def controlling(api: assets.ApiServer, space: str, host: str) -> AsyncIter
         namespace=space,
         identity="one",
         xds_host=host,
+        xds_tls="own",
         deployment=Deployment(image="envoy:1.40"),
     )
     one = Controller(api.access(), Settings(standalone=False, bind="0.0.0.0"), options)
@@ -60,7 +63,9 @@ async def test_a_rolling_upgrade_of_envoys_costs_no_request(
     service = Balancer()
     async with contextlib.AsyncExitStack() as stack:
         network = stack.enter_context(Network(tmp_path).up())
-        endpoint = await stack.enter_async_context(answering("partner", network.host))
+        endpoint = await stack.enter_async_context(
+            answering("partner", network.host, ANSWER_SECONDS)
+        )
         await stack.enter_async_context(controlling(api, space, network.host))
         await gateway_class(admin)
         listener = {"name": "http", "port": PORT, "protocol": "HTTP"}
@@ -68,10 +73,10 @@ async def test_a_rolling_upgrade_of_envoys_costs_no_request(
         await admin.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
         await entry(admin, space, "rollout.example", endpoint, network.host)
         await route(admin, space, "rollout.example")
-        _, config, _, deployment = await deployed(admin, space)
+        *_, deployment = (await deployed(admin, space))[:4]
 
         async def pod() -> Pod:
-            one = Pod(network.join(), deployment, config["data"]["bootstrap.json"])
+            one = Pod(network.join(), deployment, admin)
             folder = tmp_path / one.place.name
             folder.mkdir()
             await stack.enter_async_context(one.running(folder))
@@ -80,8 +85,8 @@ async def test_a_rolling_upgrade_of_envoys_costs_no_request(
         old = [await pod(), await pod()]
         service.targets[:] = [each.at(PORT) for each in old]
         await stack.enter_async_context(service.serving())
-        traffic = Traffic(f"http://127.0.0.1:{service.port}/")
-        async with traffic.flowing():  # before its end no Pod may go that arrived in it
+        async with Traffic(f"http://127.0.0.1:{service.port}/").flowing() as traffic:
+            # Before its end no Pod may go that arrives in it.
             for leaving in old:
                 arriving = await pod()
                 service.targets.append(arriving.at(PORT))

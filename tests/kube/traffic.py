@@ -119,7 +119,7 @@ class Balancer:
                 with contextlib.suppress(OSError, asyncio.CancelledError):
                     await self._join(reader, writer, target)
         finally:
-            writer.transport.abort()
+            writer.close()
             self._open.discard(writer)
             self._tasks.discard(task)
 
@@ -133,13 +133,14 @@ class Balancer:
             await asyncio.gather(_pass(reader, back), _pass(there, writer))
         finally:
             self._open.discard(back)
-            back.transport.abort()
+            back.close()
 
 
 async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Everything, and its end."""
-    while data := await source.read(65536):
-        sink.write(data)
-        await sink.drain()
+    """Everything, and its end; what goes the other way goes on."""
+    with contextlib.suppress(OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+            await sink.drain()
     with contextlib.suppress(OSError):
         sink.write_eof()

@@ -17,6 +17,13 @@
   value: {{ . | quote }}
 {{- end }}
 {{- end }}
+{{- if not .Values.xds.tls }}
+- name: SERAI_XDS_TLS
+  value: none
+{{- else if .Values.xds.certificateSecret }}
+- name: SERAI_XDS_TLS
+  value: /etc/serai/xds
+{{- end }}
 {{- with .Values.revision }}
 - name: SERAI_REVISION
   value: {{ . | quote }}

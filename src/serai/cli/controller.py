@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -86,6 +86,15 @@ Probes = Annotated[
         help="Where anybody may ask for /healthz, /readyz and /metrics, such as :15014.",
     ),
 ]
+XdsTls = Annotated[
+    str,
+    typer.Option(
+        metavar="FOLDER|none",
+        envvar="SERAI_XDS_TLS",
+        help="Serve xDS with its tls.crt and tls.key, followed, which ca.crt makes trusted; else"
+        " with a certificate of our own. none: without TLS, to whoever asks.",
+    ),
+]
 KeysFolder = Annotated[
     Path | None,
     typer.Option(
@@ -131,18 +140,15 @@ def controller(
     proxy_image: ProxyImage = "",
     proxy_replicas: ProxyReplicas = 1,
     xds_host: XdsHost = "",
+    xds_tls: XdsTls = "",
     keys: KeysFolder = None,
     remote_grace: RemoteGrace = 900.0,
     remote_wait: RemoteWait = 10.0,
     log_level: LogLevel = "info",
     log_format: LogFormat = "auto",
 ) -> None:
-    """Serve the Gateways of a Kubernetes cluster.
-
-    Watches the cluster, serves xDS to the Envoys of every Gateway whose class is ours, and writes
-    statuses.  Of several replicas all serve, and one that leads writes.
-    """
-    from serai.app.controller import Options  # noqa: PLC0415  loads gRPC
+    """Serve the Gateways of a Kubernetes cluster."""
+    from serai.app.controller import Options  # noqa: PLC0415
 
     _log(log_level, log_format)
     options = Options(
@@ -151,12 +157,19 @@ def controller(
         remote_grace=remote_grace,
         remote_wait=remote_wait,
         xds_host=xds_host,
+        xds_tls=_tls(xds_tls),
         xds=xds,
         namespace=namespace,
         identity=identity or f"{platform.node()}-{os.getpid()}",
         scope=_scope(discovery_namespace_selectors, revision),
     )
-    raise typer.Exit(asyncio.run(_run(kubeconfig, _in_cluster(settings), options, admin, probes)))
+    raise typer.Exit(asyncio.run(_run(kubeconfig, settings, options, admin, probes)))
+
+
+def _tls(said: str) -> Path | Literal["own", "none"]:
+    if said in {"", "none"}:
+        return "none" if said else "own"
+    return Path(said)
 
 
 def _log(level: str, form: LogFormat) -> None:
@@ -190,7 +203,11 @@ async def _run(
         options = msgspec.structs.replace(options, namespace=access.namespace)
     web = _listening("--admin", admin)
     probed = _listening("--probes", probes) if probes else None
-    controller = Controller(access, settings, options)
+    try:
+        controller = Controller(access, _in_cluster(settings), options)
+    except (OSError, ValueError) as error:
+        talk(f"error  --xds-tls {options.xds_tls}: {error}")
+        return Exit.FAILED
     if probed is not None:
         await probed.start(probes_app(controller))
     running = asyncio.ensure_future(controller.run(web))

@@ -10,6 +10,7 @@ from typing import Any
 from serai.api.gateway_parameters import EnvoyBootstrap
 from serai.envoy.bootstrap import BootstrapSettings, HostPort, bootstrap, render
 from serai.envoy.pod_drain import drain_filters, drain_route
+from serai.envoy.pod_security import secure
 
 Json = dict[str, Any]
 
@@ -21,12 +22,18 @@ DNS_RESOLVER = "envoy.network.dns_resolver.cares"
 
 
 def pod_bootstrap(
-    gateway: str, xds: HostPort, drain: str = "", asked: EnvoyBootstrap | None = None
+    gateway: str,
+    xds: HostPort,
+    drain: str = "",
+    asked: EnvoyBootstrap | None = None,
+    *,
+    secured: bool = False,
 ) -> str:
     """The bootstrap of a Gateway (``namespace/name``), whose Envoys say by --service-node who.
 
     `drain` is the path at which they are told to end; empty: nowhere.  `asked` is what its
-    GatewayParameters say.
+    GatewayParameters say.  `secured`: the control plane is reached by TLS and with a token, by
+    files that are beside it (serai.envoy.pod_security).
     """
     asked = asked or EnvoyBootstrap()
     settings = BootstrapSettings(gateway=gateway, node_id=gateway, xds=xds, admin_port=ADMIN_PORT)
@@ -34,6 +41,8 @@ def pod_bootstrap(
     # The Pod's own name, which --service-node gives, is who it is.
     del config["node"]["id"]
     static = config["static_resources"]
+    if secured:
+        secure(static["clusters"][0], xds.host)
     static["clusters"].append(_admin_cluster())
     proxied = bool(asked.enable_readiness_probe_proxy_protocol)
     static["listeners"] = [_ready_listener(drain, proxied=proxied)]

@@ -5,6 +5,7 @@ Pure.  Gateway API: GatewaySpec.infrastructure.  Istio: what makes a waypoint's 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -48,11 +49,24 @@ Objects = tuple[tuple[Resource, Json | None], ...]
 """In the order in which they are made; None: there is to be none."""
 
 
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token of the Pod's ServiceAccount, which the kubelet keeps new."""
+
+    audience: str
+    folder: str
+    file: str
+    seconds: int = 3600
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """How the Envoys of all Gateways are deployed."""
 
     image: str
     replicas: int = 1
+    files: Mapping[str, str] = {}
+    """What else is beside the bootstrap."""
+    token: Token | None = None
+    """With which they prove who they are; None: not at all."""
 
 
 def name_of(gateway: str) -> str:
@@ -83,7 +97,7 @@ def objects(
         {"metadata": metadata, **each}
         for each in (
             {"automountServiceAccountToken": False},
-            {"data": {"bootstrap.json": config}},
+            {"data": {"bootstrap.json": config, **how.files}},
             {"spec": _service(proxy, gateway, wish)},
             {"spec": _deployment(proxy, gateway, uid, digest, how)},
         )
@@ -174,7 +188,7 @@ def _deployment(proxy: Proxy, gateway: Gateway, uid: str, digest: str, how: Depl
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
         "containers": [_container(how, uid)],
-        "volumes": [{"name": "bootstrap", "configMap": {"name": name}}],
+        "volumes": [{"name": "bootstrap", "configMap": {"name": name}}, *_token_volume(how)],
     }
     return {
         "replicas": how.replicas,
@@ -211,5 +225,25 @@ def _container(how: Deployment, uid: str) -> Json:
         "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 120},
         "readinessProbe": probe,
         "lifecycle": {"preStop": drained(uid, READY_PORT)},
-        "volumeMounts": [{"name": "bootstrap", "mountPath": "/etc/envoy", "readOnly": True}],
+        "volumeMounts": [
+            {"name": "bootstrap", "mountPath": "/etc/envoy", "readOnly": True},
+            *_token_mount(how),
+        ],
     }
+
+
+def _token_volume(how: Deployment) -> list[Json]:
+    if how.token is None:
+        return []
+    asked = {
+        "audience": how.token.audience,
+        "expirationSeconds": how.token.seconds,
+        "path": how.token.file,
+    }
+    return [{"name": "token", "projected": {"sources": [{"serviceAccountToken": asked}]}}]
+
+
+def _token_mount(how: Deployment) -> list[Json]:
+    if how.token is None:
+        return []
+    return [{"name": "token", "mountPath": how.token.folder, "readOnly": True}]

@@ -14,6 +14,7 @@ import structlog
 
 from serai.ir.viewpoint import Viewpoint
 from serai.server.client import BrokenProtocol, Client, ClientState
+from serai.server.guard import STATUS, Guard, RefusedError, token_of
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
@@ -84,6 +85,8 @@ class AdsServer:
         has named the place."""
         self.on_places: Callable[[], None] = lambda: None
         """Called when a client comes to or goes from a place of its own."""
+        self.guard: Guard | None = None
+        """Asked of every stream; None: whoever reaches the address is served."""
         self.counts = Counts()
         self._world = World()
         self._ready = False
@@ -93,9 +96,10 @@ class AdsServer:
         self._told: dict[str, dict[ResourceKey, Rejection]] = {}
         self._unknown: set[str] = set()
 
-    async def start(self, address: str) -> int:
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens at an address such as ``127.0.0.1:18000`` or ``unix:/path``; several may be.
 
+        With `credentials` (serai.server.guard) it takes TLS, and nothing else.
         Returns the port (of use where 0 was asked for).  Raises OSError if it can't listen there.
         """
         server = grpc.aio.server(options=OPTIONS)
@@ -105,7 +109,11 @@ class AdsServer:
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         try:
-            port = server.add_insecure_port(address)
+            port = (
+                server.add_insecure_port(address)
+                if credentials is None
+                else server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(f"the xDS server cannot listen at {address}: {error}") from error
         await server.start()
@@ -173,6 +181,9 @@ class AdsServer:
         except BrokenProtocol as error:
             log.warning("xds.broken_protocol", peer=context.peer(), reason=str(error))
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except RefusedError as error:
+            log.warning("xds.refused", peer=context.peer(), reason=str(error))
+            await context.abort(STATUS[error.code], str(error))
         except (asyncio.CancelledError, grpc.aio.AbortError):
             raise
         except Exception:
@@ -184,6 +195,9 @@ class AdsServer:
     ) -> None:
         decode: Any = decode_delta if protocol == "delta" else decode_sotw
         encode: Any = encode_delta if protocol == "delta" else encode_sotw
+        # Before anything is read of somebody who may be anybody.
+        token = token_of(context.invocation_metadata())
+        who = await self.guard.identify(token) if self.guard is not None else None
         data = await anext(aiter(requests), None)
         if data is None:
             return
@@ -191,6 +205,8 @@ class AdsServer:
         if first.node is None:
             reason = first.request.reason if isinstance(first.request, Unreadable) else ""
             raise BrokenProtocol(reason or "the first request names no node")
+        if self.guard is not None and who is not None:
+            self.guard.permit(who, first.node)
 
         async def decoded() -> AsyncIterator[Any]:
             yield first.request
@@ -202,7 +218,15 @@ class AdsServer:
             self._count(pushed=len(response.resources))
 
         with self._connected(protocol, first.node) as client:
-            await client.talk(decoded(), write)
+            proven = asyncio.timeout(who.seconds if who is not None else None)
+            try:
+                async with proven:
+                    await client.talk(decoded(), write)
+            except TimeoutError:
+                if not proven.expired():
+                    raise
+                # It comes back with a newer proof; what it has stays as it is.
+                log.info("xds.proof_expired", proxy=first.node.cluster, node=first.node.id)
 
     @contextlib.contextmanager
     def _connected(self, protocol: Literal["delta", "sotw"], node: Node) -> Iterator[_Client]:

@@ -7,14 +7,18 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from grpc import ServerCredentials
+
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.clock import follow_clock
 from serai.app.clusters import Clusters, Following
+from serai.app.controller.admission import Admission
 from serai.app.controller.deploying import Deploying
 from serai.app.controller.followed import SELECTORS, STATUS_KINDS, Followed
 from serai.app.controller.happenings import Happenings
 from serai.app.controller.options import Options
+from serai.app.controller.xds_keys import XdsKeys, keys_of
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
 from serai.app.garbage import follow_garbage, loading
@@ -33,6 +37,7 @@ from serai.kube.wire import Name
 from serai.kube.writer import StatusWriter
 from serai.model.settings import Settings
 from serai.server.ads import AdsServer
+from serai.server.guard import served_with
 from serai.sources.folder import Batch
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
@@ -75,6 +80,7 @@ class Controller:
             self.happenings,
             lambda gateway: self.writer.look([gateway]),
         )
+        self._xds_keys = self._secured(access)
         self._gateways: dict[tuple[str, str], Key] = {}
         """By namespace and name of the Service by which each is reached."""
         self._lock = asyncio.Lock()
@@ -87,9 +93,19 @@ class Controller:
         self._commits = 0
         self._ranges: tuple[str, ...] = ()
         self._serving = False
-        server = self.server
+        self._listen_to(self.server)
+
+    def _listen_to(self, server: AdsServer) -> None:
         server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
         server.locate, server.on_places = self.core.locate, self._look_soon
+
+    def _secured(self, access: Access) -> XdsKeys | None:
+        keys = keys_of(access, self.options)
+        if keys is not None:
+            self.server.guard = Admission(access, self.core.pipeline)
+            self.deploying.keys = keys
+            keys.trusted_changed = self.deploying.look_at_all
+        return keys
 
     async def run(self, web: WebServer | None = None) -> None:
         """Serve until cancelled.  Envoys are answered once everything was read."""
@@ -103,7 +119,10 @@ class Controller:
                     await self._apply(self.followed.source.batch())
                 await self.clusters.first()
                 await self._keys.first()
-                self.xds_port = await self.server.start(self.options.xds)
+                if self._xds_keys is not None:
+                    await self._xds_keys.first()
+                    tasks.create_task(self._xds_keys.run())
+                self.xds_port = await self.server.start(self.options.xds, self._credentials())
                 self.server.mark_ready()
                 self._serving = True
                 self.changes.tell()
@@ -128,6 +147,10 @@ class Controller:
             await self.server.stop()
             await self._refused.stop()
             await self._access.close()
+
+    def _credentials(self) -> ServerCredentials | None:
+        keys = self._xds_keys
+        return served_with(lambda: keys.serving) if keys is not None else None
 
     def waiting_for(self) -> str:
         """What has to happen before it serves; empty once it does."""

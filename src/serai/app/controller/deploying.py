@@ -7,21 +7,25 @@ from collections.abc import Callable, Iterable
 from random import Random
 from time import monotonic
 
+import msgspec
 import structlog
 
 from serai.api.gateway_parameters import EnvoyBootstrap
 from serai.api.meta import Key
+from serai.app.controller.admission import AUDIENCE
 from serai.app.controller.happenings import Happenings
+from serai.app.controller.xds_keys import XdsKeys
 from serai.app.pipeline import Pipeline
 from serai.attach.deployment import Wish
 from serai.envoy.bootstrap import HostPort
 from serai.envoy.pod_bootstrap import pod_bootstrap
+from serai.envoy.pod_security import TOKEN_FILE, TOKEN_FOLDER, security_files
 from serai.kube.access import Access, ApiError
 from serai.kube.backoff import Backoff
 from serai.kube.contest import Contest
 from serai.kube.deployed import Deployed, Drift
 from serai.kube.deployer import Deployer
-from serai.kube.deployment import Deployment, objects
+from serai.kube.deployment import Deployment, Token, objects
 from serai.kube.ending import drain_path
 from serai.kube.wire import Failure
 
@@ -55,6 +59,8 @@ class Deploying:
         self._uid = uid
         self._happenings = happenings
         self._tell = tell
+        self.keys: XdsKeys | None = None
+        """With what xDS is served, which Envoys are to trust; None: with nothing."""
         self._random = Random()  # noqa: S311  spreads load, and guards nothing
         self._deployed = Deployed(access, self._drifted, self._random)
         self.deployer = Deployer(access, self._deployed)
@@ -133,7 +139,9 @@ class Deploying:
         if not wish.verdict.ok or wish.self_managed:
             log.info("deploy.not_ours", gateway=proxy.name, why=wish.verdict.message)
             return
-        config = pod_bootstrap(proxy.name, xds, drain_path(uid), _bootstrap_of(wish))
+        asked, drain, secured = _bootstrap_of(wish), drain_path(uid), self.keys is not None
+        config = pod_bootstrap(proxy.name, xds, drain, asked, secured=secured)
+        how = _secured(how, xds.host, self.keys) if self.keys is not None else how
         settled = await self.deployer.settle(key, objects(proxy, gateway, uid, config, how, wish))
         if settled.others:
             log.warning("deploy.left_alone", gateway=str(key), object=settled.others)
@@ -164,6 +172,12 @@ class Deploying:
             asyncio.get_running_loop().call_later(seconds, self.look, [key])
         else:
             self.look([key])
+
+
+def _secured(how: Deployment, host: str, keys: XdsKeys) -> Deployment:
+    token = Token(audience=AUDIENCE, folder=TOKEN_FOLDER, file=TOKEN_FILE)
+    files = security_files(host, keys.trust.decode())
+    return msgspec.structs.replace(how, files=files, token=token)
 
 
 def _bootstrap_of(wish: Wish) -> EnvoyBootstrap | None:

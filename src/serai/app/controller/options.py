@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -26,6 +27,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """A folder that keeps the keys of issuers of tokens over restarts; None: they are fetched."""
     xds_host: str = ""
     """By which they find us, such as ``serai.serai-system.svc``; with the port of `xds`."""
+    xds_tls: Path | Literal["own", "none"] = "none"
+    """With what xDS is served, to Envoys that prove who they are: tls.crt, tls.key and ca.crt of a
+    folder, or what we make ourselves; none: as it is, to whoever asks."""
     remote_grace: float = 900.0
     """For how many seconds what another cluster had stays when it cannot be reached."""
     remote_wait: float = 10.0
