@@ -141,7 +141,8 @@ async def test_what_is_not_ours_is_left_alone(api: assets.ApiServer, admin: Acce
         event = await happened(admin, space, "NotOwned")
         assert event["regarding"]["name"] == "edge"
         assert "Service edge" in event["note"]
-        assert await admin.read(RESOURCES[3], Name(space, "edge")) is None
+        others = [each for each in RESOURCES if each != SERVICE]
+        assert [await admin.read(each, Name(space, "edge")) for each in others] == [None] * 3
         service = await admin.read(SERVICE, Name(space, "edge"))
         assert service is not None
         assert [each["port"] for each in service["spec"]["ports"]] == [7777]

@@ -110,7 +110,7 @@ class Deployed:
         self._left[resource.kind, name] = gateway, fields
 
     def removed(self, resource: Resource, name: Name) -> None:
-        """We have deleted an object."""
+        """We are about to delete an object."""
         self._left.pop((resource.kind, name), None)
 
     def forget(self, gateway: Key) -> None:

@@ -54,18 +54,19 @@ class Deployer:
         digest = sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
         if self._applied.get(gateway) == digest:
             return Settled()
-        uid = _owner(next(obj for _, obj in objects if obj is not None))
-        name = _name(next(obj for _, obj in objects if obj is not None))
-        changed: list[str] = []
-        for resource, obj in objects:
-            there = await self._access.read(resource, name)
-            if there is not None and uid not in _owners(there):
-                if obj is None:
-                    continue
+        first = next(obj for _, obj in objects if obj is not None)
+        uid, name = _owner(first), _name(first)
+        found = [await self._access.read(resource, name) for resource, _ in objects]
+        own = [there if there and uid in _owners(there) else None for there in found]
+        for (resource, obj), there, ours in zip(objects, found, own, strict=True):
+            if obj is not None and there != ours:
                 # Somebody else deploys this Gateway, or needs the name.
-                return Settled(tuple(changed), f"{resource.kind} {name.name}")
-            if await self._settle(gateway, resource, name, there, obj):
-                changed.append(f"{resource.kind} {name.name}")
+                return Settled(others=f"{resource.kind} {name.name}")
+        changed = [
+            f"{resource.kind} {name.name}"
+            for (resource, obj), ours in zip(objects, own, strict=True)
+            if await self._settle(gateway, resource, name, ours, obj)
+        ]
         self._applied[gateway] = digest
         log.info("deploy.applied", gateway=str(gateway), changed=changed)
         return Settled(tuple(changed))
@@ -76,8 +77,8 @@ class Deployer:
         """Whether anything is other than it was."""
         if obj is None:
             if there is not None:
-                await self._access.delete(resource, name, there["metadata"]["uid"])
                 self._deployed.removed(resource, name)
+                await self._access.delete(resource, name, there["metadata"]["uid"])
             return there is not None
         if there is not None and _gives_up_replicas(resource, there, obj):
             replicas = {"replicas": there["spec"]["replicas"]}
