@@ -1,4 +1,4 @@
-"""Faults, time limits and retries of TrafficPolicies, in seconds and in bytes."""
+"""Faults, limits, retries and redirects of TrafficPolicies, in seconds, requests and bytes."""
 
 from __future__ import annotations
 
@@ -165,3 +165,53 @@ async def test_calls_that_fail_on_purpose(tmp_path: Path) -> None:
         assert dict(found.headers)["grpc-status"] == "14"
         statuses = {(await timed(served, "/half"))[0] for _ in range(40)}
         assert statuses == {200, 418}
+
+
+async def test_redirects_that_are_followed(tmp_path: Path) -> None:
+    codes = "redirectResponseCodes: [302]"
+    asked = {
+        "landed": "statPrefix: landed",
+        "again": f"internalRedirect: {{{codes}}}",
+        "twice": f"internalRedirect: {{{codes}, maxRedirects: 2, responseHeadersToCopy: [x-seen]}}",
+        "cross": f"internalRedirect: {{{codes}, allowCrossSchemeRedirect: true}}",
+        "plain": "statPrefix: plain",
+    }
+    async with world(tmp_path, asked) as (served, endpoint):
+
+        async def redirected(path: str, to: str) -> tuple[int, bytes]:
+            """The status, and the last request's head, of an endpoint that always redirects."""
+            headers = f"location: {to}\r\nx-seen: 1\r\ncontent-length: 0"
+            endpoint.answer = f"HTTP/1.1 302 S\r\n{headers}\r\n\r\n".encode()
+            before = sum(endpoint.asked)
+            found = answer(await served.to(served.place.gateway, 8080, path))
+            return sum(endpoint.asked) - before, str(found.status).encode() + endpoint.last
+
+        same = "http://x:8080"
+        assert (await redirected("/plain", f"{same}/landed"))[0] == 1
+        assert (await redirected("/again", f"{same}/again"))[0] == 2
+        times, last = await redirected("/twice", f"{same}/twice")
+        assert times == 3
+        assert b"x-seen: 1" in last
+        assert (await redirected("/again", "https://x/again"))[0] == 1
+        assert (await redirected("/cross", "https://x/cross"))[0] == 2
+
+
+async def test_a_bucket_counts_and_refuses_a_part_and_is_filled(tmp_path: Path) -> None:
+    bucket = "tokenBucket: {maxTokens: 1, fillInterval: 1h}"
+    filled = "tokenBucket: {maxTokens: 3, tokensPerFill: 3, fillInterval: 300ms}"
+    asked = {
+        "all": f"rateLimit: {{local: {{{bucket}}}}}",
+        "unlimited": f"rateLimit: {{local: {{{bucket}, percentEnabled: 0}}}}",
+        "counted": f"rateLimit: {{local: {{{bucket}, percentEnforced: 0}}}}",
+        "filled": f"rateLimit: {{local: {{{filled}}}}}",
+    }
+    async with world(tmp_path, asked) as (served, _):
+
+        async def passed(name: str) -> int:
+            return sum([(await timed(served, f"/{name}"))[0] == 200 for _ in range(6)])
+
+        assert [await passed(name) for name in ("all", "unlimited", "counted")] == [1, 6, 6]
+        first = await passed("filled")
+        assert first < 6
+        await asyncio.sleep(0.4)
+        assert await passed("filled") >= 3

@@ -43,16 +43,13 @@ class Upstream:
         """Seconds before each answer."""
         self.busy = self.most_busy = 0
         """Requests that wait for an answer, now and at most."""
+        self.last = b""
+        """The head of the last request."""
 
     @property
     def asked(self) -> list[int]:
         """How many requests came over each connection."""
         return [len(link.heads) for link in self.links]
-
-    @property
-    def last(self) -> bytes:
-        """The head of the last request of the last connection."""
-        return self.links[-1].heads[-1]
 
 
 @contextlib.asynccontextmanager
@@ -79,6 +76,7 @@ async def _answer(
 ) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     link.heads.append(head)
+    server.last = head
     if found := LENGTH.search(head):
         await reader.readexactly(int(found[1]))
     if b"transfer-encoding: chunked" in head:
