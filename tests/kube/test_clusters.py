@@ -259,7 +259,12 @@ async def test_a_cluster_that_never_answers_holds_up_nobody(
     api: assets.ApiServer, admin: Access
 ) -> None:
     space = await namespace(admin, "silent")
-    silent = await asyncio.start_server(lambda _, __: asyncio.sleep(60), "127.0.0.1", 0)
+    opened: list[asyncio.StreamWriter] = []
+
+    def never(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+
+    silent = await asyncio.start_server(never, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     mute = yaml.safe_load(kubeconfig(api))
     mute["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
@@ -268,6 +273,9 @@ async def test_a_cluster_that_never_answers_holds_up_nobody(
         await shop(admin, space, "10.0.0.1", 8080)
         await until(lambda: addresses(one, space) == {"10.0.0.1"})
         assert reached(one) == {"mute": Reach.CONNECTING}
+        assert opened
+    for each in opened:
+        each.transport.abort()
 
 
 async def test_a_service_that_only_another_cluster_has_can_be_routed_to(
