@@ -24,6 +24,8 @@ class Provider:
         self.client = client
         self.secret = secret
         self.lifetime_seconds = 3600
+        self.access: Callable[[int], str] = "access-{}".format
+        """The tokens that callers get, by how many were granted."""
         self.granted: list[str] = []
         """The kinds of grants that tokens were given for."""
         self._codes: dict[str, dict[str, str]] = {}
@@ -52,7 +54,7 @@ class Provider:
             return 400, {"error": "invalid_grant"}
         self.granted.append(form["grant_type"])
         return 200, {
-            "access_token": f"access-{len(self.granted)}",
+            "access_token": self.access(len(self.granted)),
             "refresh_token": f"refresh-{len(self.granted)}",
             "token_type": "Bearer",
             "expires_in": self.lifetime_seconds,

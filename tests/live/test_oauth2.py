@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
+from live.issuer import Issuer
 from live.provider import Browser, Provider, providing, publishing
-from live.serving import Place, Served, echoed, eventually, serving, workload
+from live.serving import Place, Served, answer, echoed, eventually, serving, workload
 from live.test_ext_auth import VIP, ask, called, policy
 from live.test_standalone import entry, mesh
 from serai.app.client.http import HttpAnswer
@@ -110,6 +111,44 @@ async def test_a_caller_logs_in_is_let_in_and_logs_out(tmp_path: Path) -> None:
 
         await alice.get("/logout")
         assert where(await alice.get("/")).startswith(LOG_IN)
+
+
+async def test_the_token_of_who_logged_in_is_verified_beside_it(tmp_path: Path) -> None:
+    place = Place()
+    backend, login = place.address(), place.address()
+    provider = Provider("shop", "hush")
+    staff = Issuer("https://login.example", login, 3005)
+    provider.access = lambda _: staff.token(sub="alice")
+    verified = f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: GatewayExtension
+        metadata: {{name: tokens, namespace: shop}}
+        spec:
+          jwt:
+            providers:
+            - name: login
+              issuer: https://login.example
+              claimsToHeaders: [{{name: sub, header: x-user}}]
+              jwks: {{local: {{inline: '{staff.key_set}'}}}}
+        """
+    verify = "jwtAuth: {extensionRef: {name: tokens}}"
+    both = f"oauth2: {{extensionRef: {{name: login}}}}\n          {verify}"
+    files = world(place, backend, login, "forwardAccessToken: true")
+    files |= {"tokens.yaml": verified, "policy.yaml": policy(both)}
+    async with (
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        await has_secret(served)
+        alice = browser(served)
+        await log_in(alice, provider)
+        found = await eventually(lambda: alice.get("/"), lambda found: found.status == 200)
+        assert echoed(found)["headers"]["X-User"] == ["alice"]
+
+        provider.access = lambda _: Issuer("https://login.example", login, 3006).token(sub="alice")
+        mallory = browser(served)
+        await log_in(mallory, provider)
+        assert answer(await mallory.get("/")).status == 401
 
 
 async def test_a_token_that_ran_out_is_refreshed(tmp_path: Path) -> None:

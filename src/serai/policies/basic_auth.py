@@ -28,6 +28,15 @@ FILTER = "envoy.filters.http.basic_auth"
 LINE = re2.compile(r"([^:\s]+):\{SHA\}([A-Za-z0-9+/]{27}=)")
 """A user and the SHA-1 of a password, the one form of htpasswd that Envoy reads."""
 
+OTHER_HASHES = (
+    ("$2", "bcrypt"),
+    ("$apr1$", "MD5"),
+    ("$5$", "SHA-256"),
+    ("$6$", "SHA-512"),
+    ("{SSHA}", "salted SHA-1"),
+)
+"""How hashes begin that others than Envoy verify."""
+
 
 class Users(Value, frozen=True):
     """Names and what their passwords hash to; None where nobody is asked for one."""
@@ -80,7 +89,7 @@ def _users(lines: Iterable[str], path: str) -> tuple[tuple[tuple[str, str], ...]
             continue
         user = LINE.fullmatch(text)
         if user is None:
-            words = f"line {number} is left out: it is no user:{{SHA}}..., which htpasswd -s writes"
+            words = f"line {number} is left out: {_why_not(text)}"
             faults.append(Fault(path, words, "PartiallyInvalid"))
         elif user[1] in found:
             words = f"line {number} is left out: user {user[1]} comes before it"
@@ -88,6 +97,17 @@ def _users(lines: Iterable[str], path: str) -> tuple[tuple[tuple[str, str], ...]
         else:
             found[user[1]] = user[2]
     return tuple(sorted(found.items())), faults
+
+
+def _why_not(line: str) -> str:
+    """Why a line is no user; what is said never has any of it, since it may be a secret."""
+    _, _, hashed = line.partition(":")
+    kind = next((kind for start, kind in OTHER_HASHES if hashed.startswith(start)), None)
+    if kind is None:
+        return "it is no user:{SHA}..., which htpasswd -s writes"
+    return (
+        f"its password is hashed by {kind}; Envoy verifies {{SHA}} only, which htpasswd -s writes"
+    )
 
 
 def _encode(users: Users) -> Encoded:

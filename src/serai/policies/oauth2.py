@@ -38,6 +38,10 @@ TEXT_KEY = "client-secret"
 TIMEOUT_SECONDS = 5.0
 REDIRECT_PATH = "/oauth2/redirect"
 USUAL_REDIRECT = f"%REQ(x-forwarded-proto)%://%REQ(:authority)%{REDIRECT_PATH}"
+NO_TOKENS = (
+    "oauth2.jwt is not done; leave it out, and a jwtAuth beside oauth2 verifies the access token of"
+    " callers who logged in, where forwardAccessToken is true"
+)
 OPENID = "openid"
 """The scope that makes OpenID Connect of OAuth 2."""
 _OPERATOR = re2.compile(r"%REQ\([:\w-]+\)%")
@@ -147,7 +151,7 @@ def _wrong(found: OAuth2Provider) -> str:
     if url:
         return f'"{url[:80]}" is no https URL'
     if found.jwt is not None:
-        return "jwt is not done: whether tokens are good is the provider's word alone"
+        return NO_TOKENS
     if found.end_session_endpoint and OPENID not in found.scopes:
         return f"endSessionEndpoint needs the scope {OPENID}"
     return _wrong_redirect(found.redirect_uri) or _wrong_cookies(found) or _wrong_patterns(found)

@@ -33,6 +33,7 @@ class Field(Value, frozen=True, tag=True):
 Piece = Text | Header | Body | Field
 Template = tuple[Piece, ...]
 
+KNOWN = "only {{ header(...) }}, {{ request_header(...) }}, {{ body() }}, fields and texts"
 _PUT = re2.compile(r"\{\{(.*?)\}\}")
 _CALL = re2.compile(r"""(header|request_header)\(\s*(?:"([\w-]+)"|'([\w-]+)')\s*\)""")
 _FIELD = re2.compile(r"[A-Za-z_][\w-]*(\.[\w-]+)*")
@@ -47,13 +48,13 @@ def parse(text: str) -> Template | str:
         pieces.append(Text(text[at : found.start()]))
         piece = _piece(found[1].strip("- \t\n"))
         if piece is None:
-            return f"Envoy cannot fill in {found[0][:80]}"
+            return f"Envoy cannot fill in {found[0][:80]}, {KNOWN}"
         pieces.append(piece)
         at = found.end()
     pieces.append(Text(text[at:]))
     for piece in pieces:
         if isinstance(piece, Text) and any(mark in piece.text for mark in ("{{", "{%", "{#")):
-            return f"Envoy cannot follow {piece.text.strip()[:80]}"
+            return f"Envoy cannot follow {piece.text.strip()[:80]}, {KNOWN}"
     return tuple(piece for piece in pieces if piece != Text(""))
 
 

@@ -1,0 +1,35 @@
+"""Lines that are no users, and what is said of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from serai.policies.basic_auth import _users
+
+GOOD = "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM="
+
+
+@pytest.mark.parametrize(
+    ("hashed", "kind"),
+    [
+        ("$2y$05$bFvrYk0", "bcrypt"),
+        ("$apr1$x5Zk1$", "MD5"),
+        ("$5$salt$", "SHA-256"),
+        ("$6$salt$", "SHA-512"),
+        ("{SSHA}abc", "salted SHA-1"),
+    ],
+)
+def test_hashes_of_another_kind_are_named_and_nothing_of_the_line_is(
+    hashed: str, kind: str
+) -> None:
+    found, (fault,) = _users([GOOD, f"bob:{hashed}"], "users")
+    assert [name for name, _ in found] == ["alice"]
+    assert (fault.path, fault.reason) == ("users", "PartiallyInvalid")
+    assert "line 2" in fault.message and f"by {kind};" in fault.message
+    assert "htpasswd -s" in fault.message
+    assert hashed not in fault.message and "bob" not in fault.message
+
+
+def test_a_password_in_the_clear_is_told_by_its_line_only() -> None:
+    _, (fault,) = _users(["bob:secret"], "users")
+    assert "line 1" in fault.message and "secret" not in fault.message
