@@ -166,8 +166,15 @@ def _is_news(before: Batch, after: Batch) -> bool:
 
 
 def _may_matter(change: Change, path: str) -> bool:
-    """Whether a change below a folder may concern a manifest: a log that grows does not."""
-    return change != Change.modified or is_wanted(Path(path).name)
+    """Whether a change below a folder may concern a manifest: a log that grows does not.
+
+    Nor does a hidden file, which mostly is a draft that takes a manifest's name once it is written;
+    ``..data`` of a ConfigMap and other hidden folders may, since links lead into them.
+    """
+    name = Path(path).name
+    if name.startswith(".") and not name.startswith(".."):
+        return Path(path).is_symlink() or Path(path).is_dir()
+    return change != Change.modified or is_wanted(name)
 
 
 def _concerns(paths: set[Path]) -> Filter:

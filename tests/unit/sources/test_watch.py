@@ -91,6 +91,25 @@ async def test_an_atomic_replace_and_a_delete(folder: Path) -> None:
     await watching.stream.aclose()
 
 
+async def test_an_atomic_replace_has_one_file_looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watching, first = await started(folder)
+    looked_at: list[object] = []
+    scan = watching.source.scan
+
+    def noting(written: frozenset[str] | None = None) -> Batch:
+        looked_at.append(written)
+        return scan(written)
+
+    monkeypatch.setattr(watching.source, "scan", noting)
+    (folder / ".a.tmp").write_text(service(port=82))
+    (folder / ".a.tmp").replace(folder / "a.yaml")
+    assert (await first).changed.keys() == {CART}
+    assert looked_at == [{str(folder / "a.yaml")}]
+    await watching.stream.aclose()
+
+
 async def test_a_new_folder_below(folder: Path) -> None:
     watching, first = await started(folder)
     (folder / "new").mkdir()
