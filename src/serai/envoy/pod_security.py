@@ -14,7 +14,7 @@ import msgspec
 Json = dict[str, Any]
 
 CONFIG_FOLDER = "/etc/envoy"
-TOKEN_FOLDER = "/var/run/secrets/serai"  # noqa: S105  a folder
+TOKEN_FOLDER = "/etc/serai"  # noqa: S105  a folder
 TOKEN_FILE = "token"  # noqa: S105  its name there
 TRUST_FILE = "ca.crt"
 
