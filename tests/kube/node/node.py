@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ class Node:
             while True:
                 try:
                     await self._look()
-                except ApiError as error:  # somebody wrote meanwhile, or the server is away
-                    log.info("node.again", error=str(error))
+                except (ApiError, OSError, subprocess.SubprocessError, KeyError) as error:
+                    # Something went meanwhile, or the server is away.
+                    log.info("node.again", error=repr(error))
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             for pod in self.pods.values():
