@@ -68,7 +68,13 @@ def config_map(name: str, value: str = "") -> dict[str, Any]:
 
 
 async def namespace(access: Access, name: str) -> str:
-    await access.create(NAMESPACE, "", {"metadata": {"name": name}})
+    """A namespace of this name, or of one like it where a run before has left one."""
+    try:
+        await access.create(NAMESPACE, "", {"metadata": {"name": name}})
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return await namespace(access, f"{name}-again")
     return name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -31,6 +32,26 @@ async def edit(access: Access, resource: Resource, name: Name, patch: Json) -> N
     await access._write("PATCH", resource.path(name), patch, MERGE_PATCH, who)
 
 
+def evil(number: int) -> Json:
+    """A Deployment with an image that nobody asked for."""
+    envoy = {"name": "envoy", "image": f"evil:{number}"}
+    return {"spec": {"template": {"spec": {"containers": [envoy]}}}}
+
+
+async def edited_until(access: Access, name: Name, reason: str) -> Json:
+    """An Event that comes of edits; one that meets a deployment under way is told of none."""
+    waiting = asyncio.create_task(happened(access, name.namespace, reason))
+    try:
+        for number in range(1, 6):
+            await edit(access, DEPLOYMENT, name, evil(number))
+            await when(access, DEPLOYMENT, name, is_as_deployed)
+            if (await asyncio.wait([waiting], timeout=1))[0]:
+                break
+        return await waiting
+    finally:
+        waiting.cancel()
+
+
 async def test_what_is_changed_is_put_back_and_what_is_added_stays(
     api: assets.ApiServer, admin: Access
 ) -> None:
@@ -39,16 +60,15 @@ async def test_what_is_changed_is_put_back_and_what_is_added_stays(
     async with deploying(api, space):
         await gateway(admin, space)
         await deployed(admin, space)
-        envoy = {"name": "envoy", "image": "evil:1"}
         patch = {
             "metadata": {"annotations": {"theirs": "yes"}},
-            "spec": {"template": {"spec": {"containers": [envoy]}}, "minReadySeconds": 3},
+            "spec": {**evil(0)["spec"], "minReadySeconds": 3},
         }
         await edit(admin, DEPLOYMENT, name, patch)
         found = await when(admin, DEPLOYMENT, name, is_as_deployed)
         assert found["metadata"]["annotations"]["theirs"] == "yes"
         assert found["spec"]["minReadySeconds"] == 3
-        event = await happened(admin, space, "DriftCorrected")
+        event = await edited_until(admin, name, "DriftCorrected")
         assert "Deployment edge was changed by kubectl-edit" in event["note"]
         labels = {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}
         await edit(admin, SERVICE, name, labels)
@@ -82,12 +102,7 @@ async def test_who_goes_on_changing_it_is_told_so_and_waited_for_ever_longer(
     async with deploying(api, space) as one:
         await gateway(admin, space)
         await deployed(admin, space)
-        for number in range(3):
-            image = {"name": "envoy", "image": f"evil:{number}"}
-            patch = {"spec": {"template": {"spec": {"containers": [image]}}}}
-            await edit(admin, DEPLOYMENT, name, patch)
-            await when(admin, DEPLOYMENT, name, is_as_deployed)
-        event = await happened(admin, space, "DriftContested")
+        event = await edited_until(admin, name, "DriftContested")
         assert event["type"] == "Warning"
         assert event["note"].startswith("kubectl-edit goes on changing Deployment edge")
         writes = one.deploying.deployer.writes

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -98,9 +99,11 @@ def from_data(data: Mapping[str, bytes]) -> Keys | None:
             pair(data[f"{each}.crt"], data[f"{each}.key"]) if f"{each}.crt" in data else None
             for each in ("ca", "tls", "coming")
         )
-    except (KeyError, ValueError):
-        return None
-    if authority is None or serving is None:
+        if authority is None or serving is None or not _hosts(serving):
+            return None
+        if any(each is not None and _signing(each) is None for each in (authority, coming)):
+            return None
+    except (KeyError, ValueError, x509.ExtensionNotFound):
         return None
     gone = data.get("gone.crt", b"")
     return Keys(authority=authority, serving=serving, coming=coming, gone=gone)
@@ -109,7 +112,11 @@ def from_data(data: Mapping[str, bytes]) -> Keys | None:
 def pair(certificate: bytes, key: bytes) -> Pair:
     """A certificate, or a chain of them, with its key.  ValueError unless they belong together."""
     leaf = x509.load_pem_x509_certificates(certificate)[0]
-    if load_pem_private_key(key, None).public_key() != leaf.public_key():
+    try:
+        found = load_pem_private_key(key, None)
+    except (TypeError, UnsupportedAlgorithm) as error:  # it is encrypted, or of an unknown kind
+        raise ValueError(f"the key cannot be used: {error}") from error
+    if found.public_key() != leaf.public_key():
         raise ValueError("the key is not that of the certificate")
     return Pair(certificate, key)
 
@@ -155,7 +162,7 @@ def _authority(now: datetime) -> Pair:
 
 def _serving(authority: Pair, hosts: Iterable[str], now: datetime) -> Pair:
     issuer = x509.load_pem_x509_certificate(authority.certificate)
-    signing = load_pem_private_key(authority.key, None)
+    signing = _signing(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "serai xDS")])
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
@@ -167,8 +174,14 @@ def _serving(authority: Pair, hosts: Iterable[str], now: datetime) -> Pair:
         .add_extension(names, critical=False)
         .add_extension(_signed_by(issuer), critical=False)
     )
-    assert isinstance(signing, ec.EllipticCurvePrivateKey)  # noqa: S101  we made it
+    assert signing is not None  # noqa: S101  from_data takes no other
     return _pair(builder.sign(signing, hashes.SHA256()), key)
+
+
+def _signing(authority: Pair) -> ec.EllipticCurvePrivateKey | None:
+    """The key of an authority; None for one that we did not make."""
+    found = load_pem_private_key(authority.key, None)
+    return found if isinstance(found, ec.EllipticCurvePrivateKey) else None
 
 
 def _signed_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

@@ -6,6 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from serai.server.authority import (
@@ -94,3 +103,28 @@ def test_a_key_of_another_certificate_is_refused() -> None:
     one, other = settled(None, HOSTS, NOW), settled(None, HOSTS, NOW)
     with pytest.raises(ValueError, match="not that of the certificate"):
         pair(one.serving.certificate, other.serving.key)
+
+
+def test_a_key_that_cannot_be_read_is_refused() -> None:
+    one = settled(None, HOSTS, NOW).serving
+    locked = load_pem_private_key(one.key, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+    with pytest.raises(ValueError, match="cannot be used"):
+        pair(one.certificate, locked)
+
+
+def test_a_secret_of_another_make_is_of_no_use() -> None:
+    data = to_data(settled(None, HOSTS, NOW))
+    nameless = {"tls.crt": data["ca.crt"], "tls.key": data["ca.key"]}
+    assert from_data({**data, **nameless}) is None, "it says for no host what it is for"
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "somebody else's")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    builder = builder.public_key(key.public_key()).serial_number(1)
+    builder = builder.not_valid_before(NOW).not_valid_after(NOW + AUTHORITY_LIFE)
+    theirs = {
+        "ca.crt": builder.sign(key, SHA256()).public_bytes(Encoding.PEM),
+        "ca.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    }
+    assert from_data({**data, **theirs}) is None, "we could not sign with it"

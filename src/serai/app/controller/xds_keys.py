@@ -15,6 +15,7 @@ import structlog
 from serai.app.controller.options import Options
 from serai.kube.access import Access, ApiError
 from serai.kube.resource import Resource
+from serai.kube.shape import MANAGED_BY
 from serai.kube.wire import Name
 from serai.server.authority import Keys, Pair, from_data, pair, settled, to_data
 
@@ -22,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 SECRET = "serai-xds"  # noqa: S105  a name
+
+OURS = {MANAGED_BY: "serai"}
+"""The labels of a Secret that we made, and may make anew."""
 
 FILES_SECONDS = 2.0
 """How often files are looked at."""
@@ -131,7 +135,11 @@ class SecretKeys:
             found = await self._access.read(SECRETS, self._name)
             kept = from_data(_decoded(found)) if found is not None else None
             if found is not None and kept is None:
-                log.warning("xds.secret_of_no_use", secret=f"{self._name.namespace}/{SECRET}")
+                remedy = "It is made anew." if _is_ours(found) else "Delete it, if it is nobody's."
+                where = f"{self._name.namespace}/{SECRET}"
+                log.warning("xds.secret_of_no_use", secret=where, remedy=remedy)
+                if not _is_ours(found):
+                    return False
             keys = await asyncio.to_thread(settled, kept, self._hosts, datetime.now(UTC))
             if keys != kept:
                 await self._write(found, keys)
@@ -145,7 +153,7 @@ class SecretKeys:
     async def _write(self, found: dict[str, Any] | None, keys: Keys) -> None:
         data = {name: b64encode(value).decode() for name, value in to_data(keys).items()}
         if found is None:
-            metadata = {"name": SECRET, "namespace": self._name.namespace}
+            metadata = {"name": SECRET, "namespace": self._name.namespace, "labels": OURS}
             await self._access.create(
                 SECRETS, self._name.namespace, {"metadata": metadata, "data": data}
             )
@@ -172,6 +180,11 @@ def keys_of(access: Access, options: Options) -> XdsKeys | None:
         return FileKeys(options.xds_tls)
     host = options.xds_host or f"serai.{options.namespace}.svc"
     return SecretKeys(access, options.namespace, (host,))
+
+
+def _is_ours(secret: dict[str, Any]) -> bool:
+    labels = secret["metadata"].get("labels") or {}
+    return OURS.items() <= labels.items()
 
 
 def _decoded(secret: dict[str, Any]) -> dict[str, bytes]:
