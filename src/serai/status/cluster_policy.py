@@ -1,6 +1,7 @@
 """The status of policies for clusters.  Gateway API: PolicyStatus (GEP-713), BackendTLSPolicy.
 
 The ancestors are the Gateways that send to what a policy names; where there is none, what it names.
+Of a BackendConfigPolicy it is always what it names: whoever has kgateway's reads it there.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def cluster_policy_statuses(
         listed: dict[ParentReference, list[Conditions]] = {}
         for target in aim.targets:
             verdicts = _verdicts(reader, attached, done, key, target)
-            for ancestor in _ancestors(reader, done, target):
+            for ancestor in _ancestors(reader, done, key, target):
                 listed.setdefault(ancestor, []).append(verdicts)
         ancestors = [
             PolicyAncestorStatus(ancestor, CONTROLLER, _conditions(each, aim.generation))
@@ -51,10 +52,13 @@ def cluster_policy_statuses(
     return mapped(graph, "statuses of cluster policies", attached.cluster_policies.aims, status)
 
 
-def _ancestors(reader: Reader, done: Applied, target: Target) -> Iterator[ParentReference]:
+def _ancestors(
+    reader: Reader, done: Applied, policy: Key, target: Target
+) -> Iterator[ParentReference]:
     for each in target.keys:
         kind, namespace, name = each.object
-        gateways = done.gateways(reader, each.object)
+        named = policy.kind == "BackendConfigPolicy"
+        gateways = () if named else done.gateways(reader, each.object)
         for gateway in gateways:
             yield ParentReference(gateway.name, GROUP, "Gateway", gateway.namespace)
         if gateways:
