@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +33,8 @@ FEW = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if reason := assets.missing() or cannot() or ("" if DATA.is_dir() else ABSENT):
+    without = "" if shutil.which("chroot") else "Pods here need chroot, which is not on the PATH"
+    if reason := assets.missing() or cannot() or without or ("" if DATA.is_dir() else ABSENT):
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("cluster")
     with assets.running(folder / "api") as api, cluster(api, folder) as found:
