@@ -72,6 +72,7 @@ class Load:
         self._way_in = way_in
         self.good = 0
         self.bad: list[object] = []
+        self._answered = asyncio.Event()
 
     async def run(self) -> None:
         while True:
@@ -80,14 +81,15 @@ class Load:
                 self.good += 1
             else:
                 self.bad.append(found)
+            self._answered.set()
             await asyncio.sleep(0.002)
 
     async def goes_on(self, answers: int = 20) -> None:
         """Return once that many more requests were answered, well or badly."""
-        wanted = self.good + len(self.bad) + answers
         async with asyncio.timeout(SECONDS):
-            while self.good + len(self.bad) < wanted:
-                await asyncio.sleep(0.01)
+            for _ in range(answers):
+                self._answered.clear()
+                await self._answered.wait()
 
 
 async def test_killed_and_started_again_under_load_no_request_fails(tmp_path: Path) -> None:
