@@ -26,6 +26,8 @@ class Provider:
         self.lifetime_seconds = 3600
         self.access: Callable[[int], str] = "access-{}".format
         """The tokens that callers get, by how many were granted."""
+        self.identity: Callable[[int], str] | None = None
+        """Their ID tokens, if they get any."""
         self.granted: list[str] = []
         """The kinds of grants that tokens were given for."""
         self._codes: dict[str, dict[str, str]] = {}
@@ -53,7 +55,9 @@ class Provider:
         elif form.get("refresh_token") != f"refresh-{len(self.granted)}":
             return 400, {"error": "invalid_grant"}
         self.granted.append(form["grant_type"])
+        known = {"id_token": self.identity(len(self.granted))} if self.identity else {}
         return 200, {
+            **known,
             "access_token": self.access(len(self.granted)),
             "refresh_token": f"refresh-{len(self.granted)}",
             "token_type": "Bearer",

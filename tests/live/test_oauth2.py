@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import trustme
 
-from live.issuer import Issuer
+from live.issuer import Issuer, issuer
 from live.provider import Browser, Provider, providing, publishing
 from live.serving import Place, Served, answer, echoed, eventually, serving, workload
 from live.test_ext_auth import VIP, ask, called, policy
 from live.test_standalone import entry, mesh
 from serai.app.client.http import HttpAnswer
+from serai.model.settings import Settings
 
 pytestmark = pytest.mark.live
 
@@ -151,6 +155,133 @@ async def test_the_token_of_who_logged_in_is_verified_beside_it(tmp_path: Path) 
         assert answer(await mallory.get("/")).status == 401
 
 
+VERIFIED = """jwt:
+              jwksURI: https://login.example/keys
+              jwksBackendRef: {group: networking.istio.io, kind: ServiceEntry, name: keys, port: 80}
+              accessToken: {audiences: [shop], claimsToHeaders: [{name: sub, header: x-user}]}
+              idToken: {audiences: [shop], claimsToHeaders: [{name: email, header: x-mail}]}"""
+
+
+@pytest.fixture
+def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """Whom Serai trusts."""
+    found = trustme.CA()
+    found.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    return found
+
+
+@contextlib.asynccontextmanager
+async def staff_at(address: str, ca: trustme.CA) -> AsyncIterator[Issuer]:
+    """The provider's keys, published over TLS."""
+    async with issuer("https://login.example", address, 3005, up=False) as staff:
+        staff.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        ca.issue_cert("login.example").configure_cert(staff.tls)
+        await staff.open()
+        yield staff
+
+
+async def test_tokens_that_a_log_in_got_are_verified_and_tell_who_it_was(
+    tmp_path: Path, ca: trustme.CA
+) -> None:
+    place = Place()
+    backend, login, keys = place.address(), place.address(), place.address()
+    provider = Provider("shop", "hush")
+    files = world(place, backend, login, VERIFIED) | {
+        "keys.yaml": called("keys", keys, 3005, "HTTP")
+    }
+    settings = Settings(jwks_refresh_seconds=0.2)
+    async with (
+        staff_at(keys, ca) as staff,
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place, settings) as served,
+    ):
+
+        def grant(access: str = "shop", identity: str | None = "shop") -> None:
+            mail = "alice@shop.example"
+            provider.access = lambda _: staff.token(sub="alice", aud=access)
+            given = identity and staff.token(aud=identity, email=mail)
+            provider.identity = (lambda _: given) if given else None
+
+        async def comes() -> HttpAnswer:
+            alice = browser(served)
+            await log_in(alice, provider)
+            return await alice.get("/", x_user="mallory", x_mail="mallory")
+
+        grant()
+        await has_secret(served)
+        found = await eventually(comes, lambda found: found.status == 200)
+        told = echoed(found)["headers"]
+        assert (told["X-User"], told["X-Mail"]) == (["alice"], ["alice@shop.example"])
+        assert "Authorization" not in told
+
+        for wrong in (("other", "shop"), ("shop", "other")):
+            grant(*wrong)
+            assert (await comes()).status == 403, wrong
+        grant("shop", None)
+        assert (await comes()).status == 401
+        provider.access = "access-{}".format  # no JWT at all
+        assert (await comes()).status == 401
+
+        staff.rotate()
+        grant()
+        await eventually(comes, lambda found: found.status == 200)
+        await staff.close()  # what it told stays
+        assert (await comes()).status == 200
+        staff.rotate()
+        grant()
+        assert (await comes()).status == 401
+        await staff.open()
+        await eventually(comes, lambda found: found.status == 200)
+
+
+async def test_routes_are_chosen_by_what_the_tokens_of_a_log_in_claim(
+    tmp_path: Path, ca: trustme.CA
+) -> None:
+    place = Place()
+    backend, login, keys = place.address(), place.address(), place.address()
+    provider = Provider("shop", "hush")
+    routes = """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: pay, namespace: shop}
+        spec:
+          parentRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay}]
+          rules:
+          - matches: [{headers: [{name: x-mail, value: alice@shop.example}]}]
+            filters:
+            - type: RequestHeaderModifier
+              requestHeaderModifier: {set: [{name: x-route, value: of-alice}]}
+            backendRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay, port: 8000}]
+          - backendRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay, port: 8000}]
+        """
+    files = world(place, backend, login, VERIFIED) | {
+        "keys.yaml": called("keys", keys, 3005, "HTTP")
+    }
+    files["routes.yaml"] = routes
+    async with (
+        staff_at(keys, ca) as staff,
+        providing(provider, login, 3004),
+        serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served,
+    ):
+        mail = "alice@shop.example"
+        provider.access = lambda _: staff.token(sub="alice", aud="shop")
+        provider.identity = lambda _: staff.token(aud="shop", email=mail)
+        await has_secret(served)
+
+        async def comes(who: Browser) -> dict[str, list[str]]:
+            await log_in(who, provider)
+            found = await eventually(
+                lambda: who.get("/", x_mail=mail), lambda found: found.status == 200
+            )
+            told: dict[str, list[str]] = echoed(found)["headers"]
+            return told
+
+        assert (await comes(browser(served)))["X-Route"] == ["of-alice"]
+        provider.identity = lambda _: staff.token(aud="shop", email="mallory@shop.example")
+        assert "X-Route" not in await comes(browser(served))
+
+
 async def test_a_token_that_ran_out_is_refreshed(tmp_path: Path) -> None:
     place = Place()
     backend, login = place.address(), place.address()
@@ -195,7 +326,7 @@ async def test_the_secret_is_changed_live_and_what_cannot_be_done_lets_nobody_in
         assert "Shop" in alice.cookies and "SameSite=Lax" in alice.flags["Shop"]
         assert "Authorization" not in echoed(await alice.get("/"))["headers"]
 
-        served.write("extension.yaml", extension("jwt: {accessToken: {}}"))
+        served.write("extension.yaml", extension("jwt: {accessToken: {}}"))  # signed by whom?
         await eventually(lambda: ask(served), lambda found: found.status == 500)
         served.write("extension.yaml", extension())
         await eventually(lambda: ask(served), lambda found: found.status == 302)
@@ -203,12 +334,7 @@ async def test_the_secret_is_changed_live_and_what_cannot_be_done_lets_nobody_in
         await eventually(lambda: ask(served), lambda found: found.status == 500)
 
 
-async def test_an_issuer_is_asked_for_its_endpoints(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+async def test_an_issuer_is_asked_for_its_endpoints(tmp_path: Path, ca: trustme.CA) -> None:
     place = Place()
     backend, login = place.address(), place.address()
     provider = Provider("shop", "hush")
@@ -219,10 +345,10 @@ async def test_an_issuer_is_asked_for_its_endpoints(
 
     async with (
         providing(provider, login, 3004),
-        publishing(document, ca.issue_cert("localhost")) as issuer,
+        publishing(document, ca.issue_cert("localhost")) as uri,
     ):
         files = world(place, backend, login)
-        asked = extension(f"issuerURI: {issuer}").replace("authorizationEndpoint", "#")
+        asked = extension(f"issuerURI: {uri}").replace("authorizationEndpoint", "#")
         files["extension.yaml"] = asked.replace("tokenEndpoint", "#")
         async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
             assert (await ask(served)).status == 500
@@ -235,3 +361,38 @@ async def test_an_issuer_is_asked_for_its_endpoints(
             await log_in(alice, provider)
             assert (await alice.get("/")).status == 200
             assert where(await alice.get("/logout")).startswith("https://login.example/end")
+
+
+async def test_an_issuer_tells_its_keys_and_the_id_token_must_be_its_own(
+    tmp_path: Path, ca: trustme.CA
+) -> None:
+    place = Place()
+    backend, login, keys = place.address(), place.address(), place.address()
+    provider = Provider("shop", "hush")
+    told = {"jwks_uri": "https://login.example/keys"}
+    told["authorization_endpoint"] = LOG_IN
+    told["token_endpoint"] = "https://login.example/token"
+
+    def document(uri: str) -> bytes:
+        return json.dumps({"issuer": uri, **told}).encode()
+
+    async with (
+        staff_at(keys, ca) as staff,
+        providing(provider, login, 3004),
+        publishing(document, ca.issue_cert("localhost")) as uri,
+    ):
+        verified = VERIFIED.replace("jwksURI: https://login.example/keys", f"# {uri}")
+        files = world(place, backend, login, f"issuerURI: {uri}\n            {verified}")
+        files["keys.yaml"] = called("keys", keys, 3005, "HTTP")
+        async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
+
+            async def comes(issuer: str) -> HttpAnswer:
+                provider.access = lambda _: staff.token(aud="shop")  # whoever made it
+                provider.identity = lambda _: staff.token(aud="shop", iss=issuer)
+                alice = browser(served)
+                await log_in(alice, provider)
+                return await alice.get("/")
+
+            await eventually(lambda: ask(served), lambda found: found.status == 302)
+            await eventually(lambda: comes(uri), lambda found: found.status == 200)
+            assert (await comes("https://login.example")).status == 401

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import field
 
-from serai.api.extension_jwt import JWT
+from serai.api.extension_jwt import JWT, ClaimToHeader
 from serai.api.extension_reference import ServiceReference
 from serai.api.meta import Object, Struct
 
@@ -184,8 +184,20 @@ class OAuth2DenyRedirect(Struct, frozen=True):
     headers: tuple[OAuth2Header, ...] = ()
 
 
+class OAuth2Token(Struct, frozen=True):
+    """spec.oauth2.jwt.accessToken, idToken: what it must say, and who is told."""
+
+    audiences: tuple[str, ...] = ()
+    claims_to_headers: tuple[ClaimToHeader, ...] = ()
+
+
 class OAuth2Tokens(Struct, frozen=True):
-    """spec.oauth2.jwt, which is told rather than done."""
+    """spec.oauth2.jwt: which of the tokens that a log-in gave are verified."""
+
+    access_token: OAuth2Token | None = None
+    id_token: OAuth2Token | None = field(name="idToken", default=None)
+    jwks_uri: str | None = field(name="jwksURI", default=None)
+    jwks_backend_ref: ServiceReference | None = None
 
 
 class OAuth2Provider(Struct, frozen=True):

@@ -261,7 +261,6 @@ class Standalone:
             self._keep_identities()
             await self.limits.ensure()
             await self._publish(committed)
-            self._keys.look(committed)
         self._commits += 1
         self._addresses.keep(self.core.addresses)
         self._keep_vips(committed, first=first)
@@ -276,6 +275,7 @@ class Standalone:
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing, committed.places)
+        self._keys.look(committed)
 
     def _keep_identities(self) -> None:
         if self.identities is not None:

@@ -9,8 +9,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Node, Reader
-from serai.policies.oauth2 import NO_TOKENS
-from serai.translate.extension_references import asks_for_tokens, provided, unresolved
+from serai.translate.extension_references import provided, unresolved
 from serai.translate.policies import Looks
 
 
@@ -26,11 +25,6 @@ def extension_problems(
         if not found.ok:
             remedy = "Keep one provider."
             yield keyed(Problem("SER1003", "error", found.message, remedy, key, "spec"))
-        if asks_for_tokens(extension):
-            message = f"{NO_TOKENS}; policies that name it let nobody in"
-            yield keyed(
-                Problem("SER1003", "error", message, "Leave it out.", key, "spec.oauth2.jwt")
-            )
         for path, verdict in unresolved(reader, looks, key, extension):
             message = f"{verdict.message}; policies that name it cannot ask"
             remedy = "Correct it, or write what it names."

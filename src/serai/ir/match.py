@@ -38,6 +38,8 @@ class ClaimMatch(Value, frozen=True):
     path: tuple[str, ...]
     value: str
     regex: bool = False
+    said_in: str = "payload"
+    """Which of the caller's tokens: the name of what it says in dynamic metadata."""
 
 
 class RequestMatch(Value, frozen=True):

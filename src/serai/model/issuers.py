@@ -18,6 +18,8 @@ class Issuer(Value, frozen=True):
     authorization: str = ""
     tokens: str = ""
     end_session: str = ""
+    keys: str = ""
+    """The set of keys that its tokens are signed with."""
 
 
 class _Document(msgspec.Struct, frozen=True):
@@ -25,6 +27,7 @@ class _Document(msgspec.Struct, frozen=True):
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     end_session_endpoint: str = ""
+    jwks_uri: str = ""
 
 
 def document_of(uri: str) -> str:
@@ -47,7 +50,12 @@ def issuer(uri: str, document: bytes) -> Issuer | str:
         return f"it is no OpenID configuration: {error}"
     if found.issuer.rstrip("/") != uri.rstrip("/"):
         return f"it is of another issuer, {found.issuer[:80]}"
-    endpoints = (found.authorization_endpoint, found.token_endpoint, found.end_session_endpoint)
+    endpoints = (
+        found.authorization_endpoint,
+        found.token_endpoint,
+        found.end_session_endpoint,
+        found.jwks_uri,
+    )
     if not endpoints[0] or not endpoints[1]:
         return "it has no authorization_endpoint or no token_endpoint"
     wrong = next((each for each in endpoints if each and not is_endpoint(each)), "")

@@ -6,7 +6,7 @@ from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import ConditionsStatus, condition
-from serai.translate.extension_references import accepted, unresolved
+from serai.translate.extension_references import provided, unresolved
 from serai.translate.policies import Looks
 from serai.translate.rules import RESOLVED
 
@@ -18,7 +18,7 @@ def extension_statuses(
 
     def status(reader: Reader, key: Key, extension: GatewayExtension) -> ConditionsStatus:
         missing = (verdict for _, verdict in unresolved(reader, looks, key, extension))
-        verdicts = {"Accepted": accepted(extension), "ResolvedRefs": next(missing, RESOLVED)}
+        verdicts = {"Accepted": provided(extension), "ResolvedRefs": next(missing, RESOLVED)}
         generation = extension.metadata.generation
         conditions = (condition(kind, each, generation) for kind, each in verdicts.items())
         return ConditionsStatus(tuple(conditions))

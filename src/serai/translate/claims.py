@@ -20,6 +20,7 @@ from serai.ir.route import DirectResponse, Forward, Route, VirtualHost
 from serai.policies import BY_NAME
 from serai.policies.feature import Stage
 from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION, requirement
+from serai.policies.tokens.requirement import PAYLOAD
 
 PREFIX = "@request.auth.claims"
 UNGUARDED = (
@@ -53,21 +54,25 @@ def _claiming(route: Route) -> Route:
     headers: list[ValueMatch] = []
     claims: list[ClaimMatch] = []
     for each in route.match.headers:
-        path = claim_path(each.name) or written.get(each.name.lower())
-        if path is None:
+        path = claim_path(each.name)
+        found = (PAYLOAD, path) if path else written.get(each.name.lower())
+        if found is None:
             headers.append(each)
         else:
-            claims.append(ClaimMatch(path, each.value, each.regex))
+            claims.append(ClaimMatch(found[1], each.value, each.regex, found[0]))
     if not claims:
         return route
     return replace(route, match=replace(route.match, headers=tuple(headers), claims=tuple(claims)))
 
 
-def _written(route: Route) -> Mapping[str, tuple[str, ...]]:
-    """The claims that endpoints get in headers, by the header."""
+def _written(route: Route) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """Whose claim endpoints get in headers, and which, by the header."""
     asked = requirement(_leaves(route))
-    found = (each for provider in (asked.providers if asked else ()) for each in provider.outputs)
-    return {each.header: tuple(each.claim.split(".")) for each in found}
+    return {
+        each.header: (provider.metadata, tuple(each.claim.split(".")))
+        for provider in (asked.providers if asked else ())
+        for each in provider.outputs
+    }
 
 
 def _leaves(route: Route) -> Iterator[Leaf]:

@@ -18,7 +18,6 @@ from serai.backends import Invalid, Reference, resolve
 from serai.incremental import Reader
 from serai.model.rate_limits import OWN_GROUP, OWN_KIND
 from serai.model.service import BackendKey
-from serai.policies.oauth2 import NO_TOKENS
 from serai.translate.policies import Looks
 
 
@@ -29,17 +28,6 @@ def provided(extension: GatewayExtension) -> Verdict:
         return ACCEPTED
     found = " and ".join(given) or "none that Serai reads"
     return refused("Invalid", f"spec has {found}; it must have one provider")
-
-
-def accepted(extension: GatewayExtension) -> Verdict:
-    """Whether it has one provider, all of which can be done."""
-    found = provided(extension)
-    return refused("Invalid", NO_TOKENS) if found.ok and asks_for_tokens(extension) else found
-
-
-def asks_for_tokens(extension: GatewayExtension) -> bool:
-    """Whether log-in is to verify tokens too, which is not done."""
-    return extension.spec.oauth2 is not None and extension.spec.oauth2.jwt is not None
 
 
 def unresolved(

@@ -15,7 +15,7 @@ from serai.ir.origin import Origin, Value
 from serai.ir.route import Forward, RouteConfiguration
 from serai.model.inputs import Inputs
 from serai.model.key_sets import Fetched
-from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION, requirement
+from serai.policies.tokens import TOKEN_FEATURES, requirement
 from serai.policies.tokens.keys import NOBODYS
 from serai.policies.tokens.requirement import KeySource, Requirement
 from serai.translate.clusters import ClusterKey, Proxied
@@ -23,7 +23,6 @@ from serai.translate.collections import Named
 
 FETCHES = "key sets to fetch"
 REQUIRED = "required tokens"
-_FEATURES = frozenset({JWT_AUTH.name, REQUEST_AUTHENTICATION.name})
 
 
 class Required(Value, frozen=True):
@@ -135,7 +134,7 @@ def _required(row: RouteConfiguration | None) -> Iterator[Required]:
         groups = [host.leaves, *(route.leaves for route in host.routes)]
         forwards = [each.action for each in host.routes if isinstance(each.action, Forward)]
         groups += [share.leaves for each in forwards for share in each.clusters]
-        asking = (each for each in groups if any(leaf.feature in _FEATURES for leaf in each))
+        asking = (each for each in groups if any(leaf.feature in TOKEN_FEATURES for leaf in each))
         for leaves in dict.fromkeys(asking):
             found = requirement(leaves, clears=host.by_claims)
             if found is not None:
@@ -143,4 +142,4 @@ def _required(row: RouteConfiguration | None) -> Iterator[Required]:
 
 
 def _origins(leaves: tuple[Leaf, ...]) -> tuple[Origin, ...]:
-    return tuple(each.origin for each in leaves if each.feature in _FEATURES)
+    return tuple(each.origin for each in leaves if each.feature in TOKEN_FEATURES)

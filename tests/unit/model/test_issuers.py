@@ -18,7 +18,7 @@ def test_an_issuer_is_believed_about_itself() -> None:
     document = json.dumps({**TOLD, "jwks_uri": "https://login.example/keys"}).encode()
 
     assert issuer(f"{URI}/", document) == Issuer(
-        "https://login.example/a", "https://login.example/t"
+        "https://login.example/a", "https://login.example/t", keys="https://login.example/keys"
     )
 
 
@@ -31,6 +31,7 @@ def test_an_issuer_is_believed_about_itself() -> None:
         ({"authorization_endpoint": "http://login.example/a"}, "no https URL"),
         ({"token_endpoint": "https://login.example/ t"}, "no https URL"),
         ({"token_endpoint": "javascript:alert(1)"}, "no https URL"),
+        ({"jwks_uri": "http://login.example/keys"}, "no https URL"),
     ],
 )
 def test_and_not_about_what_cannot_be(change: dict[str, object], why: str) -> None:

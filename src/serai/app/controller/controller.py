@@ -203,7 +203,6 @@ class Controller:
             self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
             self._publish(committed)
-            self._keys.look(committed)
             if any(key.kind == "GatewayClass" for key in (*batch.changed, *batch.removed)):
                 self._allocate()
         for key, raw in seen.items():
@@ -223,6 +222,7 @@ class Controller:
 
     def _publish(self, committed: Committed) -> None:
         self.server.publish(committed.resources, committed.places)
+        self._keys.look(committed)
         for name in committed.resources:
             self._tell_refusals(Key("Gateway", *name.split("/", 1)))
         self.writer.look(committed.statuses)

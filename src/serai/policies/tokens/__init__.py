@@ -2,8 +2,8 @@
 
 Two kinds of policies ask for it.  Istio's RequestAuthentications add up: a token that cannot be
 trusted is refused, no token passes, and an AuthorizationPolicy decides who must have one.  Of
-kgateway's, spec.jwtAuth of a TrafficPolicy, the most specific counts.  Where both apply, both must
-let a request pass.
+kgateway's, spec.jwtAuth of a TrafficPolicy, the most specific counts; and who logged in may have to
+have got good tokens (spec.oauth2).  Where several apply, all must let a request pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from serai.policies.tokens.encode import encode_tokens
 from serai.policies.tokens.from_extension import tokens_of_extension
 from serai.policies.tokens.from_rules import tokens_of_rules
 from serai.policies.tokens.judge import judge
-from serai.policies.tokens.requirement import Requirement, Tokens, added_up
+from serai.policies.tokens.requirement import Requirement, Tokens, Verifying, added_up
 
 
 def _from_rules(context: Context, policy: RequestAuthentication) -> Compiled | Fault:
@@ -66,6 +66,11 @@ REQUEST_AUTHENTICATION = Feature(
 )
 
 
+LOG_IN = "oauth2"
+TOKEN_FEATURES = frozenset({JWT_AUTH.name, REQUEST_AUTHENTICATION.name, LOG_IN})
+"""Those that ask something of tokens; a log-in of those that it gave."""
+
+
 def requirement(leaves: Iterable[Leaf], *, clears: bool = False) -> Requirement | None:
     """What all leaves in force at one place ask of tokens, together; None if nothing.
 
@@ -74,7 +79,9 @@ def requirement(leaves: Iterable[Leaf], *, clears: bool = False) -> Requirement 
     found = list(leaves)
     traffic = [each.value for each in found if each.feature == JWT_AUTH.name]
     istio = [each.value for each in found if each.feature == REQUEST_AUTHENTICATION.name]
-    parts = [each for each in traffic if isinstance(each, Tokens)]
+    logged_in = (each.value for each in found if each.feature == LOG_IN)
+    parts = [one for each in logged_in if isinstance(each, Verifying) for one in each.verified]
+    parts += [each for each in traffic if isinstance(each, Tokens)]
     parts.append(added_up(tuple(each for each in istio if isinstance(each, Tokens))))
     asked = tuple(each for each in parts if each.providers)
     return Requirement(asked, clears) if asked else None

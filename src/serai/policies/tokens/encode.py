@@ -13,13 +13,17 @@ from typing import Any
 from google.protobuf.message import Message
 
 from serai.policies.feature import Encoded
-from serai.policies.tokens.requirement import KeySource, Provider, Requirement, Tokens
+from serai.policies.tokens.requirement import (
+    PAYLOAD,
+    KeySource,
+    Provider,
+    Requirement,
+    Tokens,
+)
 from serai.proto.envoy import HeaderMutation, JwtAuthentication, JwtPerRoute
 
 FILTER = "serai.tokens"
 """Of every connection manager; it comes by itself (ECDS), so that no policy changes a listener."""
-PAYLOAD = "payload"
-"""Where it puts what a token says, in its dynamic metadata."""
 METADATA = "envoy.filters.http.jwt_authn"
 """Whose dynamic metadata that is, whatever the filter is called."""
 _MUTATION = "envoy.filters.http.header_mutation"
@@ -90,7 +94,7 @@ def _provider(
         ],
         "from_params": provider.params,
         "from_cookies": provider.cookies,
-        "payload_in_metadata": PAYLOAD,
+        "payload_in_metadata": provider.metadata,
         "normalize_payload_in_metadata": {"space_delimited_claims": provider.spaced},
         "claim_to_headers": [
             {"header_name": _own(provider, str(number)), "claim_name": each.claim}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -11,6 +12,10 @@ from serai.ir.origin import Value
 
 USUAL_SPACED = ("scope", "permission")
 """Claims that are lists written as one text, with spaces between.  Istio's."""
+
+
+PAYLOAD = "payload"
+"""Where filters look for what a caller's own token says, in dynamic metadata."""
 
 
 class KeySource(Value, frozen=True):
@@ -64,6 +69,8 @@ class Provider(Value, frozen=True):
     outputs: tuple[ClaimHeader, ...] = ()
     payload_header: str = ""
     spaced: tuple[str, ...] = USUAL_SPACED
+    metadata: str = PAYLOAD
+    """What other filters know by what it says."""
 
     @property
     def places(self) -> tuple[tuple[TokenHeader, ...], tuple[str, ...], tuple[str, ...]]:
@@ -113,6 +120,15 @@ class Requirement(Value, frozen=True):
     def sources(self) -> Iterator[KeySource]:
         """Where keys are fetched."""
         return (each.keys for each in self.providers if isinstance(each.keys, KeySource))
+
+
+@runtime_checkable
+class Verifying(Protocol):
+    """A policy that has tokens verified, beside what else it asks."""
+
+    @property
+    def verified(self) -> tuple[Tokens, ...]:
+        """All of these."""
 
 
 def added_up(found: tuple[Tokens, ...]) -> Tokens:

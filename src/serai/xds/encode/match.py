@@ -14,7 +14,7 @@ from serai.ir.match import (
     as_number,
     is_connect,
 )
-from serai.policies.tokens.encode import METADATA, PAYLOAD
+from serai.policies.tokens.encode import METADATA
 from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
@@ -75,7 +75,7 @@ def _claim(match: ClaimMatch) -> dict[str, Any]:
         values.append({"bool_match": match.value == "true"})
     return {
         "filter": METADATA,
-        "path": [{"key": each} for each in (PAYLOAD, *match.path)],
+        "path": [{"key": each} for each in (match.said_in, *match.path)],
         "value": {"or_match": {"value_matchers": values}},
     }
 

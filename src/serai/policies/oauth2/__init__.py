@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import re2
@@ -17,85 +15,28 @@ from serai.api.meta import Key
 from serai.api.regex import regex_problem
 from serai.api.syntax import is_header_name, is_hostname
 from serai.api.traffic_policy import OAuth2Policy
-from serai.ir.origin import Origin, Value
+from serai.ir.origin import Origin
 from serai.ir.secret import Confidence
 from serai.model.issuers import Issuer, is_endpoint, is_issuer
-from serai.policies.feature import (
-    Asked,
-    Compiled,
-    Context,
-    Encoded,
-    Fault,
-    Feature,
-    Judgement,
-    Stage,
+from serai.policies.feature import Compiled, Context, Fault, Feature, Stage
+from serai.policies.oauth2.encode import encode
+from serai.policies.oauth2.judge import judge
+from serai.policies.oauth2.log_in import (
+    REDIRECT_PATH,
+    UNSAID,
+    USUAL_REDIRECT,
+    Cookies,
+    Denied,
+    LogIn,
 )
+from serai.policies.oauth2.verified import verified
 from serai.policies.services import backend
-from serai.proto.envoy import OAuth2
 
-FILTER = "envoy.filters.http.oauth2"
 TEXT_KEY = "client-secret"
-TIMEOUT_SECONDS = 5.0
-REDIRECT_PATH = "/oauth2/redirect"
-USUAL_REDIRECT = f"%REQ(x-forwarded-proto)%://%REQ(:authority)%{REDIRECT_PATH}"
-NO_TOKENS = (
-    "oauth2.jwt is not done; leave it out, and a jwtAuth beside oauth2 verifies the access token of"
-    " callers who logged in, where forwardAccessToken is true"
-)
 OPENID = "openid"
 """The scope that makes OpenID Connect of OAuth 2."""
 _OPERATOR = re2.compile(r"%REQ\([:\w-]+\)%")
-SAME_SITE = {None: "DISABLED", "Lax": "LAX", "Strict": "STRICT", "None": "NONE"}
-PROOF = "OauthHMAC"
-"""The cookie that signs the others, as Envoy calls it."""
-COOKIES = (
-    "bearer_token",
-    "oauth_hmac",
-    "oauth_expires",
-    "id_token",
-    "refresh_token",
-    "oauth_nonce",
-    "code_verifier",
-)
-
-
-class Denied(Value, frozen=True):
-    """A header of requests that are answered 401 where others are sent to log in."""
-
-    name: str
-    value: str
-    regex: bool = False
-
-
-class Cookies(Value, frozen=True):
-    """How what a caller got is kept."""
-
-    domain: str = ""
-    token: str = ""
-    id_token: str = ""
-    same_site: str = "DISABLED"
-    without: tuple[str, ...] = ()
-    """Tokens that are not kept: access, id, refresh."""
-
-
-class LogIn(Value, frozen=True):
-    """Where callers log in, and what they get."""
-
-    cluster: str
-    authorization: str
-    tokens: str
-    client: str
-    token_secret: str
-    """The names of what is told in confidence; this, and what cookies are signed with."""
-    hmac_secret: str
-    redirect: str = USUAL_REDIRECT
-    redirect_path: str = REDIRECT_PATH
-    log_out_path: str = "/logout"
-    end_session: str = ""
-    scopes: tuple[str, ...] = ()
-    forward_token: bool = False
-    cookies: Cookies = Cookies()
-    denied: tuple[Denied, ...] = ()
+SAME_SITE = {None: UNSAID, "Lax": "LAX", "Strict": "STRICT", "None": "NONE"}
 
 
 def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
@@ -107,7 +48,8 @@ def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
     found = extension.spec.oauth2
     if found is None:
         return Fault("extensionRef", f"{key} has no oauth2")
-    found = _told_of(context, found)
+    issuer = context.issuer(found.issuer_uri) if found.issuer_uri else None
+    found = _completed(found, issuer)
     wrong = _wrong(found)
     if wrong:
         return Fault("extensionRef", f"{key}: {wrong}")
@@ -117,13 +59,17 @@ def _compile(context: Context, spec: OAuth2Policy) -> Compiled | Fault:
     secret = _secret(context, key, found)
     if isinstance(secret, Fault):
         return Fault("extensionRef", f"{key}: {secret.message}", secret.reason)
+    tokens = verified(context, key, found, issuer, cluster)
+    if isinstance(tokens, Fault):
+        return Fault("extensionRef", f"{key}: {tokens.message}", tokens.reason)
     told = _confidences(key, secret)
-    return Compiled(_log_in(found, cluster, told), (cluster,), secrets=told)
+    log_in = replace(_log_in(found, cluster, told), verified=tokens)
+    called = dict.fromkeys((cluster, *(each.cluster for each in log_in.sources)))
+    return Compiled(log_in, tuple(called), secrets=told)
 
 
-def _told_of(context: Context, found: OAuth2Provider) -> OAuth2Provider:
+def _completed(found: OAuth2Provider, told: Issuer | None) -> OAuth2Provider:
     """With the endpoints that the issuer tells of, where none are written."""
-    told = context.issuer(found.issuer_uri) if found.issuer_uri else None
     if told is None:
         return found
     return replace(
@@ -150,8 +96,6 @@ def _wrong(found: OAuth2Provider) -> str:
     url = next((each for each in ends if each and not is_endpoint(each)), "")
     if url:
         return f'"{url[:80]}" is no https URL'
-    if found.jwt is not None:
-        return NO_TOKENS
     if found.end_session_endpoint and OPENID not in found.scopes:
         return f"endSessionEndpoint needs the scope {OPENID}"
     return _wrong_redirect(found.redirect_uri) or _wrong_cookies(found) or _wrong_patterns(found)
@@ -258,77 +202,11 @@ def _cookies(found: OAuth2Provider) -> Cookies:
     )
 
 
-def _encode(found: LogIn) -> Encoded:
-    config: dict[str, Any] = {
-        "token_endpoint": {
-            "uri": found.tokens,
-            "cluster": found.cluster,
-            "timeout": timedelta(seconds=TIMEOUT_SECONDS),
-        },
-        "authorization_endpoint": found.authorization,
-        "credentials": {
-            "client_id": found.client,
-            "token_secret": _told(found.token_secret),
-            "hmac_secret": _told(found.hmac_secret),
-            "cookie_names": {
-                "bearer_token": found.cookies.token,
-                "id_token": found.cookies.id_token,
-            },
-            "cookie_domain": found.cookies.domain,
-        },
-        "redirect_uri": found.redirect,
-        "redirect_path_matcher": {"path": {"exact": found.redirect_path}},
-        "signout_path": {"path": {"exact": found.log_out_path}},
-        "end_session_endpoint": found.end_session,
-        "forward_bearer_token": found.forward_token,
-        "auth_scopes": found.scopes,
-        "use_refresh_token": {"value": True},
-        "deny_redirect_matcher": [_header(each) for each in found.denied],
-        **{f"disable_{name}_token_set_cookie": True for name in found.cookies.without},
-    }
-    if found.cookies.same_site != SAME_SITE[None]:
-        site = {"same_site": found.cookies.same_site}
-        config["cookie_configs"] = {f"{name}_cookie_config": site for name in COOKIES}
-    return Encoded(filters=((FILTER, OAuth2(config=config)),))
-
-
-def _told(name: str) -> dict[str, Any]:
-    """Told over the same stream as all else.  Envoy: SdsSecretConfig."""
-    return {"name": name, "sds_config": {"ads": {}, "resource_api_version": "V3"}}
-
-
-def _header(denied: Denied) -> dict[str, Any]:
-    if denied.regex:
-        return {"name": denied.name, "string_match": {"safe_regex": {"regex": denied.value}}}
-    return {"name": denied.name, "string_match": {"exact": denied.value}}
-
-
-def _judge(found: LogIn, asked: Asked) -> Judgement:
-    bare, _, _ = asked.path.partition("?")
-    cookies = asked.header("cookie") or ""
-    if bare == found.log_out_path:
-        return Judgement("logs out", status=302)
-    if bare == found.redirect_path:
-        return Judgement("an answer of the provider's, which only a proxy can judge")
-    if PROOF in cookies:
-        return Judgement("cookies of a log-in; only a proxy can tell whether they hold")
-    if any(_matches(each, asked) for each in found.denied):
-        return Judgement("not logged in, and not to be sent to log in", status=401)
-    return Judgement(f"not logged in; sent to {found.authorization}", status=302)
-
-
-def _matches(denied: Denied, asked: Asked) -> bool:
-    value = asked.header(denied.name)
-    if value is None:
-        return False
-    return bool(re2.fullmatch(denied.value, value)) if denied.regex else value == denied.value
-
-
 OAUTH2 = Feature(
     name="oauth2",
     stage=Stage.AUTHN,
     compile=_compile,
-    encode=_encode,
-    judge=_judge,
+    encode=encode,
+    judge=judge,
     fails_closed=500,
 )
