@@ -6,6 +6,7 @@ so that none of them costs a connection.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,7 +18,18 @@ import pytest
 from msgspec.structs import replace
 
 from live.envoys import free_port
-from live.serving import Place, Served, echoed, eventually, request, serving, workload
+from live.serving import (
+    SECONDS,
+    Place,
+    Served,
+    answer,
+    echoed,
+    eventually,
+    request,
+    serving,
+    workload,
+)
+from live.test_authorization_custom import stats
 from live.test_listener_policies import headers, held
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest
 from serai.ir.origin import Value
@@ -280,3 +292,18 @@ async def test_each_is_changed_live_and_costs_no_connection(tmp_path: Path) -> N
             served.write("policy.yaml", "")
             await eventually(lambda: served.ask(entry, GET), status(200))
             assert b"200 OK" in await own.ask("/held")
+
+
+async def test_csrf_that_is_only_tried_is_counted_and_refuses_nobody(tmp_path: Path) -> None:
+    async with world(tmp_path) as served:
+        entry = Entry(connect=(served.place.gateway, PORT))
+
+        async def refused() -> int:
+            return await stats(tmp_path, ".csrf.request_invalid")
+
+        await eventually(lambda: served.ask(entry, CROSS), status(200))
+        assert await refused() == 0
+        served.write("policy.yaml", policy("csrf: {percentageShadowed: 100}"))
+        async with asyncio.timeout(SECONDS):
+            while not await refused():
+                assert answer(await served.ask(entry, CROSS)).status == 200
