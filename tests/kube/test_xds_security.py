@@ -235,7 +235,7 @@ def admission(one: Controller) -> Admission:
 
 async def cut(one: Controller) -> None:
     """End the connections, so that a new one sees the new certificate."""
-    (server,) = one.server._servers
-    await server.stop(grace=None)
-    one.server._servers.clear()
+    (server,) = one.server._listening
+    await server.stop()
+    one.server._listening.clear()
     await one.server.start(f"{HOST}:{one.xds_port}", one._credentials())

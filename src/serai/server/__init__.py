@@ -1,6 +1,1 @@
-"""The xDS server: gRPC at the edge, the conversation in serai.xds."""
-
-import os
-
-# We start Envoys beside it, and gRPC's handlers around fork would hold that up.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+"""The xDS server: gRPC at the edge, over HTTP/2 of our own; the conversation is in serai.xds."""

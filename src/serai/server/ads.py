@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import ssl
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-import grpc
 import msgspec
 import structlog
 
 from serai.ir.viewpoint import Viewpoint
-from serai.server.client import BrokenProtocol, Client, ClientState
-from serai.server.guard import STATUS, Guard, RefusedError, token_of
+from serai.server.calls import Methods
+from serai.server.client import Client, ClientState
+from serai.server.guard import Guard
+from serai.server.listening import Listening
+from serai.server.talk import Talk
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
 from serai.xds.resource import ResourceKey
 from serai.xds.sotw import SotwStream
-from serai.xds.wire import (
-    Node,
-    Unreadable,
-    decode_delta,
-    decode_sotw,
-    encode_delta,
-    encode_sotw,
-)
+from serai.xds.wire import Node
 from serai.xds.world import Changes, Place, World
 
 log = structlog.get_logger(__name__)
@@ -39,17 +33,6 @@ MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
 
 MAX_REMEMBERED: Final = 256
 """Clients of which something is kept after they have gone."""
-
-OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),  # finds out about clients that vanished without a word
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.so_reuseport", 0),  # a port that another process serves is an error
-)
 
 NOWHERE: Final[Mapping[Place, Changes | None]] = {}
 
@@ -90,41 +73,36 @@ class AdsServer:
         self.counts = Counts()
         self._world = World()
         self._ready = False
-        self._servers: list[grpc.aio.Server] = []
+        self._listening: list[Listening] = []
         self._clients: dict[str, list[_Client]] = defaultdict(list)
         self._memories: OrderedDict[Node, Memory] = OrderedDict()
         self._told: dict[str, dict[ResourceKey, Rejection]] = {}
         self._unknown: set[str] = set()
 
-    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+    async def start(self, address: str, context: ssl.SSLContext | None = None) -> int:
         """Listens at an address such as ``127.0.0.1:18000`` or ``unix:/path``; several may be.
 
-        With `credentials` (serai.server.guard) it takes TLS, and nothing else.
+        With `context` (serai.server.listening) it takes TLS, and nothing else.
         Returns the port (of use where 0 was asked for).  Raises OSError if it can't listen there.
         """
-        server = grpc.aio.server(options=OPTIONS)
-        methods = {
-            "DeltaAggregatedResources": grpc.stream_stream_rpc_method_handler(self._delta),
-            "StreamAggregatedResources": grpc.stream_stream_rpc_method_handler(self._sotw),
+        methods: Methods = {
+            f"/{SERVICE}/DeltaAggregatedResources": lambda call: Talk(self, call, "delta"),
+            f"/{SERVICE}/StreamAggregatedResources": lambda call: Talk(self, call, "sotw"),
         }
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
+        listening = Listening(methods, MAX_REQUEST_BYTES)
         try:
-            port = (
-                server.add_insecure_port(address)
-                if credentials is None
-                else server.add_secure_port(address, credentials)
-            )
-        except RuntimeError as error:
+            port = await listening.start(address, context)
+        except OSError as error:
             raise OSError(f"the xDS server cannot listen at {address}: {error}") from error
-        await server.start()
-        self._servers.append(server)
+        self._listening.append(listening)
         log.info("xds.listening", address=address, port=port)
         return port
 
     async def stop(self) -> None:
         """Ends all streams; clients keep what they have."""
-        servers, self._servers = self._servers, []
-        await asyncio.gather(*(server.stop(grace=None) for server in servers))
+        listening, self._listening = self._listening, []
+        for each in listening:
+            await each.stop()
 
     def publish(
         self,
@@ -166,92 +144,39 @@ class AdsServer:
         states = [client.state() for clients in self._clients.values() for client in clients]
         return sorted(states, key=lambda state: (state.proxy, state.node_id, state.connected_at))
 
-    async def _delta(self, requests: AsyncIterator[bytes], context: Any) -> None:
-        await self._serve("delta", requests, context)
-
-    async def _sotw(self, requests: AsyncIterator[bytes], context: Any) -> None:
-        await self._serve("sotw", requests, context)
-
-    async def _serve(
-        self, protocol: Literal["delta", "sotw"], requests: AsyncIterator[bytes], context: Any
-    ) -> None:
-        """One stream, whatever happens in it."""
-        try:
-            await self._converse(protocol, requests, context)
-        except BrokenProtocol as error:
-            log.warning("xds.broken_protocol", peer=context.peer(), reason=str(error))
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except RefusedError as error:
-            log.warning("xds.refused", peer=context.peer(), reason=str(error))
-            await context.abort(STATUS[error.code], str(error))
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
-        except Exception:
-            log.exception("xds.stream_failed", peer=context.peer())
-            await context.abort(grpc.StatusCode.INTERNAL, "the xDS server failed on this stream")
-
-    async def _converse(
-        self, protocol: Literal["delta", "sotw"], requests: AsyncIterator[bytes], context: Any
-    ) -> None:
-        decode: Any = decode_delta if protocol == "delta" else decode_sotw
-        encode: Any = encode_delta if protocol == "delta" else encode_sotw
-        # Before anything is read of somebody who may be anybody.
-        token = token_of(context.invocation_metadata())
-        who = await self.guard.identify(token) if self.guard is not None else None
-        data = await anext(aiter(requests), None)
-        if data is None:
-            return
-        first = decode(data)
-        if first.node is None:
-            reason = first.request.reason if isinstance(first.request, Unreadable) else ""
-            raise BrokenProtocol(reason or "the first request names no node")
-        if self.guard is not None and who is not None:
-            self.guard.permit(who, first.node)
-
-        async def decoded() -> AsyncIterator[Any]:
-            yield first.request
-            async for data in requests:
-                yield decode(data).request
-
-        async def write(response: Any) -> None:
-            await context.write(encode(response))
-            self._count(pushed=len(response.resources))
-
-        with self._connected(protocol, first.node) as client:
-            proven = asyncio.timeout(who.seconds if who is not None else None)
-            try:
-                async with proven:
-                    await client.talk(decoded(), write)
-            except TimeoutError:
-                if not proven.expired():
-                    raise
-                # It comes back with a newer proof; what it has stays as it is.
-                log.info("xds.proof_expired", proxy=first.node.cluster, node=first.node.id)
-
-    @contextlib.contextmanager
-    def _connected(self, protocol: Literal["delta", "sotw"], node: Node) -> Iterator[_Client]:
+    def connected(self, talk: Talk, node: Node) -> _Client:
+        """A client is here."""
         memory = self._memories.pop(node, Memory())
-        stream = DeltaStream(None, memory) if protocol == "delta" else SotwStream(None, memory)
+        delta = talk.protocol == "delta"
+        stream = DeltaStream(None, memory) if delta else SotwStream(None, memory)
         viewpoint = self.locate(node)
-        client: _Client = Client(stream, node, protocol, memory, self._happened, viewpoint)
+        client: _Client = Client(
+            stream, node, talk.protocol, memory, self._happened, talk, viewpoint
+        )
         self._clients[node.cluster].append(client)
-        log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=protocol)
+        log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=talk.protocol)
         self._attach(client)
         self._tell_of_clients()
         if viewpoint is not None:
             self.on_places()
-        try:
-            yield client
-        finally:
-            self._clients[node.cluster].remove(client)
-            if not self._clients[node.cluster]:
-                del self._clients[node.cluster]
-                self._unknown.discard(node.cluster)
-            self._remember(node, stream.memory())
-            log.info("xds.disconnected", proxy=node.cluster, node=node.id)
-            self._tell_of_clients()
-            if viewpoint is not None:
-                self.on_places()
+        return client
+
+    def disconnected(self, client: _Client) -> None:
+        """It is gone."""
+        node = client.node
+        self._clients[node.cluster].remove(client)
+        if not self._clients[node.cluster]:
+            del self._clients[node.cluster]
+            self._unknown.discard(node.cluster)
+        self._remember(node, client.stream.memory())
+        log.info("xds.disconnected", proxy=node.cluster, node=node.id)
+        self._tell_of_clients()
+        if client.viewpoint is not None:
+            self.on_places()
+
+    def pushed(self, resources: int) -> None:
+        """So many resources were handed to a client's connection."""
+        self._count(pushed=resources)
 
     def _remember(self, node: Node, memory: Memory) -> None:
         if memory.rejections or memory.sets:

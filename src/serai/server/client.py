@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Generic, Literal, Protocol, TypeVar
 
 import msgspec
@@ -25,6 +24,7 @@ MAX_WAITING_REQUESTS: Final = 64
 In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
+Out_contra = TypeVar("Out_contra", contravariant=True)
 
 
 class TypeState(msgspec.Struct, frozen=True):
@@ -89,11 +89,32 @@ class BrokenProtocol(Exception):  # noqa: N818  # what the client did, not what 
     """The client said something after which its stream can't go on."""
 
 
+class Sink(Protocol[Out_contra]):
+    """Where a client's responses go."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether all that was sent has left."""
+
+    def send(self, response: Out_contra) -> None:
+        """Sends a response."""
+
+    def hold(self) -> None:
+        """Lets what the client says wait in its connection."""
+
+    def release(self) -> None:
+        """Lets it come again."""
+
+    def failed(self, error: Exception) -> None:
+        """The stream can't go on."""
+
+
 class Client(Generic[In, Out]):
     """Moves what a stream and its client have to say.
 
-    What changes while the client doesn't read is kept as names only, and what the client says
-    while it isn't listened to waits in its connection, so that no client can fill the memory.
+    Whatever happens is dealt with in one step, soon: what comes until then costs no step of its
+    own.  What changes while the client doesn't read is kept as names only, and what it says
+    meanwhile waits in its connection, so that no client can fill the memory.
     """
 
     def __init__(
@@ -103,6 +124,7 @@ class Client(Generic[In, Out]):
         protocol: Literal["delta", "sotw"],
         memory: Memory,
         on_events: Callable[[Client[In, Out], list[Event]], None],
+        sink: Sink[Out],
         viewpoint: Viewpoint | None = None,
     ) -> None:
         """`memory` is of the client's last stream, and stands in until this one has settled.
@@ -116,23 +138,48 @@ class Client(Generic[In, Out]):
         self._protocol = protocol
         self._memory: Memory | None = memory
         self._on_events = on_events
+        self._sink = sink
         self._connected_at = time.time()
         self._last_ack_at: float | None = None
         self._requests: deque[In] = deque()
         self._changed: dict[ResourceKey, None] = {}
         self._world: Resources | None = None
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
+        self._soon: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def attach(self, world: Resources) -> None:
         """What the client should have is known from now on."""
         self._world, self.known = world, True
-        self._wake.set()
+        self.wake()
 
     def changed(self, keys: Iterable[ResourceKey]) -> None:
         """These differ in the world."""
         self._changed.update(dict.fromkeys(keys))
-        self._wake.set()
+        self.wake()
+
+    def hear(self, request: In | Unreadable) -> None:
+        """The client says something.  Raises BrokenProtocol."""
+        if isinstance(request, Unreadable):
+            if request.breaks_protocol:
+                raise BrokenProtocol(request.reason)
+            return
+        self._requests.append(request)
+        if len(self._requests) >= MAX_WAITING_REQUESTS:
+            self._sink.hold()
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to do, or room for it again."""
+        if self._soon is None and not self._closed:
+            self._soon = asyncio.get_running_loop().call_soon(self._step)
+
+    def close(self) -> None:
+        """The stream has ended."""
+        self._closed = True
+        for each in (self._soon, self._timer):
+            if each is not None:
+                each.cancel()
 
     def remembered(self) -> Memory | None:
         """What the client's last stream left, as long as this one has not settled."""
@@ -143,40 +190,19 @@ class Client(Generic[In, Out]):
         left, self._memory = self._memory, None
         return left is not None and bool(left.rejections)
 
-    async def talk(
-        self,
-        requests: AsyncIterator[In | Unreadable],
-        write: Callable[[Out], Awaitable[None]],
-    ) -> None:
-        """Runs until the client ends the stream.  Raises BrokenProtocol."""
-        listening = asyncio.create_task(self._listen(requests))
-        listening.add_done_callback(lambda _: self._wake.set())
+    def _step(self) -> None:
+        self._soon = None
+        if self._closed or not self._sink.clear:
+            return  # it is woken when there is room
         try:
-            while not listening.done():
-                self._wake.clear()
-                for response in self._step():
-                    await write(response)
-                await self._pause()
-            listening.result()
-        finally:
-            listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await listening
+            for response in self._due():
+                self._sink.send(response)
+            self._wait()
+        except Exception as error:  # noqa: BLE001  whatever it is, only this stream ends of it
+            self._sink.failed(error)
 
-    async def _listen(self, requests: AsyncIterator[In | Unreadable]) -> None:
-        async for request in requests:
-            if isinstance(request, Unreadable):
-                if request.breaks_protocol:
-                    raise BrokenProtocol(request.reason)
-                continue
-            while len(self._requests) >= MAX_WAITING_REQUESTS:
-                self._room.clear()
-                await self._room.wait()
-            self._requests.append(request)
-            self._wake.set()
-
-    def _step(self) -> list[Out]:
-        """Everything that came in since the last step, and what is to be sent for it."""
+    def _due(self) -> list[Out]:
+        """Everything that came in since the last step is taken in; what is to be sent for it."""
         now = time.monotonic()
         responses: list[Out] = []
         if self._world is not None:
@@ -185,9 +211,11 @@ class Client(Generic[In, Out]):
         if self._changed:
             changed, self._changed = self._changed, {}
             self.stream.changed(changed)
+        full = len(self._requests) >= MAX_WAITING_REQUESTS
         while self._requests:
             self.stream.hear(self._requests.popleft(), now)
-        self._room.set()
+        if full:
+            self._sink.release()
         responses += self.stream.tick(now)
         self._tell(self.stream.events())
         return responses
@@ -199,18 +227,16 @@ class Client(Generic[In, Out]):
             self._last_ack_at = time.time()
         self._on_events(self, events)
 
-    async def _pause(self) -> None:
-        """Until something comes in, or it is time."""
-        if self._wake.is_set():
-            return
+    def _wait(self) -> None:
+        """Wakes up when it is time, if nothing happens before."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         now = time.monotonic()
         deadline = self.stream.deadline(now)
-        if deadline == math.inf:
-            await self._wake.wait()
-            return
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(deadline - now):
-                await self._wake.wait()
+        if deadline != math.inf:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, deadline - now), self.wake)
 
     def state(self) -> ClientState:
         """How far the client is."""

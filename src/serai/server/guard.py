@@ -1,14 +1,13 @@
-"""Who may ask for whose configuration, and with which certificate it is served."""
+"""Who may ask for whose configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
-import grpc
 import msgspec
 
-from serai.server.authority import Pair
+from serai.server.calls import Status
 from serai.xds.wire import Node
 
 BEARER = "Bearer "
@@ -42,39 +41,15 @@ class Guard(Protocol):
 
 
 STATUS = {
-    "unproven": grpc.StatusCode.UNAUTHENTICATED,
-    "forbidden": grpc.StatusCode.PERMISSION_DENIED,
-    "unavailable": grpc.StatusCode.UNAVAILABLE,
+    "unproven": Status.UNAUTHENTICATED,
+    "forbidden": Status.PERMISSION_DENIED,
+    "unavailable": Status.UNAVAILABLE,
 }
 
 
-def token_of(metadata: object) -> str:
+def token_of(metadata: Iterable[tuple[str, str]]) -> str:
     """The bearer token that a call came with; empty if it came with none."""
-    for key, value in metadata or ():  # type: ignore[attr-defined]  # pairs, as grpc has them
+    for key, value in metadata:
         if key == "authorization" and value.startswith(BEARER):
             return str(value.removeprefix(BEARER)).strip()
     return ""
-
-
-def served_with(current: Callable[[], Pair]) -> grpc.ServerCredentials:
-    """Credentials that follow what `current` says, for every connection that is new."""
-    told = current()
-
-    def newer() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal told
-        found = current()
-        if found == told:
-            return None
-        told = found
-        return _configuration(found)
-
-    # Clients prove themselves by tokens, not by certificates.
-    return grpc.dynamic_ssl_server_credentials(
-        _configuration(told),
-        newer,  # type: ignore[arg-type]  # None: as it was
-        require_client_authentication=False,
-    )
-
-
-def _configuration(one: Pair) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(one.key, one.certificate)])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from ssl import SSLContext
 from typing import Any, TypeVar
-
-from grpc import ServerCredentials
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
@@ -37,7 +36,7 @@ from serai.kube.wire import Name
 from serai.kube.writer import StatusWriter
 from serai.model.settings import Settings
 from serai.server.ads import AdsServer
-from serai.server.guard import served_with
+from serai.server.listening import served_with
 from serai.sources.folder import Batch
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
@@ -148,7 +147,7 @@ class Controller:
             await self._refused.stop()
             await self._access.close()
 
-    def _credentials(self) -> ServerCredentials | None:
+    def _credentials(self) -> SSLContext | None:
         keys = self._xds_keys
         return served_with(lambda: keys.serving) if keys is not None else None
 

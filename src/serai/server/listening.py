@@ -1,0 +1,134 @@
+"""Where gRPC is listened for: TCP or a Unix socket, with TLS or without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from serai.server.authority import Pair
+from serai.server.calls import Methods, accept
+from serai.server.http2.connection import Connection
+
+HANDSHAKE_SECONDS: Final = 10.0
+BACKLOG: Final = 1024
+"""Clients that come at once, such as all of a fleet after we were away."""
+
+log = structlog.get_logger(__name__)
+
+
+class Listening:
+    """Listens at one address until it is stopped."""
+
+    def __init__(self, methods: Methods, largest: int) -> None:
+        """`largest`: bytes of a message that comes in."""
+        self._accept = accept(methods, largest)
+        self._server: asyncio.Server | None = None
+        self._connections: set[Connection] = set()
+
+    async def start(self, address: str, context: ssl.SSLContext | None = None) -> int:
+        """Listen at ``host:port``, where the host may be in brackets, or at ``unix:/path``.
+
+        Returns the port; 1 for a Unix socket.  Raises OSError if it cannot listen there.
+        """
+        loop = asyncio.get_running_loop()
+        limit = HANDSHAKE_SECONDS if context else None
+        if address.startswith("unix:"):
+            path = address.removeprefix("unix:")
+            self._server = await loop.create_unix_server(
+                self._connection, path, ssl=context, ssl_handshake_timeout=limit, backlog=BACKLOG
+            )
+            return 1
+        listener = await _listener(address)
+        self._server = await loop.create_server(
+            self._connection,
+            sock=listener,
+            ssl=context,
+            ssl_handshake_timeout=limit,
+            backlog=BACKLOG,
+        )
+        return int(listener.getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take nobody new, and send those away who are here."""
+        if self._server is not None:
+            self._server.close()
+        for each in list(self._connections):
+            each.close()
+        await asyncio.sleep(0)
+
+    def _connection(self) -> Connection:
+        connection = Connection(self._accept, self._connections.discard, _refused)
+        self._connections.add(connection)
+        return connection
+
+
+def _refused(peer: str, why: str) -> None:
+    log.warning("xds.broken_connection", peer=peer, reason=why)
+
+
+async def _listener(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not port.isdigit():
+        raise OSError(f"{address} has no port")
+    if host in {"", "::", "*"} and socket.has_dualstack_ipv6():
+        family, found = socket.AF_INET6, ("::", int(port))
+        return socket.create_server(found, family=family, dualstack_ipv6=True, backlog=BACKLOG)
+    loop = asyncio.get_running_loop()
+    known = await loop.getaddrinfo(host or "0.0.0.0", int(port), type=socket.SOCK_STREAM)  # noqa: S104
+    family, _, _, _, where = known[0]
+    return socket.create_server(where[:2], family=family, backlog=BACKLOG)
+
+
+def served_with(current: Callable[[], Pair]) -> ssl.SSLContext:
+    """TLS that follows what `current` says, for every connection that is new.
+
+    Clients prove themselves by tokens, not by certificates.
+    """
+    told = current()
+    newest = _context(told)
+    first = newest
+
+    def greeted(connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
+        nonlocal told, newest
+        found = current()
+        if found != told:
+            told, newest = found, _context(found)
+        connection.context = newest
+
+    first.sni_callback = greeted
+    return first
+
+
+def _context(pair: Pair) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    with _file(pair.certificate + b"\n" + pair.key) as path:
+        context.load_cert_chain(path)
+    return context
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator[str]:
+    """A path to what is in memory, where there is such a thing: OpenSSL reads no other."""
+    if not hasattr(os, "memfd_create"):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield file.name
+        return
+    held = os.memfd_create("serai")
+    try:
+        os.write(held, content)
+        yield f"/proc/self/fd/{held}"
+    finally:
+        os.close(held)
