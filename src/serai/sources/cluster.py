@@ -20,6 +20,8 @@ QUIET_SECONDS = 0.05
 """After this long without a change, the next one is taken at once."""
 BURST_SECONDS = 0.01
 """Else more is waited for: for as long as the last batch took to apply, at most for this long."""
+WORTH_SECONDS = 0.002
+"""A batch that took less was one change or two: no other waits for it."""
 
 REVISION = "istio.io/rev"
 """The label that says which control plane an object is for."""
@@ -94,7 +96,8 @@ class ClusterSource:
         while True:
             await self._news.wait()
             is_storm = loop.time() - latest < QUIET_SECONDS
-            await asyncio.sleep(min(took, BURST_SECONDS) if is_storm else 0)
+            gathers = is_storm and took >= WORTH_SECONDS
+            await asyncio.sleep(min(took, BURST_SECONDS) if gathers else 0)
             if self._changed or self._removed or self._told:
                 began = loop.time()
                 yield self.batch()
