@@ -6,7 +6,7 @@ is made for a read: rows are found by what they read in one dictionary for each 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from serai.incremental import few
@@ -15,6 +15,8 @@ from serai.incremental.few import Few
 if TYPE_CHECKING:
     from serai.incremental.graph import Node
 
+MANY = 16
+"""Reads of a row, from where on it pays to see which of them differ."""
 WHOLE: Any = object()
 """In place of a key: a collection is read as a whole."""
 
@@ -39,13 +41,12 @@ class Readership:
         rows = self.by_key.get(key)
         if rows is not None:
             self.dirty.update(dict.fromkeys(few.elements(rows)))
-            self.node.due = True
+            self.node.rouse()
 
     def wake_all(self) -> None:
-        """Any row is not what it was."""
-        if self.whole:
-            self.dirty.update(self.whole)
-            self.node.due = True
+        """Any row is not what it was; somebody reads all of them."""
+        self.dirty.update(self.whole)
+        self.node.rouse()
 
     def add(self, key: Hashable, row: Hashable) -> None:
         """A row reads what is under a key, perhaps once more."""
@@ -102,9 +103,12 @@ class Reads:
         if reads == before:
             return
         reads = self._last = _sharing(self._last, reads)
-        for node, key in zip(before[::2], before[1::2], strict=True):
+        gone, come = _pairs(before), _pairs(reads)
+        if len(gone) > MANY:
+            gone, come = _apart(gone, come)
+        for node, key in gone:
             self._by_node[node].drop(key, row)
-        for node, key in zip(reads[::2], reads[1::2], strict=True):
+        for node, key in come:
             found = self._by_node.get(node)
             if found is None:
                 found = self._by_node[node] = Readership(self._node, self.dirty)
@@ -114,6 +118,21 @@ class Reads:
             self._of[row] = reads
         else:
             del self._of[row]
+
+
+_Pairs = Sequence[tuple[Any, Any]]
+
+
+def _pairs(reads: tuple[Any, ...]) -> _Pairs:
+    return list(zip(reads[::2], reads[1::2], strict=True))
+
+
+def _apart(gone: _Pairs, come: _Pairs) -> tuple[_Pairs, _Pairs]:
+    """Without what is in both: a row that reads thousands mostly reads one other than before."""
+    before, after = dict.fromkeys(gone), dict.fromkeys(come)
+    return [each for each in before if each not in after], [
+        each for each in after if each not in before
+    ]
 
 
 def _sharing(last: tuple[Any, ...], reads: tuple[Any, ...]) -> tuple[Any, ...]:

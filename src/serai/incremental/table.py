@@ -21,12 +21,12 @@ class Table(Node[K, V]):
     def put(self, key: K, row: V) -> None:
         """Add a row or replace it; an equal row changes nothing."""
         self._pending[key] = row
-        self.due = True
+        self.rouse()
 
     def drop(self, key: K) -> None:
         """Remove a row; one that isn't there changes nothing."""
         self._pending[key] = None
-        self.due = True
+        self.rouse()
 
     def settle(self) -> None:
         """Make the pending rows visible."""
