@@ -23,12 +23,13 @@ _FAILED: Any = object()
 class Reader:
     """How a row's function looks at other collections; every look is remembered."""
 
-    __slots__ = ("_of", "looks")
+    __slots__ = ("_of", "keys", "nodes")
 
     def __init__(self, of: Node[Any, Any]) -> None:
         self._of = of
-        self.looks: list[Any] = []
-        """What the row under way looked at: collections and keys in turn."""
+        self.nodes: list[Any] = []
+        self.keys: list[Any] = []
+        """What the row under way looked at: collections, and under which key in each."""
 
     def get(self, node: Node[RK, RV], key: RK) -> RV | None:
         """The row under a key, or None; its coming, changing or going is noticed."""
@@ -59,7 +60,8 @@ class Reader:
         if node.order >= self._of.order:
             msg = f"{self._of.name} reads {node.name}, which is settled after it"
             raise RuntimeError(msg)
-        self.looks += (node, key)
+        self.nodes.append(node)
+        self.keys.append(key)
 
 
 class Derived(Node[K, V], Generic[K, V]):
@@ -122,7 +124,7 @@ class Derived(Node[K, V], Generic[K, V]):
             except Exception as error:  # noqa: BLE001  one row's bug must not cost the others
                 self.graph.failures[self.name, key] = Failure(self.name, key, error)
                 found = _FAILED
-        self._reads.note(key, self._reader.looks)
+        self._reads.note(key, self._reader.nodes, self._reader.keys)
         return found
 
     def _made(self, key: Any, row: Any) -> Any:

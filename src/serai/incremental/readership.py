@@ -72,14 +72,16 @@ class Readership:
 class Reads:
     """What the rows of one collection read of others when they were last computed."""
 
-    __slots__ = ("_by_node", "_last", "_node", "_of", "dirty")
+    __slots__ = ("_by_node", "_last", "_node", "_of", "_shapes", "dirty")
 
     def __init__(self, node: Node[Any, Any]) -> None:
         self._node = node
         self.dirty: dict[Hashable, None] = {}
         """Rows that read something that changed, to compute again in the commit under way."""
         self._of: dict[Hashable, tuple[Any, ...]] = {}
-        """By row: collections and keys in turn, flat."""
+        """By row: its shape, and the keys that it read."""
+        self._shapes: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        """The collections that rows read, one after the other: very many rows have one shape."""
         self._by_node: dict[Node[Any, Any], Readership] = {}
         self._last: tuple[Any, ...] = ()
         """What the row before read."""
@@ -90,16 +92,17 @@ class Reads:
         self.dirty.clear()
         return taken
 
-    def note(self, row: Hashable, looks: list[Any]) -> None:
-        """A row looked at this, and nothing else; `looks` is empty afterwards.
+    def note(self, row: Hashable, nodes: list[Any], keys: list[Any]) -> None:
+        """A row looked at this, and nothing else; both lists are empty afterwards.
 
         Mostly that is what it looked at before, or nothing.
         """
         before = self._of.get(row, ())
-        if not looks and not before:
+        if not keys and not before:
             return
-        reads = tuple(looks)
-        looks.clear()
+        reads = self._flat(nodes, keys)
+        nodes.clear()
+        keys.clear()
         if reads == before:
             return
         reads = self._last = _sharing(self._last, reads)
@@ -119,12 +122,18 @@ class Reads:
         else:
             del self._of[row]
 
+    def _flat(self, nodes: list[Any], keys: list[Any]) -> tuple[Any, ...]:
+        if not keys:
+            return ()
+        shape = tuple(nodes)
+        return (self._shapes.setdefault(shape, shape), *keys)
+
 
 _Pairs = Sequence[tuple[Any, Any]]
 
 
 def _pairs(reads: tuple[Any, ...]) -> _Pairs:
-    return list(zip(reads[::2], reads[1::2], strict=True))
+    return list(zip(reads[0], reads[1:], strict=True)) if reads else ()
 
 
 def _apart(gone: _Pairs, come: _Pairs) -> tuple[_Pairs, _Pairs]:
