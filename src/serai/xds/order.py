@@ -19,6 +19,7 @@ _NAMED_BY: Final = {
     ResourceType.ENDPOINTS: (ResourceType.CLUSTER,),
     ResourceType.FILTER_CHAIN: (ResourceType.LISTENER,),
     ResourceType.ROUTES: (ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE),
+    ResourceType.SCOPE: (ResourceType.ROUTES,),
     ResourceType.SECRET: (ResourceType.CLUSTER, ResourceType.LISTENER, ResourceType.FILTER_CHAIN),
 }
 """Which types name a type.  The others are removed at once."""
@@ -31,7 +32,8 @@ class Order:
     cluster waits until the cluster is acknowledged: Envoy 1.40 acknowledges clusters only when all
     of them are warm.  Where one cluster keeps it from doing that, the answer to a cluster's
     endpoints stands for it.  A scope or listener that names a route configuration which doesn't
-    exist waits for it without limit: Envoy would hold back the whole listener for it.  A route
+    exist waits for it without limit: Envoy would hold back the whole listener for it.  Routes that
+    lead on to other scopes wait for those, and for their routes.  A route
     that names what it requires of tokens waits for the filter that knows it: Envoy answers 403 in
     its place.
     """
@@ -61,8 +63,14 @@ class Order:
             self.warmed.clear()
         return self.withholding and not before
 
-    def blocker(self, entry: Entry, world: Resources) -> ResourceKey | None:
-        """Something that the entry names and that must reach the client first."""
+    def blocker(
+        self, entry: Entry, world: Resources, *, behind: bool = False
+    ) -> ResourceKey | None:
+        """Something that the entry names and that must reach the client first.
+
+        `behind`: it stands behind what is to be sent.  A scope does not wait for those to which
+        its routes lead on: those routes do.
+        """
         if entry.resource.type is ResourceType.CLUSTER:
             return None
         for key in entry.references:
@@ -71,6 +79,10 @@ class Order:
                     return key
                 case ResourceType.EXTENSION if not self._current(key, world):
                     return key
+                case ResourceType.SCOPE if not behind:
+                    missing = self._missing(key, world)
+                    if missing is not None:
+                        return missing
                 case ResourceType.ROUTES | ResourceType.FILTER_CHAIN:
                     deeper = self._behind(key, world)
                     if deeper is not None:
@@ -82,7 +94,18 @@ class Order:
         named = world[key.type].get(key.name)
         if named is None:
             return key if key.type is ResourceType.ROUTES else None
-        return self.blocker(named, world)
+        return self.blocker(named, world, behind=True)
+
+    def _missing(self, scope: ResourceKey, world: Resources) -> ResourceKey | None:
+        """A scope that the client has not got, or else the routes that it leads to."""
+        wanted = world[scope.type].get(scope.name)
+        for key in (scope, *(wanted.references if wanted is not None else ())):
+            ledger = self._ledgers.get(key.type)
+            if ledger is None or wanted is None or key.name in ledger.rejected:
+                continue
+            if key.name not in ledger.held:
+                return key
+        return None
 
     def _ready(self, cluster: str, world: Resources) -> bool:
         ledger = self._ledgers.get(ResourceType.CLUSTER)
@@ -117,9 +140,12 @@ class Order:
         namers = _NAMED_BY.get(key.type)
         if namers is None:
             return False
+        used = self._uses.any(key)
+        if key.type is ResourceType.SCOPE and not used:
+            return False  # a destination that is captured no more must not be served
         if now < self.settled_at:
             return True
-        if not self._uses.any(key) and not self.strangers(namers):
+        if not used and not self.strangers(namers):
             return False
         return now < deadline or self._pinned(key, namers)
 

@@ -19,6 +19,8 @@ REMOVAL_SECONDS: Final = 20.0
 SETTLING_SECONDS: Final = 2.0
 """How long a client that comes back has to say all that it holds, before anything is removed."""
 
+_WITHOUT_LIMIT: Final = frozenset({ResourceType.ROUTES, ResourceType.SCOPE})
+
 
 class Waits:
     """Puts names into `waiting` and `kept` of their ledgers, and back into `dirty` in time."""
@@ -49,7 +51,7 @@ class Waits:
             ledger.waiting.pop(name, None)
             return False
         until = ledger.waiting.get(name, math.inf)
-        if blocker.type is ResourceType.ROUTES:
+        if blocker.type in _WITHOUT_LIMIT:
             until = math.inf
         elif until == math.inf:
             until = now + ADDITION_SECONDS

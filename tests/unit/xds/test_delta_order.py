@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from serai.proto.envoy import JwtPerRoute, RouteConfiguration, TypedExtensionConfig
 from serai.proto.pool import pack
 from serai.xds.order import WITHHELD_SECONDS
-from serai.xds.resource import Resource
+from serai.xds.resource import Resource, ResourceKey
 from serai.xds.waits import ADDITION_SECONDS, REMOVAL_SECONDS
 from unit.xds.speaker import (
     C,
@@ -308,3 +309,61 @@ def test_keys_that_change_hold_up_no_routes_that_stay() -> None:
     client.settle()
     client.change(tokens("2"))
     assert client.change(routes("other", version="2")) == ["R other@2"]
+
+
+def leading(name: str, *scopes: str, version: str = "2") -> Resource:
+    """Routes that lead on to scopes."""
+    found = tuple(ResourceKey(S, each) for each in scopes)
+    return replace(routes(name, version=version), references=found)
+
+
+PARTS = (scope("p1", "r1"), scope("p2", "r2"), routes("r1", "a"), routes("r2", "a"))
+
+
+def test_routes_that_lead_on_wait_for_the_scopes_and_for_their_routes() -> None:
+    speaker = connected(*SHOP)
+    assert speaker.change(leading("r", "p1", "p2"), *PARTS) == ["S p1@1 p2@1"]
+    assert speaker.later(3600) == []
+    assert speaker.ack(S) == []
+    assert speaker.ask(R, "r1") == ["R r1@1"]
+    assert speaker.ack(R, names=("r2",)) == ["R r2@1"]
+    assert speaker.ack(R) == ["R r@2"]
+
+
+def test_scopes_stay_until_nothing_leads_to_them() -> None:
+    speaker = connected(*SHOP[:-1], leading("r", "p1", "p2", version="1"), *PARTS)
+    removed = tuple(each.key for each in PARTS)
+    assert speaker.change(routes("r", "a", version="2"), removed=removed) == ["R r@2"]
+    assert [set(each.split()) for each in speaker.ack(R)] == [{"S", "-p1", "-p2"}]
+    assert [set(each.split()) for each in speaker.ack(S)] == [{"R", "-r1", "-r2"}]
+
+
+def test_a_client_that_has_nothing_gets_all_scopes_at_once() -> None:
+    speaker = Speaker(*SHOP[:-1], leading("r", "p1"), *PARTS)
+    speaker.ask(C)
+    speaker.ask(E, "a")
+    speaker.settle()
+    assert speaker.ask(L) == ["L l@1"]
+    assert speaker.ask(S) == ["S s@1 p1@1 p2@1"]
+    assert speaker.ask(R, "r", "r1", "r2") == ["R r1@1 r2@1"]
+    speaker.ack(S)
+    assert speaker.ack(R) == ["R r@2"]
+
+
+def test_a_part_that_is_refused_keeps_no_other_from_being_led_to() -> None:
+    speaker = connected(*SHOP)
+    speaker.change(leading("r", "p1", "p2"), *PARTS)
+    speaker.ack(S)
+    speaker.ask(R, "r1")
+    speaker.nack(R)
+    speaker.ask(R, "r2")
+    assert speaker.ack(R) == ["R r@2"]
+
+
+def test_a_chain_waits_for_the_scope_that_it_finds_its_routes_by() -> None:
+    speaker = connected(*SHOP)
+    found = replace(listener("m"), references=(ResourceKey(S, "n"),))
+    assert speaker.change(found, scope("n", "rn"), routes("rn", "a")) == ["S n@1"]
+    speaker.ack(S)
+    assert speaker.ask(R, "rn") == ["R rn@1"]
+    assert speaker.ack(R) == ["L m@1"]
