@@ -24,6 +24,9 @@ class NamedRoutes(Value, frozen=True):
     name: str
     destined: bool = False
     """As of TcpForward."""
+    divisible: bool = False
+    """Whether it may be divided by hosts (ir.route.RouteConfiguration.parts) while connections
+    last."""
 
 
 class Tunnel(StrEnum):

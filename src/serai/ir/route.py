@@ -186,6 +186,9 @@ class RouteConfiguration(Value, frozen=True):
     origin: Origin
     attached: tuple[Key, ...] = ()
     """The objects attached to it; one whose rules all fail has its part in what is missing."""
+    parts: tuple[str, ...] = ()
+    """Where it is divided, the route configurations that have its hosts, by number
+    (serai.translate.division); it has none itself."""
 
     @property
     def origins(self) -> tuple[Origin, ...]:
@@ -199,10 +202,10 @@ class RouteConfiguration(Value, frozen=True):
 
 
 class Scope(Value, frozen=True):
-    """Ties a destination, VIP and port, to a route configuration."""
+    """Ties what requests are given to find their routes by to a route configuration."""
 
     name: str
-    address: str
-    port: int
+    key: str
+    """At a waypoint a destination, VIP and port; at a gateway the name of its routes."""
     routes: str
     origin: Origin

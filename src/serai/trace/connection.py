@@ -13,6 +13,7 @@ from serai.trace.hello import chain_by_name
 from serai.trace.outcome import Answered, Closed, Other, Step
 from serai.trace.request import Destination, TraceRequest
 from serai.trace.view import ProxyView
+from serai.translate.division import part_of
 
 
 class Connected(Value, frozen=True):
@@ -139,6 +140,10 @@ def route_configuration(
     if isinstance(name, Answered):
         return name
     found = view.routes(name)
+    if found is not None and found.parts:
+        name = found.parts[part_of(request.authority)]
+        steps.append(Step("part", name, f"{found.name} is divided by hosts", found.origin))
+        found = view.routes(name)
     if found is None:
         return Answered(404, "no_routes", f"route configuration {name} is not there")
     return found

@@ -35,7 +35,7 @@ from serai.trace.sending import forwarded, sent_bytes
 from serai.trace.settings import answered, early, makes_tunnels
 from serai.trace.view import ProxyView, View
 from serai.translate.claims import acts_before
-from serai.xds.encode.http import DESTINATION_HEADER
+from serai.translate.names import DESTINATION_HEADER
 
 _METHODS = frozenset(
     {

@@ -85,7 +85,7 @@ class ProxyView(msgspec.Struct, frozen=True):
         return self.translated.chains.row(Named(self.key, name))
 
     def scope(self, address: str, port: int) -> Scope | None:
-        """The scope of a destination."""
+        """The scope of a destination at a waypoint."""
         return self.translated.scopes.row(Named(self.key, names.scope(address, port)))
 
     def routes(self, name: str) -> RouteConfiguration | None:

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listeners import ListenerKey, ListenerState
-from serai.incremental import Derived, Graph, Reader
+from serai.incremental import Derived, Graph, Node, Reader
 from serai.ir.listener import Listener, NamedRoutes, TcpForward
 from serai.ir.origin import Origin
-from serai.ir.route import RouteConfiguration, WeightedCluster
+from serai.ir.route import RouteConfiguration, VirtualHost, WeightedCluster
 from serai.translate import names
 from serai.translate.collections import Attached, Named
-from serai.translate.gateway_hosts import GatewayHosts, Table
+from serai.translate.division import PARTS, WHOLE, Division, Part, Shape, part_of
+from serai.translate.gateway_hosts import GatewayHosts, HostKey
 from serai.translate.gateway_tls import (
     Beside,
     GatewayPortKey,
@@ -49,27 +50,80 @@ def gateway_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listen
 
 
 def gateway_routes(
-    graph: Graph, attached: Attached, found: GatewayHosts
+    graph: Graph, attached: Attached, found: GatewayHosts, divided: Division
 ) -> Derived[Named, RouteConfiguration]:
-    """A route configuration for each port in the clear, and for each HTTPS listener."""
-    names_of = https_hosts(graph, attached)
+    """The route configurations of each port in the clear, and of each HTTPS listener."""
+    look = _Tables(attached, found, divided, https_hosts(graph, attached))
 
     def rows(
-        reader: Reader, table: Table, listeners: Sequence[ListenerKey]
+        reader: Reader, part: Part, shape: Shape
     ) -> Iterator[tuple[Named, RouteConfiguration]]:
-        named = table.named
-        hosts = tuple(host for _, host in reader.rows(found.of_routes, named, found.hosts))
-        origin = Origin(table.gateway)
-        state = reader.get(attached.listeners, table.listener) if table.listener else None
-        if state is not None:
-            port, own = GatewayPortKey(table.gateway, table.port), state.hostname
-            beside = [reader.get(names_of, Beside(port, each)) or () for each in ("", own)]
-            origin = Origin(state.key.parent)
-            hosts = in_one(hosts, told_apart(own, *beside), origin)
-        routes = routes_on(reader, attached, listeners)
+        named, origin = part.named, look.origin(reader, part)
+        if shape.divided:
+            parts = tuple(Part(part.table, number).named.name for number in range(PARTS))
+            yield named, RouteConfiguration(named.name, (), origin, parts=parts)
+            return
+        keys, routes = look.keys(reader, part), look.routes(reader, part)
+        hosts = tuple(host for key in keys if (host := reader.get(found.hosts, key)))
+        hosts = look.beside(reader, part, hosts)
         yield named, RouteConfiguration(named.name, hosts, origin, routes)
 
-    return Derived(graph, "gateway routes", found.listeners, rows)
+    return Derived(graph, "gateway routes", divided.parts, rows)
+
+
+class _Tables:
+    """Where a route configuration looks for what is in it."""
+
+    def __init__(
+        self,
+        attached: Attached,
+        found: GatewayHosts,
+        divided: Division,
+        names_of: Node[Beside, tuple[str, ...]],
+    ) -> None:
+        self._attached = attached
+        self._found = found
+        self._divided = divided
+        self._names_of = names_of
+
+    def origin(self, reader: Reader, part: Part) -> Origin:
+        state = self._state(reader, part)
+        return Origin(part.table.gateway if state is None else state.key.parent)
+
+    def keys(self, reader: Reader, part: Part) -> Sequence[HostKey]:
+        """Its hosts, sorted by their patterns."""
+        if part.number == WHOLE:
+            return reader.members(self._found.of_table, part.table)
+        return self._divided.hosts(reader, part)
+
+    def routes(self, reader: Reader, part: Part) -> tuple[Key, ...]:
+        """The routes that attach to it."""
+        if part.number == WHOLE:
+            listeners = reader.members(self._found.listeners, part.table)
+            return routes_on(reader, self._attached, listeners)
+        keys = self.keys(reader, part)
+        return tuple(sorted({one for key in keys for one in self._of_host(reader, key)}))
+
+    def beside(
+        self, reader: Reader, part: Part, hosts: tuple[VirtualHost, ...]
+    ) -> tuple[VirtualHost, ...]:
+        """Those of an HTTPS listener, with those that are misdirected there."""
+        state, table = self._state(reader, part), part.table
+        if state is None:
+            return hosts
+        port, own = GatewayPortKey(table.gateway, table.port), state.hostname
+        beside = (reader.get(self._names_of, Beside(port, each)) or () for each in ("", own))
+        others = told_apart(own, *beside)
+        if part.number != WHOLE:
+            others = tuple(each for each in others if "*" in each or part_of(each) == part.number)
+        return in_one(hosts, others, Origin(state.key.parent))
+
+    def _of_host(self, reader: Reader, key: HostKey) -> tuple[Key, ...]:
+        return reader.get(self._found.attached, key) or ()
+
+    def _state(self, reader: Reader, part: Part) -> ListenerState | None:
+        listener = part.table.listener
+        return reader.get(self._attached.listeners, listener) if listener else None
 
 
 def routes_on(
@@ -91,7 +145,7 @@ def _listener(
     shared = of_port(settings)
     match first.listener.protocol:
         case "HTTP":
-            routes = NamedRoutes(names.gateway_routes(first.gateway, port))
+            routes = NamedRoutes(names.gateway_routes(first.gateway, port), divisible=True)
             return Listener(name, addresses, port, routes, origin, settings=settings)
         case "TCP":
             found = streams(reader, attached, first)

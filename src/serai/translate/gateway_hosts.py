@@ -63,8 +63,10 @@ class GatewayHosts(msgspec.Struct, frozen=True):
     """What is answered for each host, and where that is written."""
 
     hosts: Node[HostKey, VirtualHost]
-    of_routes: Index[Named, HostKey]
-    """The hosts of each route configuration, sorted by their patterns."""
+    of_table: Index[Table, HostKey]
+    """The hosts of each table, sorted by their patterns."""
+    attached: Node[HostKey, tuple[Key, ...]]
+    """The routes that attach to a listener for just these hosts."""
     listeners: Index[Table, ListenerKey]
     """The listeners whose routes are in it."""
     parts: Node[Named, RouteConfiguration]
@@ -89,7 +91,8 @@ def gateway_hosts(graph: Graph, attached: Attached) -> GatewayHosts:
     hosts = mapped(graph, "virtual hosts of gateways", asking, look.host)
     return GatewayHosts(
         hosts,
-        Index(graph, "virtual hosts of routes", hosts, lambda key, _: (key.table.named,)),
+        Index(graph, "virtual hosts of routes", hosts, lambda key, _: (key.table,)),
+        mapped(graph, "routes by virtual host", asking, look.routes),
         Index(graph, "listeners of route configuration", tables, lambda _, table: (table,)),
         Derived(graph, "parts of gateway routes", hosts, _part),
     )
@@ -182,6 +185,18 @@ class _Look:
         scheme = "https" if table.listener else "http"
         (found,) = at_port((found,), table.port, scheme)
         return self._attached.policies.in_force(reader, found)
+
+    def routes(
+        self, reader: Reader, _: HostKey, asked: Sequence[_Asking]
+    ) -> tuple[Key, ...] | None:
+        """The routes that ask for the hosts of a pattern."""
+        found = (
+            attachment.route
+            for each in asked
+            if each.by_routes
+            for attachment in reader.members(self._by_routes, (each.listener, each.pattern))
+        )
+        return tuple(dict.fromkeys(found)) or None
 
     def _owner(self, reader: Reader, key: HostKey) -> ListenerKey | None:
         """None: a listener with a connection of its own."""

@@ -21,6 +21,7 @@ from serai.ir.route import VirtualHost, WeightedCluster
 from serai.listener_policies.client_certificates import Trusted
 from serai.translate import names
 from serai.translate.collections import Attached, Named
+from serai.translate.division import is_divisible
 from serai.translate.gateway_hosts import misdirection
 from serai.translate.listener_policies import of_chain
 from serai.translate.streams import streams
@@ -93,8 +94,8 @@ def _chains(
     tls = _tls(state, trusted(reader, attached, state))
     if state.listener.protocol == "HTTPS":
         name = names.gateway_chain(state.key, port)
-        chain = FilterChain(name, NamedRoutes(name), Origin(state.key.parent), tls)
-        yield SniMatch(host, name), chain
+        routes = NamedRoutes(name, divisible=is_divisible(host))
+        yield SniMatch(host, name), FilterChain(name, routes, Origin(state.key.parent), tls)
         return
     found = {each.hostname: each for each in streams(reader, attached, state)}
     for hostname, stream in found.items():

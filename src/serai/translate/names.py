@@ -28,6 +28,8 @@ PASSED, ENCAPSULATED = "workloads~passed", "workloads~encapsulated"
 """The clusters that lead to workloads by their own addresses, the second one in tunnels."""
 WORKLOAD_CERTIFICATE, WORKLOAD_AUTHORITY = "default", "ROOTCA"
 """As Istio calls the secrets of a proxy's own identity."""
+DESTINATION_HEADER = "x-serai-destination"
+"""Carries to the scope lookup what routes are found by; overwritten first and removed last."""
 INVALID_BACKEND = "invalid-backend"
 """A cluster that never exists: what is sent there is answered 500."""
 
@@ -158,6 +160,11 @@ def waypoint_cluster(waypoint: Key) -> str:
 def gateway_routes(gateway: Key, port: int) -> str:
     """The route configuration of a gateway's port."""
     return shortened(f"http_gateway_{port}_{gateway.name}_{gateway.namespace}")
+
+
+def gateway_part(routes: str, number: int) -> str:
+    """A part of a gateway's route configuration that is divided; and its scope."""
+    return f"{routes}~{number}"
 
 
 def gateway_listener(port: int) -> str:

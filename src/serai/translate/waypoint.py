@@ -19,7 +19,7 @@ from serai.attach.routes import (
 from serai.incremental import Derived, Graph, Reader
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Route, RouteConfiguration, Scope
-from serai.model.addresses import is_range
+from serai.model.addresses import is_range, with_port
 from serai.model.service import BackendKey, Resolution
 from serai.translate import names
 from serai.translate.around import around_port
@@ -180,6 +180,7 @@ def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
         name = names.scope(key.cidr, key.port)
         routes = names.frontend(frontend.key, http=True)
         origin = Origin(frontend.key.service)
-        yield Named(key.waypoint, name), Scope(name, key.cidr, key.port, routes, origin)
+        destination = with_port(key.cidr, key.port)
+        yield Named(key.waypoint, name), Scope(name, destination, routes, origin)
 
     return Derived(graph, "scopes", attached.bindings, rows)

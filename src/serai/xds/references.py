@@ -12,6 +12,7 @@ from serai.proto.envoy import Cluster, FilterChain, Listener, VirtualHost
 from serai.proto.envoy import RouteConfiguration as Routes
 from serai.proto.envoy import ScopedRouteConfiguration as Scope
 from serai.proto.pool import TYPE_URL_PREFIX, message
+from serai.translate.names import DESTINATION_HEADER
 from serai.xds.resource import ResourceKey, ResourceType
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ _WEIGHTED = "ClusterWeight"
 _SECRET = "SdsSecretConfig"  # noqa: S105
 _TOKENS = ".jwt_authn.v3.PerRouteConfig"
 """What a route says to a filter that comes by itself."""
+_HEADER = "envoy.config.core.v3.HeaderValue"
 _ANY = "google.protobuf.Any"
 _STRING = "google.protobuf.StringValue"
 
@@ -135,6 +137,9 @@ def _in_message(value: Message) -> Iterator[ResourceKey]:
         return
     if descriptor.name == _SECRET:
         yield ResourceKey(ResourceType.SECRET, value.name)  # type: ignore[attr-defined]
+        return
+    if descriptor.full_name == _HEADER:
+        yield from _scope(value)
         return
     weighted = descriptor.name == _WEIGHTED
     for field, content in value.ListFields():
@@ -149,6 +154,12 @@ def _in_message(value: Message) -> Iterator[ResourceKey]:
             and (field.name in _CLUSTER_FIELDS or (weighted and field.name == "name"))
         ):
             yield ResourceKey(ResourceType.CLUSTER, content)
+
+
+def _scope(header: Any) -> Iterator[ResourceKey]:
+    """The scope that a connection manager finds all of its routes by, if it is but one."""
+    if header.key == DESTINATION_HEADER and "%" not in header.value:
+        yield ResourceKey(ResourceType.SCOPE, header.value)
 
 
 def _items(field: FieldDescriptor, content: Any) -> Iterable[Message]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from serai.attach.frontends import BindingKey
 from serai.incremental import Graph, Node, Union
 from serai.ir.listener import ChainMatch, FilterChain, Listener
+from serai.ir.route import Scope
 from serai.model.inputs import Inputs
 from serai.translate.applied import applied
 from serai.translate.chains import chain_matches, frontend_chains
 from serai.translate.clusters import Clusters, demand, uses
 from serai.translate.collections import Attached, Named
 from serai.translate.detours import detour_listeners, tunnel_clusters
+from serai.translate.division import gateway_scopes
 from serai.translate.gateway import gateway_listeners
 from serai.translate.gateway_tls import gateway_chains
 from serai.translate.inbound import loopback_listeners, waypoint_listeners
 from serai.translate.internal import internal_clusters
 from serai.translate.look_up import look_up_listeners
 from serai.translate.own_services import own_services
-from serai.translate.routed import routed
+from serai.translate.routed import Routed, routed
 from serai.translate.secrets import secrets
 from serai.translate.sights import sights, viewpoints_of
 from serai.translate.sni import sni_listeners
@@ -54,7 +56,7 @@ def translate(graph: Graph, inputs: Inputs, attached: Attached) -> Translated:
     return Translated(
         listeners=Union(graph, "all listeners", (heard, inner)),
         chains=chains,
-        scopes=scopes(graph, attached),
+        scopes=_scopes(graph, attached, routes),
         routed=routes,
         demand=demanded,
         chosen=clusters.chosen,
@@ -81,6 +83,12 @@ def _inside(
         waypoint_listeners(graph, attached, matches, own.matches),
     )
     return Union(graph, "listeners of the mesh", parts)
+
+
+def _scopes(graph: Graph, attached: Attached, routes: Routed) -> Node[Named, Scope]:
+    """What requests find their routes by: at waypoints, and at gateways."""
+    own = scopes(graph, attached), gateway_scopes(graph, routes.divided)
+    return Union(graph, "all scopes", own)
 
 
 def _chains(

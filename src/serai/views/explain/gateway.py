@@ -8,6 +8,7 @@ from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listeners import ListenerKey
 from serai.attach.verdict import Verdict
+from serai.ir.route import RouteConfiguration, VirtualHost
 from serai.translate import names
 from serai.translate.collections import Named
 from serai.views.explain import words
@@ -64,9 +65,17 @@ def _ports(subject: Subject, proxy: Proxy) -> Iterator[Line]:
         configuration = subject.pipeline.translated.routes.row(Named(proxy.key, name))
         if configuration is None:
             continue
-        listed = words.in_match_order(configuration.virtual_hosts)
+        listed = words.in_match_order(_hosts(subject, proxy, configuration))
         first, *more = listed or ["no route is attached: every request is answered 404"]
         yield Line(f"port {port}", first, tuple(more))
+
+
+def _hosts(subject: Subject, proxy: Proxy, routes: RouteConfiguration) -> tuple[VirtualHost, ...]:
+    """Those of a route configuration, and of its parts, of which each has all wildcards."""
+    named = (Named(proxy.key, each) for each in routes.parts)
+    parts = (subject.pipeline.translated.routes.row(each) for each in named)
+    found = (each for each in (routes, *parts) if each is not None)
+    return tuple({host.name: host for each in found for host in each.virtual_hosts}.values())
 
 
 def _captured(subject: Subject, waypoint: Key) -> Iterator[Line]:

@@ -8,16 +8,14 @@ from typing import Any
 from serai.ir.listener import NamedRoutes, ScopedRoutes
 from serai.listener_policies.setting import Changes
 from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
-from serai.xds.encode import dynamic, policies
+from serai.translate.names import DESTINATION_HEADER
+from serai.xds.encode import division, dynamic, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
 from serai.xds.encode.forward import session_filter
 from serai.xds.encode.identity import CONNECT_AUTHORITY
 from serai.xds.encode.settings import merged
 from serai.xds.encode.telemetry import request_metrics
-
-DESTINATION_HEADER = "x-serai-destination"
-"""Carries the restored destination to the scope lookup; overwritten first and removed last."""
 
 
 def http(
@@ -43,6 +41,7 @@ def http(
     manager = HttpConnectionManager(
         stat_prefix=name,
         http_filters=[
+            *(division.http_filters() if _divisible(handling) else ()),
             *policies.http_filters(asked.filters),
             session_filter(),
             *dynamic.http_filters(),
@@ -56,7 +55,7 @@ def http(
 
 
 def _route_source(handling: ScopedRoutes | NamedRoutes) -> dict[str, Any]:
-    if isinstance(handling, NamedRoutes):
+    if isinstance(handling, NamedRoutes) and not handling.divisible:
         return {"rds": {"route_config_name": handling.name, "config_source": ADS}}
     destination = {"header_value_extractor": {"name": DESTINATION_HEADER, "index": 0}}
     return {
@@ -73,13 +72,22 @@ def _early(handling: ScopedRoutes | NamedRoutes, asked: Changes) -> Iterator[dic
     """What is asked for, and the destination last, so that nobody else can have written it."""
     if asked.early:
         yield _header_mutation(asked.early)
-    if isinstance(handling, ScopedRoutes):
-        yield _destination_header(handling)
+    match handling:
+        case NamedRoutes(name, divisible=True):
+            yield _destination_header(name)
+        case ScopedRoutes(by_authority=True):
+            yield _destination_header(f"%FILTER_STATE({CONNECT_AUTHORITY}:PLAIN)%")
+        case ScopedRoutes():
+            yield _destination_header("%DOWNSTREAM_LOCAL_ADDRESS%")
+        case _:
+            pass
 
 
-def _destination_header(handling: ScopedRoutes) -> dict[str, Any]:
-    asked = f"%FILTER_STATE({CONNECT_AUTHORITY}:PLAIN)%"
-    found = asked if handling.by_authority else "%DOWNSTREAM_LOCAL_ADDRESS%"
+def _divisible(handling: ScopedRoutes | NamedRoutes) -> bool:
+    return isinstance(handling, NamedRoutes) and handling.divisible
+
+
+def _destination_header(found: str) -> dict[str, Any]:
     written = {
         "header": {"key": DESTINATION_HEADER, "value": found},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",

@@ -80,7 +80,7 @@ def route_filters(
     if leaves == around and not look_further_out(leaves):
         return {}
     configs, outer = _configs(leaves, by_claims), _configs(around, by_claims)
-    empty = {name: _run(()) for row in SLOTS for name in _names(row) if name in outer}
+    empty = {name: run(()) for row in SLOTS for name in _names(row) if name in outer}
     empty |= {name: pack(per_route(None)) for name in (FILTER,) if name in outer}
     return {**empty, **configs}
 
@@ -98,7 +98,7 @@ def outer_filters(leaves: tuple[Leaf, ...]) -> tuple[dict[str, Any], dict[str, A
     own = {id(done.filters[0]): done.outer for _, done in asked if done.outer is not None}
     for name, part in _runs(asked).items():
         for found in (own[id(each)] for each in part if id(each) in own):
-            outer[name], inner[name] = pack(found), _run(part)
+            outer[name], inner[name] = pack(found), run(part)
     return outer, inner
 
 
@@ -149,7 +149,7 @@ def _configs(leaves: tuple[Leaf, ...], by_claims: bool) -> dict[str, Any]:  # no
     required = requirement(leaves, clears=by_claims)
     if required is not None:
         found[FILTER] = pack(per_route(required))
-    return {**found, **{name: _run(part) for name, part in _runs(asked).items()}}
+    return {**found, **{name: run(part) for name, part in _runs(asked).items()}}
 
 
 def _runs(asked: list[tuple[str, Encoded]]) -> dict[str, tuple[_Named, ...]]:
@@ -183,10 +183,10 @@ def _names(row: str) -> tuple[str, ...]:
 
 
 def _row(name: str) -> list[dict[str, Any]]:
-    return [_slot(each) for each in _names(name)]
+    return [slot(each) for each in _names(name)]
 
 
-def _run(filters: tuple[tuple[str, Message], ...]) -> dict[str, Any]:
+def run(filters: tuple[tuple[str, Message], ...]) -> dict[str, Any]:
     """What a slot does for a route: these filters, in this order."""
     if not filters:
         return pack(ExtensionWithMatcherPerRoute(xds_matcher={}))
@@ -196,7 +196,8 @@ def _run(filters: tuple[tuple[str, Message], ...]) -> dict[str, Any]:
     return pack(ExtensionWithMatcherPerRoute(xds_matcher=matcher))
 
 
-def _slot(name: str) -> dict[str, Any]:
+def slot(name: str) -> dict[str, Any]:
+    """A filter of a connection manager that runs what routes say under its name."""
     composite = _filter("envoy.filters.http.composite", Composite())
     return _filter(name, ExtensionWithMatcher(xds_matcher={}, extension_config=composite))
 

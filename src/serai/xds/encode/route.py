@@ -24,15 +24,14 @@ from serai.ir.route import (
     WeightedCluster,
 )
 from serai.ir.route import RouteConfiguration as IrRoutes
-from serai.model.addresses import with_port
+from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.proto.envoy import VirtualHost as EncodedHost
-from serai.translate.names import INVALID_BACKEND
+from serai.translate.names import DESTINATION_HEADER, INVALID_BACKEND
 from serai.xds.encode.body import field_head, of_body, resource
 from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
-from serai.xds.encode.http import DESTINATION_HEADER
 from serai.xds.encode.match import encode_match
 from serai.xds.encode.policies import (
     action_fields,
@@ -48,6 +47,7 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 _HOSTS = 2
 """The number of the field RouteConfiguration.virtual_hosts."""
 
+_HIDDEN = HeaderMutations(remove=(DESTINATION_HEADER,))
 _STATUS = {
     301: "MOVED_PERMANENTLY",
     302: "FOUND",
@@ -58,11 +58,11 @@ _STATUS = {
 
 
 def encode_routes(routes: IrRoutes, trust_domains: tuple[str, ...]) -> Resource:
-    """A route configuration; the header that chose it never reaches an endpoint."""
+    """A route configuration."""
     message = RouteConfiguration(
         name=routes.name,
         virtual_hosts=[_virtual_host(host, trust_domains) for host in routes.virtual_hosts],
-        **_of_all_hosts(),
+        ignore_port_in_host_matching=True,
     )
     return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
 
@@ -84,41 +84,50 @@ def encode_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> HostBytes:
 def join_hosts(routes: IrRoutes, hosts: Sequence[HostBytes]) -> Resource:
     """What `encode_routes` gives, byte for byte, from virtual hosts that were encoded before."""
     before = RouteConfiguration(name=routes.name).SerializeToString()
-    after = RouteConfiguration(**_of_all_hosts()).SerializeToString(deterministic=True)
+    after = RouteConfiguration(ignore_port_in_host_matching=True).SerializeToString()
     body = b"".join((before, *(each.field for each in hosts), after))
     named = tuple(dict.fromkeys(name for each in hosts for name in each.references))
     return of_body(ResourceType.ROUTES, routes.name, body, routes.origins, named)
 
 
-def _of_all_hosts() -> dict[str, Any]:
-    return {
-        "request_headers_to_remove": [DESTINATION_HEADER],
-        "ignore_port_in_host_matching": True,
-    }
-
-
 def encode_scope(scope: Scope) -> Resource:
-    """A scope: the destination as Envoy prints it, and the route configuration for it."""
-    key = with_port(scope.address, scope.port)
+    """A scope: what the header says, and the route configuration for it."""
     message = ScopedRouteConfiguration(
         name=scope.name,
         route_configuration_name=scope.routes,
-        key={"fragments": [{"string_key": key}]},
+        key={"fragments": [{"string_key": scope.key}]},
     )
     return resource(ResourceType.SCOPE, scope.name, message, (scope.origin,))
 
 
 def _virtual_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> dict[str, Any]:
+    """The header that chose the route configuration reaches no endpoint.
+
+    But for redirects that are followed Envoy looks for routes by what is left of the request.
+    """
+    follows = any(map(_follows, host.routes))
     return {
         "name": host.name,
+        "request_headers_to_remove": () if follows else (DESTINATION_HEADER,),
         "domains": host.domains,
         "routes": [
             _route(each, host, trust_domains, below)
-            for route in host.routes
+            for route in (map(_hiding, host.routes) if follows else host.routes)
             for each, below in shares_as_routes(route)
         ],
         "typed_per_filter_config": route_filters(host.leaves, by_claims=host.by_claims),
     }
+
+
+def _follows(route: Route) -> bool:
+    return any(leaf.feature == INTERNAL_REDIRECT.name for leaf in route.leaves)
+
+
+def _hiding(route: Route) -> Route:
+    """A route that removes the header itself, beside one that must not."""
+    if _follows(route):
+        return route
+    return replace(route, request_headers=route.request_headers.then(_HIDDEN))
 
 
 def _route(
