@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ import psutil
 
 from bench.worlds import WAYPOINT, Manifest, encoded
 from serai.api.kinds import by_kind
-from serai.api.meta import Key
-from serai.app.core import Core
+from serai.api.meta import Key, Object
+from serai.app.core import Committed, Core
 from serai.app.standalone import Change, Options, Standalone
 from serai.envoy.binary import EnvoyBinary, find_envoy
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
@@ -158,7 +158,7 @@ class Product:
                 each.set_result(change)
 
     def _time_the_core(self) -> None:
-        apply = self.core.apply
+        apply, begin = self.core.apply, self.core.begin
 
         def timed(*arguments: Any, **options: Any) -> Any:
             began = time.perf_counter()
@@ -166,7 +166,16 @@ class Product:
             self.core_seconds.append(time.perf_counter() - began)
             return found
 
+        def timed_portions(objects: Iterable[Object]) -> Iterator[Committed]:
+            began, others = time.perf_counter(), 0.0
+            for committed in begin(objects):
+                paused = time.perf_counter()
+                yield committed
+                others += time.perf_counter() - paused
+            self.core_seconds.append(time.perf_counter() - began - others)
+
         self.core.apply = timed  # type: ignore[method-assign]
+        self.core.begin = timed_portions  # type: ignore[method-assign]
 
 
 def key_of(manifest: Manifest) -> Key:

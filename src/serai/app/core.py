@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -31,6 +31,9 @@ from serai.xds.wire import Node
 
 PlaceChanges = dict[tuple[str, Viewpoint], dict[ResourceKey, Resource | None] | None]
 ResourceChanges = dict[str, dict[ResourceKey, Resource | None]]
+
+PORTION = 500
+"""Services that are computed at once when there are very many; 0.2 s."""
 
 
 class Committed(msgspec.Struct, frozen=True):
@@ -96,6 +99,32 @@ class Core:
         vips = self._allocate(claims, keep=keep)
         return msgspec.structs.replace(self.commit(keep=keep), vips=vips)
 
+    def begin(self, objects: Iterable[Object]) -> Iterator[Committed]:
+        """Apply the first objects in portions; what the last one says is of all of them.
+
+        Whatever services are made of goes first.  So what comes of a service mostly stays as it
+        is, and whoever gets it may begin with it while the next ones are computed.
+        """
+        claiming: list[Object] = []
+        for obj in objects:
+            if obj.key.kind in CLAIMING:
+                claiming.append(obj)
+            else:
+                self.pipeline.inputs.put(obj)
+        # Who gets which VIP must not depend on how they are divided.
+        claims = {obj.key: claim_of(obj, self.pipeline.settings) for obj in claiming}
+        vips = self._allocate(claims, keep=True)
+        found, said = _Changes(), _Changes()
+        for start in range(0, max(1, len(claiming)), PORTION):
+            if start:
+                yield self._committed(found)
+            for obj in claiming[start : start + PORTION]:
+                self.pipeline.inputs.put(obj)
+            found = self._settle(keep=True)
+            said.merge(found)
+        last = self._committed(said, of=found.snapshot)
+        yield msgspec.structs.replace(last, vips=vips)
+
     def remember(self, history: History) -> None:
         """Begin with the VIPs of an earlier life; before anything is applied."""
         self.vips = Allocator(self.pipeline.settings.vip_ranges, history)
@@ -112,6 +141,9 @@ class Core:
 
     def commit(self, *, keep: bool = True) -> Committed:
         """Bring everything up to date with what was put in."""
+        return self._committed(self._settle(keep=keep))
+
+    def _settle(self, *, keep: bool) -> _Changes:
         graph = self.pipeline.graph
         learned, self._learned = self._learned, {}
         for uri, issuer in learned.items():
@@ -130,7 +162,7 @@ class Core:
         if graph.failures != self._failures:
             self._failures = dict(graph.failures)
             found.problems = True
-        return self._committed(found)
+        return found
 
     def is_due(self) -> bool:
         """Whether the time of a certificate has come or is over, and `commit` should be called."""
@@ -262,10 +294,13 @@ class Core:
             pipe.inputs.gateway_addresses.put(key, usable)
         self.addresses = placed
 
-    def _committed(self, found: _Changes) -> Committed:
+    def _committed(
+        self, found: _Changes, of: Mapping[SnapshotKey, None] | None = None
+    ) -> Committed:
+        """What was changed; `of`: the resources of it that are not known yet, if not all."""
         resources: ResourceChanges = {}
         places: dict[tuple[str, Viewpoint], dict[ResourceKey, Resource | None]] = {}
-        for key in found.snapshot:
+        for key in found.snapshot if of is None else of:
             name, viewpoint = _name(key.proxy), key.viewpoint
             changed = (
                 resources.setdefault(name, {})
@@ -297,6 +332,13 @@ class _Changes:
         self.tokens: dict[Named, None] = {}
         self.fetches: dict[KeySource, None] = {}
         self.wishes: dict[Key, None] = {}
+
+    def merge(self, other: _Changes) -> None:
+        """Add what another one has, but for resources."""
+        self.statuses |= other.statuses
+        self.problems |= other.problems
+        self.fetches |= other.fetches
+        self.wishes |= other.wishes
 
     def add(self, changes: Mapping[str, Iterable[object]]) -> None:
         """Add what a commit changed."""

@@ -48,6 +48,8 @@ from serai.xds.snapshot import SnapshotKey
 
 log = structlog.get_logger(__name__)
 
+BREATH_SECONDS = 0.001
+"""Between portions of the first batch, for what Envoys have said meanwhile."""
 PORT_SECONDS = 1.0
 """Between looks at ports that others had."""
 
@@ -126,21 +128,17 @@ class Standalone:
             fleet.on_event = self._on_event
 
     async def start(self, web: WebServer | None = None) -> None:
-        """Read everything once, and only then answer Envoys and start them.
+        """Read everything once, and only then have Envoys answer.
 
         `web` is where the console and the admin API are to be.
         """
         with loading():
-            self.batch = await asyncio.to_thread(self.source.scan)
+            batch = await asyncio.to_thread(self.source.scan)
             self.core.addresses = self._addresses.read() or self.core.addresses
             self.core.remember(self._vips.read())
-            await self._apply(self.batch, first=True)
-        await self._keys.first()
-        self.server.mark_ready()
-        self.instance.xds_socket.unlink(missing_ok=True)
-        await self.server.start(f"unix:{self.instance.xds_socket}")
-        if self.options.xds:
-            await self.server.start(self.options.xds)
+            await self._begin(batch)
+            await self._keys.first()
+            self.server.mark_ready()
         await self._ensure_envoys()
         self._waiting_for = ""
         if web is not None:
@@ -254,13 +252,37 @@ class Standalone:
                     self.server.publish({_name(proxy): {key: resource}})
                     self._tell_refusals(proxy)
 
-    async def _apply(self, batch: Batch, *, first: bool = False) -> None:
+    async def _begin(self, batch: Batch) -> None:
+        """Apply the first batch in portions; Envoys start to work on them at once."""
+        async with self._lock:
+            self.batch = batch
+            for number, committed in enumerate(self.core.begin(batch.changed.values())):
+                self._keep_identities()
+                await self.limits.ensure()
+                await self._publish(committed)
+                if number == 0:
+                    await self._serve()
+                await asyncio.sleep(BREATH_SECONDS)
+        self._applied(batch, committed, first=True)
+
+    async def _serve(self) -> None:
+        self.server.mark_begun()
+        self.instance.xds_socket.unlink(missing_ok=True)
+        await self.server.start(f"unix:{self.instance.xds_socket}")
+        if self.options.xds:
+            await self.server.start(self.options.xds)
+        await self._ensure_envoys()
+
+    async def _apply(self, batch: Batch) -> None:
         async with self._lock:
             self.batch = batch
             committed = self.core.apply(batch.changed.values(), batch.removed)
             self._keep_identities()
             await self.limits.ensure()
             await self._publish(committed)
+        self._applied(batch, committed)
+
+    def _applied(self, batch: Batch, committed: Committed, *, first: bool = False) -> None:
         self._commits += 1
         self._addresses.keep(self.core.addresses)
         self._keep_vips(committed, first=first)

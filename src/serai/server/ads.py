@@ -72,7 +72,7 @@ class AdsServer:
         """Asked of every stream; None: whoever reaches the address is served."""
         self.counts = Counts()
         self._world = World()
-        self._ready = False
+        self._begun = self._ready = False
         self._listening: list[Listening] = []
         self._clients: dict[str, list[_Client]] = defaultdict(list)
         self._memories: OrderedDict[Node, Memory] = OrderedDict()
@@ -132,6 +132,14 @@ class AdsServer:
             if client.viewpoint is not None
         }
 
+    def mark_begun(self) -> None:
+        """What is published until `mark_ready` is a part of the whole, and becomes more.
+
+        Clients that have nothing yet get clusters and endpoints of it, by which no request is
+        answered; Envoy has most of its work with them, and can begin while the rest is computed.
+        """
+        self._begun = True
+
     def mark_ready(self) -> None:
         """Everything has been read once: from now on clients are answered."""
         self._ready = True
@@ -188,9 +196,12 @@ class AdsServer:
         """Lets the client be answered as soon as there is something true to say."""
         proxy = client.node.cluster
         resources = self._world.resources(proxy, client.viewpoint)
-        if not self._ready or client.known:
+        if client.known or not (self._ready or self._begun):
             return
-        if resources is not None:
+        if not self._ready:
+            if resources is not None:
+                client.go_ahead(resources)
+        elif resources is not None:
             client.attach(resources)
         elif proxy not in self._unknown and self._world.resources(proxy) is None:
             self._unknown.add(proxy)

@@ -153,6 +153,11 @@ class Client(Generic[In, Out]):
         self._world, self.known = world, True
         self.wake()
 
+    def go_ahead(self, world: Resources) -> None:
+        """A part of what the client should have is known, and changes until all of it is."""
+        self.stream.conversation.attach(world, partial=True)
+        self.wake()
+
     def changed(self, keys: Iterable[ResourceKey]) -> None:
         """These differ in the world."""
         self._changed.update(dict.fromkeys(keys))

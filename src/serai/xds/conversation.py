@@ -24,6 +24,8 @@ MAX_MESSAGE: Final = 4_000
 """Characters of a client's error message that are kept."""
 
 _ORDER: Final = tuple(ResourceType)
+_AHEAD: Final = (ResourceType.CLUSTER, ResourceType.ENDPOINTS, ResourceType.SECRET)
+"""What answers nobody as long as there is no listener."""
 _TOGETHER: Final = frozenset({ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE})
 """Where an addition may take the place (address, scope key) of what is removed with it."""
 
@@ -60,6 +62,7 @@ class Conversation:
         self._events: list[Event] = []
         self._sequence = 0
         self._resumed = False
+        self._partial = False
         self._converged = False
 
     def events(self) -> list[Event]:
@@ -84,9 +87,12 @@ class Conversation:
         }
         return unspoken | self.rejections()
 
-    def attach(self, world: Resources) -> None:
-        """What the proxy should have is known from now on."""
-        self._world = world
+    def attach(self, world: Resources, *, partial: bool = False) -> None:
+        """What the proxy should have is known from now on.
+
+        `partial`: some of it.  Who has nothing is sent what answers nobody; others wait for all.
+        """
+        self._world, self._partial = world, partial
         for ledger in self.ledgers.values():
             self._compare(ledger)
 
@@ -190,14 +196,8 @@ class Conversation:
             self._waits.wake(ResourceKey(ledger.type, name))
         if ledger.type is ResourceType.ENDPOINTS:
             self._waits.warmed(flight.items)
-        self._events.append(
-            Acknowledged(
-                ledger.type,
-                tuple(
-                    (name, entry.version if entry else "") for name, entry in flight.items.items()
-                ),
-            )
-        )
+        versions = ((name, entry.version if entry else "") for name, entry in flight.items.items())
+        self._events.append(Acknowledged(ledger.type, tuple(versions)))
 
     def reject(
         self, ledger: Ledger, flights: list[Flight], message: str, *, alone: bool = True
@@ -240,18 +240,22 @@ class Conversation:
         At most one response of a type is unanswered; what changes meanwhile goes into the next.
         Only clusters don't wait for an answer that Envoy withholds.
         """
-        if self._world is None:
+        if self._world is None or (self._partial and (self._resumed or self._whole)):
             return []
         self._waits.revive(now)
         flights = [
             flight
-            for type_ in _ORDER
+            for type_ in (_AHEAD if self._partial else _ORDER)
             if (ledger := self.ledgers.get(type_)) is not None
             and not ledger.silent
             and self._may_send(ledger, now)
             and (flight := self._compose(ledger, self._world, now)) is not None
         ]
-        idle = bool(self.ledgers) and all(ledger.idle for ledger in self.ledgers.values())
+        idle = (
+            bool(self.ledgers)
+            and not self._partial
+            and all(ledger.idle for ledger in self.ledgers.values())
+        )
         if idle and not self._converged:
             self._events.append(Converged())
             for ledger in self.ledgers.values():

@@ -36,11 +36,16 @@ def test_what_is_loaded_is_never_looked_at_again() -> None:
     assert not any(each is loaded for each in gc.get_objects())
 
 
-def test_garbage_that_loading_makes_is_freed() -> None:
-    with garbage.loading():
-        gone = weakref.ref(Ring())
-        assert gone() is not None
-    assert gone() is None
+def test_nobody_looks_through_what_was_loaded_while_envoys_wait_for_it() -> None:
+    looked: list[str] = []
+    heard = lambda phase, _: looked.append(phase)  # noqa: E731
+    gc.callbacks.append(heard)
+    try:
+        with garbage.loading():
+            assert len([[number] for number in range(100_000)]) == 100_000
+    finally:
+        gc.callbacks.remove(heard)
+    assert looked == []
 
 
 def test_it_is_turned_on_again_where_loading_fails() -> None:

@@ -166,6 +166,23 @@ async def test_nobody_is_answered_before_everything_was_read(bench: Bench) -> No
     assert [resource.name for resource in (await peer.hear_at_last()).resources] == ["a", "b"]
 
 
+async def test_who_has_nothing_gets_what_answers_nobody_before_everything_was_read(
+    bench: Bench,
+) -> None:
+    bench.server.mark_begun()
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    bench.server.publish(changes(plain("a"), routes("r", "a")))
+    heard = await peer.hear()
+    assert [resource.name for resource in heard.resources] == ["a"]
+    await peer.say(R, resource_names_subscribe=["r"])
+    await peer.say(C, response_nonce=heard.nonce)
+    await peer.hears_nothing()
+    assert not bench.server.clients()[0].known
+    bench.server.mark_ready()
+    assert [resource.name for resource in (await peer.hear_at_last()).resources] == ["r"]
+
+
 @pytest.mark.parametrize("protocol", ["delta", "sotw"])
 async def test_an_unknown_gateway_is_answered_when_it_exists(bench: Bench, protocol: str) -> None:
     bench.server.mark_ready()
