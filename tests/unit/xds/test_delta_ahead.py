@@ -83,3 +83,9 @@ def test_who_comes_back_with_a_listener_alone_hears_no_more_from_then_on() -> No
     assert client.ask(L, initial_versions={"l": "1"}) == []
     assert client.change(cluster("b")) == []
     assert client.ack(C) == []
+
+
+def test_scopes_come_in_one_response() -> None:
+    client = Speaker(routes("r"), *(scope(f"s{number}", "r") for number in range(2_500)))
+    client.ask(S)
+    assert len(client.last(S).resources) == 2_500
