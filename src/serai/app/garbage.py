@@ -24,8 +24,6 @@ FEW = 15_000
 SEVERAL = 5
 """So many times of looking at those that stayed leave few enough old ones to count."""
 SETTLE_SECONDS = 60.0
-LOADED_SECONDS = 5.0
-"""Envoys have most of the first state by then."""
 
 
 @contextmanager
@@ -39,13 +37,14 @@ def loading() -> Iterator[None]:
     try:
         yield
     finally:
+        _give_back()
         gc.freeze()
         gc.set_threshold(YOUNG, YOUNGER, NEVER)
         gc.enable()
 
 
-def give_back() -> None:
-    """Let the system have what loading needed for a while: glibc keeps it, 18 MiB of 285.
+def _give_back() -> None:
+    """Let the system have what loading needed for a while: glibc keeps it, 18 MiB of 285; 2 ms.
 
     Other libraries of C have no such thing, and keep less.
     """
@@ -56,8 +55,6 @@ def give_back() -> None:
 
 async def follow_garbage() -> None:
     """Set aside what has come and stayed, from time to time, until cancelled."""
-    await asyncio.sleep(LOADED_SECONDS)
-    give_back()
     while True:
         await asyncio.sleep(SETTLE_SECONDS)
         settle()
