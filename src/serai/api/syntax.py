@@ -50,8 +50,19 @@ def is_port_name(text: str) -> bool:
     return _IS_PORT_NAME(text) is not None
 
 
+_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IS_IPV4 = re.compile(rf"{_BYTE}(?:[.]{_BYTE}){{3}}").fullmatch
+
+
+def is_ipv4(text: str) -> bool:
+    """An IPv4 address as it is printed, which nearly all of very many are."""
+    return _IS_IPV4(text) is not None
+
+
 def is_ip(text: str) -> bool:
     """An IPv4 or IPv6 address without a zone."""
+    if is_ipv4(text):
+        return True
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address, ip_interface, ip_network
 
-_BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IS_PLAIN = re.compile(rf"{_BYTE}(?:[.]{_BYTE}){{3}}").fullmatch
-"""Whether a text is an IPv4 address as it is printed, which nearly all of very many are."""
+from serai.api.syntax import is_ipv4
 
 
 def canonical(text: str) -> str | None:
     """An address, or a range as ``address/bits``; a range of one is an address; None if neither."""
-    if _IS_PLAIN(text):
+    if is_ipv4(text):
         return text
     try:
         network = ip_network(text.strip(), strict=False)
@@ -28,7 +25,7 @@ def is_range(cidr: str) -> bool:
 
 def is_ip(text: str) -> bool:
     """Whether a text is one IP address."""
-    if _IS_PLAIN(text):
+    if is_ipv4(text):
         return True
     try:
         ip_address(text)

@@ -114,6 +114,10 @@ class FolderSource:
         """Every later change as it happens, a burst of changes as one batch; ends when closed."""
         return watch.changes(self)
 
+    def has_below(self, folder: str) -> bool:
+        """Whether files are known below a folder, or a link to one, by its absolute path."""
+        return any(each.startswith(f"{folder}{os.sep}") for each in tuple(self._absolute))
+
     def _known(self, written: frozenset[str]) -> dict[str, FoundFile] | None:
         """The files at these paths as they are now; None where one is not as it was known."""
         found = {}

@@ -39,7 +39,7 @@ Roots: TypeAlias = tuple[tuple[str, int, int], ...]
 
 async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
     """Scans when something changes, and yields what is new, until closed or cancelled."""
-    seen = Seen()
+    seen = Seen(source.has_below)
     watches: Watches | None = None
     try:
         while True:
@@ -64,19 +64,28 @@ async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
 class Seen:
     """What was seen to happen since it was last asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        """`is_known`: whether files are known below a folder, by its absolute path."""
         self.wake = asyncio.Event()
         """Set while anything is to be looked at."""
+        self._is_known = is_known
         self._written: set[str] | None = set()
 
     def happened(self, changes: Iterable[tuple[Change, str]]) -> None:
         """Something happened to these paths."""
         for change, path in changes:
+            absolute = str(Path(path).absolute())
+            if not is_wanted(Path(path).name) and not self._may_have_files(absolute):
+                continue
             if change == Change.deleted or not is_wanted(Path(path).name):
                 self._written = None
             elif self._written is not None:
-                self._written.add(str(Path(path).absolute()))
-        self.wake.set()
+                self._written.add(absolute)
+            self.wake.set()
+
+    def _may_have_files(self, path: str) -> bool:
+        """Whether it is, leads to, or was a folder: an editor's draft is not, whatever its name."""
+        return Path(path).is_symlink() or Path(path).is_dir() or self._is_known(path)
 
     def anything(self) -> None:
         """Nobody knows what happened."""
