@@ -38,7 +38,9 @@ def seen(folder: Path, *happened: tuple[Change, str]) -> frozenset[str] | None:
     ],
 )
 def test_drafts_are_passed_over(folder: Path, around: Happened) -> None:
-    assert seen(folder, *around, (Change.added, "cart.yaml")) == {str(folder / "cart.yaml")}
+    assert seen(folder, *around, (Change.added, "cart.yaml")) == frozenset(
+        {str(folder / "cart.yaml")}
+    )
 
 
 @pytest.mark.parametrize(
