@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
+from serai.api.meta import Key
 from serai.backends.circuit_breaker import CircuitBreaker
 from serai.backends.feature import Draft
 from serai.backends.features import write
@@ -22,14 +25,17 @@ from serai.proto.envoy import (
 from serai.proto.pool import pack
 from serai.translate.clusters import is_mutual
 from serai.translate.localities import localities
-from serai.xds.encode.body import EDS, resource
+from serai.xds.encode.body import EDS, of_body
 from serai.xds.encode.dynamic import address_guard, dynamic_cluster
 from serai.xds.encode.endpoint import load_assignment
 from serai.xds.encode.mesh_tls import named_secret, upstream
 from serai.xds.encode.originate import IN_MESH, TOLD_APART, passing, spare_tunnels, wrap
-from serai.xds.encode.telemetry import service_metadata
-from serai.xds.resource import Resource, ResourceType
+from serai.xds.encode.splice import spliced
+from serai.xds.encode.telemetry import service_metadata, short_name
+from serai.xds.resource import Resource, ResourceKey, ResourceType
 
+_ANY = Origin(Key("", "", ""))
+_NO_SETTINGS = Settings()
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -40,13 +46,48 @@ def encode_cluster(
 
     The names are as near or far as clients at a viewpoint find them.
     """
+    origins = (cluster.origin, *(Origin(key) for key in cluster.policies))
+    if cluster.discovery is not Discovery.EDS or cluster.leaves or cluster.tls is not None:
+        body = whole_cluster(cluster, settings, viewpoint)
+        return of_body(ResourceType.CLUSTER, cluster.name, body, origins)
+    shape = replace(cluster, name="", host="", alt_stat_name="", origin=_ANY, policies=())
+    body = spliced(_plain, shape, _names(cluster))
+    endpoints = ResourceKey(ResourceType.ENDPOINTS, cluster.name)
+    return of_body(ResourceType.CLUSTER, cluster.name, body, origins, (endpoints,))
+
+
+def whole_cluster(
+    cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None = None
+) -> bytes:
+    """Its bytes, made for itself."""
+    return _named(_message(cluster, settings, viewpoint), _names(cluster))
+
+
+def _names(cluster: IrCluster) -> tuple[str, ...]:
+    """In the order of the bytes."""
+    host, namespace = cluster.host, cluster.origin.key.namespace
+    return cluster.name, host, namespace, short_name(host, namespace), cluster.alt_stat_name
+
+
+def _plain(shape: IrCluster, named: tuple[str, ...]) -> bytes:
+    """A cluster by EDS of which no policy asks anything: nothing in settings makes a difference."""
+    return _named(_message(shape, _NO_SETTINGS, None), named)
+
+
+def _named(message: Cluster, named: tuple[str, ...]) -> bytes:
+    """Its bytes, with its names, and whom metrics say that is called."""
+    name, host, namespace, short, alt_stat_name = named
+    message.MergeFrom(Cluster(name=name, alt_stat_name=alt_stat_name))
+    if host:
+        message.MergeFrom(Cluster(metadata=service_metadata(host, short, namespace)))
+    return message.SerializeToString(deterministic=True)
+
+
+def _message(cluster: IrCluster, settings: Settings, viewpoint: Viewpoint | None) -> Cluster:
     message = Cluster(
-        name=cluster.name,
-        alt_stat_name=cluster.alt_stat_name,
         connect_timeout=timedelta(seconds=5),
         # Without it a host that left, but still answers its health checks, goes on being used.
         ignore_health_on_host_removal=True,
-        **_service(cluster),
         **_discovery(cluster, settings, viewpoint),
     )
     if cluster.tls is not None:
@@ -64,14 +105,7 @@ def encode_cluster(
     elif cluster.tunnels:
         wrap(message)
     _speak(draft, settings)
-    origins = (cluster.origin, *(Origin(key) for key in cluster.policies))
-    return resource(ResourceType.CLUSTER, cluster.name, message, origins)
-
-
-def _service(cluster: IrCluster) -> dict[str, Any]:
-    """Whom metrics say that is called."""
-    namespace = cluster.origin.key.namespace
-    return {"metadata": service_metadata(cluster.host, namespace)} if cluster.host else {}
+    return message
 
 
 def _discovery(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from serai.ir.cluster import ClusterEndpoints, Endpoint, Health
+from serai.ir.cluster import ClusterEndpoints, Endpoint, Health, Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
-from serai.proto.envoy import ClusterLoadAssignment
+from serai.proto.envoy import ClusterLoadAssignment, LocalityLbEndpoints
 from serai.translate.localities import LocalityEndpoints, localities
 from serai.translate.names import INWARD, ORIGINATE
-from serai.xds.encode.body import resource
+from serai.xds.encode.body import field_head, of_body, resource
 from serai.xds.encode.originate import EXPECTED, IN_MESH, TO, TOLD_APART
+from serai.xds.encode.splice import spliced
 from serai.xds.resource import Resource, ResourceType
 
+_LOCALITIES = 2
+"""The number of the field ClusterLoadAssignment.endpoints."""
 _STATUS = {Health.UNHEALTHY: "UNHEALTHY", Health.DRAINING: "DRAINING"}
 
 
@@ -24,10 +28,49 @@ def encode_endpoints(endpoints: ClusterEndpoints, viewpoint: Viewpoint | None) -
     what Envoy had.
     """
     found = localities(endpoints.endpoints, endpoints.distribution, viewpoint)
-    message = load_assignment(
-        endpoints.cluster, found, endpoints.tunnels, told_apart=endpoints.told_apart
+    if any(each.in_mesh or not each.port for each in endpoints.endpoints):  # a socket has no port
+        message = load_assignment(
+            endpoints.cluster, found, endpoints.tunnels, told_apart=endpoints.told_apart
+        )
+        return resource(ResourceType.ENDPOINTS, endpoints.cluster, message, (endpoints.origin,))
+    name = ClusterLoadAssignment(cluster_name=endpoints.cluster).SerializeToString()
+    body = b"".join((name, *map(_locality_field, found)))
+    return of_body(ResourceType.ENDPOINTS, endpoints.cluster, body, (endpoints.origin,))
+
+
+def _locality_field(found: LocalityEndpoints) -> bytes:
+    """The field `endpoints` of a load assignment, where none of them is in the mesh."""
+    body = b"".join(
+        (
+            _place(found.locality),
+            *(
+                spliced(_endpoint_field, (each.port, each.weight, each.health), (each.address,))
+                for each in found.endpoints
+            ),
+            _standing(found.weight, found.priority),
+        )
     )
-    return resource(ResourceType.ENDPOINTS, endpoints.cluster, message, (endpoints.origin,))
+    return field_head(_LOCALITIES, len(body)) + body
+
+
+@lru_cache(1024)
+def _place(locality: Locality) -> bytes:
+    """What stands before the endpoints of a locality."""
+    return LocalityLbEndpoints(locality=_locality_of(locality)).SerializeToString()
+
+
+@lru_cache(1024)
+def _standing(weight: int, priority: int) -> bytes:
+    """What stands behind them."""
+    message = LocalityLbEndpoints(load_balancing_weight={"value": weight}, priority=priority)
+    return message.SerializeToString()
+
+
+def _endpoint_field(shape: tuple[int, int, Health], address: tuple[str, ...]) -> bytes:
+    port, weight, health = shape
+    endpoint = Endpoint(address[0], port, weight, health=health)
+    written = _endpoint(endpoint, "", told_apart=False)
+    return LocalityLbEndpoints(lb_endpoints=[written]).SerializeToString()
 
 
 def load_assignment(
@@ -47,17 +90,17 @@ def load_assignment(
 def _locality(found: LocalityEndpoints, tunnels: str, *, told_apart: bool) -> dict[str, Any]:
     locality = found.locality
     return {
-        "locality": {
-            "region": locality.region,
-            "zone": locality.zone,
-            "sub_zone": locality.subzone,
-        },
+        "locality": _locality_of(locality),
         "priority": found.priority,
         "load_balancing_weight": {"value": found.weight},
         "lb_endpoints": [
             _endpoint(each, tunnels, told_apart=told_apart) for each in found.endpoints
         ],
     }
+
+
+def _locality_of(locality: Locality) -> dict[str, str]:
+    return {"region": locality.region, "zone": locality.zone, "sub_zone": locality.subzone}
 
 
 def _endpoint(endpoint: Endpoint, tunnels: str, *, told_apart: bool) -> dict[str, Any]:

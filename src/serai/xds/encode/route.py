@@ -10,7 +10,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from serai.api.meta import Key
+from serai.ir.leaf import Leaf
 from serai.ir.match import PathKind
+from serai.ir.origin import Origin
 from serai.ir.route import (
     NO_MUTATIONS,
     DirectResponse,
@@ -28,7 +31,7 @@ from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.proto.envoy import VirtualHost as EncodedHost
 from serai.translate.names import DESTINATION_HEADER, INVALID_BACKEND
-from serai.xds.encode.body import field_head, of_body, resource
+from serai.xds.encode.body import field_head, of_body
 from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
@@ -40,6 +43,7 @@ from serai.xds.encode.policies import (
     route_filters,
     stat_prefix,
 )
+from serai.xds.encode.splice import spliced
 from serai.xds.encode.split import shares_as_routes
 from serai.xds.references import references_of_host
 from serai.xds.resource import Resource, ResourceKey, ResourceType
@@ -47,6 +51,8 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 _HOSTS = 2
 """The number of the field RouteConfiguration.virtual_hosts."""
 
+_OF_ALL_HOSTS = RouteConfiguration(ignore_port_in_host_matching=True).SerializeToString()
+_NOBODY = Origin(Key("", "", ""))
 _HIDDEN = HeaderMutations(remove=(DESTINATION_HEADER,))
 _STATUS = {
     301: "MOVED_PERMANENTLY",
@@ -59,12 +65,7 @@ _STATUS = {
 
 def encode_routes(routes: IrRoutes, trust_domains: tuple[str, ...]) -> Resource:
     """A route configuration."""
-    message = RouteConfiguration(
-        name=routes.name,
-        virtual_hosts=[_virtual_host(host, trust_domains) for host in routes.virtual_hosts],
-        ignore_port_in_host_matching=True,
-    )
-    return resource(ResourceType.ROUTES, routes.name, message, routes.origins)
+    return join_hosts(routes, [encode_host(host, trust_domains) for host in routes.virtual_hosts])
 
 
 class HostBytes(msgspec.Struct, frozen=True, gc=False):
@@ -76,28 +77,84 @@ class HostBytes(msgspec.Struct, frozen=True, gc=False):
 
 def encode_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> HostBytes:
     """A virtual host, for `join_hosts`."""
+    if (plain := _plain(host)) is None:
+        body = whole_host(host, trust_domains)
+        return HostBytes(field_head(_HOSTS, len(body)) + body, references_of_host(body))
+    shape, named = plain
+    body = spliced(_named, (shape, trust_domains), named)
+    only = (ResourceKey(ResourceType.CLUSTER, named[0]),)
+    found = references_of_host(body) if host.routes[0].leaves or host.leaves else only
+    return HostBytes(field_head(_HOSTS, len(body)) + body, found)
+
+
+def whole_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> bytes:
+    """A virtual host, made for itself."""
     message = EncodedHost(**_virtual_host(host, trust_domains))
-    body = message.SerializeToString(deterministic=True)
-    return HostBytes(field_head(_HOSTS, len(body)) + body, references_of_host(body))
+    return message.SerializeToString(deterministic=True)
+
+
+def _plain(host: VirtualHost) -> tuple[VirtualHost, tuple[str, str]] | None:
+    """All of a virtual host but the names of its only cluster and its only route, and those.
+
+    None where it has more of them, or looks at one.
+    """
+    if len(host.routes) != 1:
+        return None
+    (route,) = host.routes
+    forward = route.action
+    if not isinstance(forward, Forward) or len(forward.clusters) != 1 or stat_prefix(route):
+        return None
+    (cluster,) = forward.clusters
+    if not cluster.cluster or forward.mirrors or cluster.leaves:
+        return None
+    nobody = replace(cluster, cluster="", destination=None)
+    action = replace(forward, clusters=(nobody,))
+    shape = replace(
+        route, name="", action=action, origin=_NOBODY, leaves=_without_origins(route.leaves)
+    )
+    shapes = replace(host, routes=(shape,), leaves=_without_origins(host.leaves))
+    return shapes, (cluster.cluster, route.name)
+
+
+def _without_origins(leaves: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
+    return tuple(replace(each, origin=_NOBODY) for each in leaves)
+
+
+def _named(shape: tuple[VirtualHost, tuple[str, ...]], named: tuple[str, ...]) -> bytes:
+    """What `_plain` took apart; the names are in the order of the bytes."""
+    host, trust_domains = shape
+    (route,) = host.routes
+    forward: Any = route.action
+    (nobody,) = forward.clusters
+    action = replace(forward, clusters=(replace(nobody, cluster=named[0]),))
+    return whole_host(
+        replace(host, routes=(replace(route, name=named[1], action=action),)), trust_domains
+    )
 
 
 def join_hosts(routes: IrRoutes, hosts: Sequence[HostBytes]) -> Resource:
     """What `encode_routes` gives, byte for byte, from virtual hosts that were encoded before."""
     before = RouteConfiguration(name=routes.name).SerializeToString()
-    after = RouteConfiguration(ignore_port_in_host_matching=True).SerializeToString()
-    body = b"".join((before, *(each.field for each in hosts), after))
+    body = b"".join((before, *(each.field for each in hosts), _OF_ALL_HOSTS))
     named = tuple(dict.fromkeys(name for each in hosts for name in each.references))
     return of_body(ResourceType.ROUTES, routes.name, body, routes.origins, named)
 
 
 def encode_scope(scope: Scope) -> Resource:
     """A scope: what the header says, and the route configuration for it."""
+    body = spliced(_scope, None, (scope.name, scope.routes, scope.key))
+    routes = ResourceKey(ResourceType.ROUTES, scope.routes)
+    return of_body(ResourceType.SCOPE, scope.name, body, (scope.origin,), (routes,))
+
+
+def _scope(_: None, texts: tuple[str, ...]) -> bytes:
+    name, routes, key = texts
     message = ScopedRouteConfiguration(
-        name=scope.name,
-        route_configuration_name=scope.routes,
-        key={"fragments": [{"string_key": scope.key}]},
+        name=name,
+        route_configuration_name=routes,
+        key={"fragments": [{"string_key": key}]},
     )
-    return resource(ResourceType.SCOPE, scope.name, message, (scope.origin,))
+    return message.SerializeToString()
 
 
 def _virtual_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> dict[str, Any]:

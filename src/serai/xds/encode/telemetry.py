@@ -29,14 +29,15 @@ UNKNOWN = "unknown"
 AT_THE_START, AT_THE_END = "TcpUpstreamConnected", "TcpConnectionEnd"
 
 
-def service_metadata(host: str, namespace: str) -> dict[str, Any]:
-    """What a cluster says of its service.
-
-    A Service goes by its own name, all else by its host, as Istio has it.
-    """
+def short_name(host: str, namespace: str) -> str:
+    """A Service goes by its own name, all else by its host, as Istio has it."""
     name, dot, rest = host.partition(".")
-    short = name if dot and rest.startswith(f"{namespace}.svc.") else host
-    said = {"host": host, "name": short, "namespace": namespace}
+    return name if dot and rest.startswith(f"{namespace}.svc.") else host
+
+
+def service_metadata(host: str, name: str, namespace: str) -> dict[str, Any]:
+    """What a cluster says of its service; `name` is its short one."""
+    said = {"host": host, "name": name, "namespace": namespace}
     fields = {name: {"string_value": value} for name, value in said.items()}
     return {"filter_metadata": {SERVICE: {"fields": fields}}}
 

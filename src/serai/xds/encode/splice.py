@@ -1,0 +1,54 @@
+"""Messages that are alike but for some texts, encoded once for all of them.
+
+From one service to the next mostly names differ.  Texts of other content and the same length leave
+all else of a message as it is.  So what stands around them is taken from a message that the encoder
+made with marks in their places, and nothing has to know how messages are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from typing import TypeVar
+
+S = TypeVar("S", bound=Hashable)
+Encode = Callable[[S, tuple[str, ...]], bytes]
+
+KEPT = 4096
+"""What stands around texts, for so many shapes and lengths; some 300 bytes each."""
+
+
+def spliced(encode: Encode[S], shape: S, texts: tuple[str, ...]) -> bytes:
+    """What `encode` makes of a shape and texts.
+
+    It must put each text in as it is, once, in this order, and look at nothing else but the shape.
+    """
+    raw = [text.encode() for text in texts]
+    around = _around(encode, shape, tuple(map(len, raw)))
+    return encode(shape, texts) if around is None else _joined(around, raw)
+
+
+@lru_cache(KEPT)
+def _around(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> tuple[bytes, ...] | None:
+    """What stands before, between and after texts of these lengths; None where that is not sure."""
+    if not all(lengths):
+        return None
+    marks, others = _marks(lengths, "zyxwv"), _marks(lengths, "56789")
+    rest, found = encode(shape, marks), list[bytes]()
+    for mark in marks:
+        before, _, rest = rest.partition(mark.encode())
+        found.append(before)
+    around = (*found, rest)
+    same = _joined(around, [each.encode() for each in others]) == encode(shape, others)
+    return around if same else None
+
+
+def _marks(lengths: tuple[int, ...], letters: str) -> tuple[str, ...]:
+    return tuple(letter * length for letter, length in zip(letters, lengths, strict=False))
+
+
+def _joined(around: tuple[bytes, ...], texts: list[bytes]) -> bytes:
+    found = [around[0]]
+    for text, after in zip(texts, around[1:], strict=True):
+        found += (text, after)
+    return b"".join(found)
