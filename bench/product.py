@@ -49,7 +49,10 @@ class Told(ClusterSource):
 
 
 class Pauses:
-    """How long Python's garbage collector stopped everything."""
+    """How long Python's garbage collector stopped everything.
+
+    In CPU time: that somebody else had the processor meanwhile is no doing of the collector's.
+    """
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -65,8 +68,8 @@ class Pauses:
 
     def _heard(self, phase: str, told: dict[str, int]) -> None:
         if phase == "start":
-            self._began = time.perf_counter()
-        elif (took := time.perf_counter() - self._began) > self.longest:
+            self._began = time.thread_time()
+        elif (took := time.thread_time() - self._began) > self.longest:
             self.longest, self.generation = took, told["generation"]
 
 

@@ -126,7 +126,7 @@ TARGETS = (
         "500 streams: the last has a change", "ms", 40, of("streams", MANY, "serai", "last", "p50")
     ),
     Target("CPU for each of them", "µs", 50, of("streams", MANY, "serai", "cpu_us_a_stream")),
-    Target("longest pause of garbage collection", "ms", 5, _largest("gc_pause_ms")),
+    Target("longest garbage collection, CPU time", "ms", 5, _largest("gc_pause_ms")),
     Target("route probe at a gateway, mean", "ms", 8, of("route_probe", 0, "gateway", "mean")),
     Target("route probe at a gateway, max", "ms", 40, of("route_probe", 0, "gateway", "max")),
     Target("route probe at a waypoint, mean", "ms", 8, of("route_probe", 0, "waypoint", "mean")),
