@@ -2,8 +2,8 @@
 
 The clients are light ones in a process of their own, each subscribed to the load assignment that
 changes; Serai has its Envoy besides.  Serai's clock starts when its source is told.  Round by round
-the floor sends the same bytes to as many clients, by gRPC's own server.  Then once more with a client beside them that
-subscribes and never reads again, and 1,000 changes that it does not take.
+the floor sends the same bytes to as many clients, by gRPC's own server.  Then once more with a
+client beside them that subscribes and never reads again, and 1,000 changes that it does not take.
 """
 
 from __future__ import annotations
