@@ -1,4 +1,4 @@
-"""What Gateways' own policies come first with, where their annotation has it so.
+"""What the policies of Gateways and their listeners come first with, where they ask for that.
 
 kgateway: ``kgateway.dev/inherited-policy-priority`` of Gateways.
 """
@@ -23,16 +23,16 @@ def in_force(
     attached: Attached,
     policy: CompiledPolicy,
     at: TargetKey | None,
-    gateways: Iterable[Key],
+    places: Iterable[TargetKey],
 ) -> Verdict:
-    """What of a policy is in force behind some Gateways, whose own may come before it.
+    """What of a policy is in force behind some Gateways or listeners, whose may come before it.
 
     It is overridden only if all that it says is said by others at each of them.
     """
     mine = [leaf.feature for leaf in policy.leaves]
     policies = attached.policies
     older = policies.rivals(reader, policy, at) if at is not None else {}
-    first = [{**policies.overriding(reader, each), **older} for each in gateways] or [older]
+    first = [{**policies.overriding(reader, each), **older} for each in places] or [older]
     lost = {field: found[field] for found in first for field in mine if field in found}
     verdict = attachment(len(mine), lost.items())
     if verdict.ok or all(field in found for found in first for field in mine):
@@ -44,27 +44,29 @@ def behind(
     reader: Reader, attached: Attached, policy: CompiledPolicy, route: ParentReference
 ) -> Verdict:
     """What of a policy is in force that a filter of a route names."""
-    gateways = gateways_of(reader, attached, Key(route.kind, route.namespace or "", route.name))
-    return in_force(reader, attached, policy, None, gateways)
+    places = places_of(reader, attached, Key(route.kind, route.namespace or "", route.name))
+    return in_force(reader, attached, policy, None, places)
 
 
-def gateways_of(reader: Reader, attached: Attached, place: Key) -> tuple[Key, ...]:
-    """The Gateways that a route or a ListenerSet is part of, sorted."""
+def places_of(reader: Reader, attached: Attached, place: Key) -> tuple[TargetKey, ...]:
+    """The Gateways, and the listeners of them, that a route or a ListenerSet is part of, sorted."""
     if place.kind == "ListenerSet":
         added = reader.get(attached.listening.added, place)
-        return (added.gateway,) if added else ()
+        return (TargetKey(added.gateway),) if added else ()
     rows = reader.rows(attached.of_route, place, attached.attachments)
     targets = (target for _, row in rows for target in row.targets)
-    return tuple(sorted({key for each in targets for key in _gateway(reader, attached, each)}))
+    return tuple(sorted({key for each in targets for key in _place(reader, attached, each)}))
 
 
-def _gateway(reader: Reader, attached: Attached, target: Target) -> Iterator[Key]:
+def _place(reader: Reader, attached: Attached, target: Target) -> Iterator[TargetKey]:
     match target:
         case ListenerTarget(listener):
             state = reader.get(attached.listeners, listener)
-            yield from (state.gateway,) if state else ()
+            if state is not None:
+                own = state.key.parent == state.gateway
+                yield TargetKey(state.gateway, state.listener.name if own else "")
         case WaypointTarget(waypoint):
-            yield waypoint
+            yield TargetKey(waypoint)
         case ServiceTarget(service):
             capture = reader.get(attached.captures, service)
-            yield from (capture.bound_to,) if capture and capture.bound_to else ()
+            yield from (TargetKey(capture.bound_to),) if capture and capture.bound_to else ()

@@ -20,7 +20,7 @@ from serai.attach.targets import Everything, Target, TargetKey, TargetReference
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.authorization import ISTIO
-from serai.status.outranked import behind, gateways_of, in_force
+from serai.status.outranked import behind, in_force, places_of
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.applied import Applied
 from serai.translate.collections import Attached
@@ -65,8 +65,8 @@ def _ancestors(
 ) -> Iterator[tuple[ParentReference, Verdict]]:
     """Whose proxies do what a policy asks there, and what of it is in force."""
     for key in target.keys if not isinstance(target.asked, Everything) else ():
-        for ancestor, gateways in _acting(reader, attached, done, key):
-            yield ancestor, in_force(reader, attached, policy, key, gateways)
+        for ancestor, places in _acting(reader, attached, done, key):
+            yield ancestor, in_force(reader, attached, policy, key, places)
     if not target.keys and isinstance(target.asked, TargetReference):
         asked = target.asked
         section = asked.section or None
@@ -75,20 +75,20 @@ def _ancestors(
 
 def _acting(
     reader: Reader, attached: Attached, done: Applied, key: TargetKey
-) -> Iterator[tuple[ParentReference, tuple[Key, ...]]]:
-    """Each ancestor, and the Gateways that it stands for."""
+) -> Iterator[tuple[ParentReference, tuple[TargetKey, ...]]]:
+    """Each ancestor, and the Gateways, or listeners of them, that it stands for."""
     capture = reader.get(attached.captures, key.object)
     waypoint = capture.bound_to if capture else None
     gateways = {*done.gateways(reader, key.object), *([waypoint] if waypoint else [])}
     for each in sorted(gateways):
-        yield ParentReference(each.name, GROUP, "Gateway", each.namespace), (each,)
+        yield ParentReference(each.name, GROUP, "Gateway", each.namespace), (TargetKey(each),)
     if gateways:
         return
     kind, namespace, name = key.object
     known = by_kind(kind)
     group = known.group if known else GROUP
     itself = ParentReference(name, group, kind, namespace or None, key.section or None)
-    yield itself, gateways_of(reader, attached, key.object)
+    yield itself, places_of(reader, attached, key.object)
 
 
 def _conditions(

@@ -313,13 +313,16 @@ class Policies(msgspec.Struct, frozen=True):
         """The features that older policies at the very same place have, and which."""
         return dict(before(reader, self.firsts, policy, at))
 
-    def overriding(self, reader: Reader, gateway: Key) -> dict[str, Key]:
-        """The features of a Gateway's own policies that come before all others, and whose."""
+    def overriding(self, reader: Reader, place: TargetKey) -> dict[str, Key]:
+        """What policies of a Gateway, and of a listener of it, say before others, and whose."""
+        gateway = place.object
         proxy = reader.get(self.proxies, gateway)
         asked = proxy.inheritance if proxy else None
         if asked is None or not asked.prefers_parent:
             return {}
-        return overriding(asked, reader.get(self.firsts, TargetKey(gateway)) or ())
+        at = dict.fromkeys((TargetKey(gateway), place))
+        found = (overriding(asked, reader.get(self.firsts, each) or ()) for each in at)
+        return {feature: key for each in found for feature, key in each.items()}
 
     def of_gateway(self, reader: Reader, gateway: Key) -> tuple[Leaf, ...]:
         """The leaves on a Gateway of ours, and on its class."""
