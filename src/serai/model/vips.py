@@ -80,9 +80,13 @@ class Allocator:
         What the first update does not claim of the history is given up.
         """
         self._freed = False
-        for key, claim in changes.items():
-            self._replace(key, claim)
-        settled = dict.fromkeys([*changes, *self._history])
+        # Mostly it is endpoints that change, which claim nothing.
+        new = [
+            key for key, claim in changes.items() if claim is None or claim != self._claims.get(key)
+        ]
+        for key in new:
+            self._replace(key, changes[key])
+        settled = dict.fromkeys([*new, *self._history])
         self._history = {}
         settled.update(dict.fromkeys(self._settle()))
         settled.update(dict.fromkeys(self._supply(settled)))
