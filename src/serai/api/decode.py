@@ -10,6 +10,7 @@ import msgspec
 from serai.api import kinds
 from serai.api.fields import fields_of
 from serai.api.fields_check import LONGEST_NAME, Findings, nearest_name, without_nulls
+from serai.api.fields_sound import is_sound
 from serai.api.fields_spare import is_spare
 from serai.api.kinds import Kind
 from serai.api.meta import Key, Object
@@ -65,7 +66,8 @@ def _decode_kind(raw: dict[str, Any], kind: Kind, *, admitted: bool) -> Decoded:
         spare=lambda path: admitted and is_spare(kind, path),
     )
     fields = fields_of(kind.struct)
-    findings.check(raw, fields, "")
+    if not is_sound(raw, kind.struct):
+        findings.check(raw, fields, "")
     problems = [*findings.problems, *metadata_problems(raw.get("metadata"), kind)]
     if findings.more:
         problems.append(_more(findings.more, errors=findings.more_errors))
