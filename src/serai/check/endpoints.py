@@ -20,12 +20,15 @@ def inline_problems(
 ) -> Derived[ProblemKey, Problem]:
     """Endpoints in ServiceEntries that have a network and no address, or are places of ours."""
 
+    closed = frozenset(settings.closed_ports)
+
     def rows(reader: Reader, key: Key, entry: ServiceEntry) -> Iterator[tuple[ProblemKey, Problem]]:
+        listed = entry.spec.ports
+        usual = {number for each in listed for number in (each.number, each.target_port)}
         for index, each in enumerate(entry.spec.endpoints):
             if each.network and not each.address and not networks.found(reader, each.network):
                 yield keyed(_elsewhere(key, f"spec.endpoints[{index}]", each.network))
-            ports = {port.number for port in entry.spec.ports} | set(each.ports.values())
-            ports |= {port.target_port for port in entry.spec.ports if port.target_port}
+            ports = closed & {*usual, *each.ports.values()}
             for port in sorted(ports if not each.address.startswith(SOCKET) else {0}):
                 if is_own(each.address, port, settings):
                     yield keyed(_own(key, f"spec.endpoints[{index}]", each.address, port))
