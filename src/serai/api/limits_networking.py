@@ -9,6 +9,14 @@ from serai.api.networking import ServiceEntrySpec, WorkloadEntrySpec
 from serai.api.problem import Problem
 
 _MOST = {"hosts": 256, "addresses": 256, "ports": 256, "endpoints": 4096}
+_MOST_OF_WORKLOAD = (
+    ("ports", 128, "entries"),
+    ("labels", 256, "entries"),
+    ("address", 256, "characters"),
+    ("network", 2048, "characters"),
+    ("locality", 2048, "characters"),
+    ("service_account", 253, "characters"),
+)
 _LONGEST_RANGE = 64
 
 
@@ -22,12 +30,10 @@ def entry_limits(spec: ServiceEntrySpec) -> Iterator[Problem]:
 
 def workload_limits(path: str, spec: WorkloadEntrySpec) -> Iterator[Problem]:
     """What is too long in a WorkloadEntry, or in an endpoint of a ServiceEntry, at `path`."""
-    yield from _over(f"{path}.ports", spec.ports, 128, "entries")
-    yield from _over(f"{path}.labels", spec.labels, 256, "entries")
-    yield from _over(f"{path}.address", spec.address, 256, "characters")
-    yield from _over(f"{path}.network", spec.network, 2048, "characters")
-    yield from _over(f"{path}.locality", spec.locality, 2048, "characters")
-    yield from _over(f"{path}.serviceAccount", spec.service_account, 253, "characters")
+    for field, most, what in _MOST_OF_WORKLOAD:
+        if len(getattr(spec, field)) > most:
+            name = "serviceAccount" if field == "service_account" else field
+            yield from _over(f"{path}.{name}", getattr(spec, field), most, what)
 
 
 def _over(path: str, value: Sized, most: int, what: str) -> Iterator[Problem]:

@@ -239,7 +239,7 @@ def _endpoint(path: str, endpoint: WorkloadEntrySpec, entry: ServiceEntry) -> It
     elif endpoint.address.startswith("unix://") and len(entry.spec.ports) != 1:
         message = f"{path} is a Unix socket, which takes exactly one port in spec.ports"
         yield clash(f"{path}.address", message, "Use one port.")
-    names = {port.name for port in entry.spec.ports}
+    names = {port.name for port in entry.spec.ports} if endpoint.ports else set()
     for name in endpoint.ports:
         if name not in names:
             here = entry_path(f"{path}.ports", name)

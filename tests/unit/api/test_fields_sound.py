@@ -10,7 +10,22 @@ from serai.api.fields import Entries, Fields, Items, Node, Scalar, fields_of
 from serai.api.fields_check import Findings
 from serai.api.fields_sound import is_sound
 
-ODD: tuple[Any, ...] = ("x", "", "5", 7, 2.5, 80.0, True, [], {}, ["x"], {"x": "y"}, [{}], {"x": None}, None)
+ODD: tuple[Any, ...] = (
+    "x",
+    "",
+    "5",
+    7,
+    2.5,
+    80.0,
+    True,
+    [],
+    {},
+    ["x"],
+    {"x": "y"},
+    [{}],
+    {"x": None},
+    None,
+)
 ODDITIES = (0, 0, 0.002, 0.02)
 """How often a value is an odd one."""
 LEVELS = 5

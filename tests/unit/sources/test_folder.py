@@ -216,10 +216,10 @@ def test_a_file_that_becomes_unreadable_keeps_its_objects(
     path.write_text(service() + "---\n" + service("b"))
     with monkeypatch.context() as patch:
 
-        def denied(_: Path) -> bytes:
+        def denied(_: str, __: int) -> int:
             raise PermissionError(13, "Permission denied")
 
-        patch.setattr(Path, "read_bytes", denied)
+        patch.setattr(os, "open", denied)
         batch = source.scan()
     assert names(batch) == {"cart"} and not batch.removed
     assert "Permission denied" in only(batch).message
