@@ -19,7 +19,6 @@ def inline_problems(
     graph: Graph, entries: Node[Key, ServiceEntry], networks: Networks, settings: Settings
 ) -> Derived[ProblemKey, Problem]:
     """Endpoints in ServiceEntries that have a network and no address, or are places of ours."""
-
     closed = frozenset(settings.closed_ports)
 
     def rows(reader: Reader, key: Key, entry: ServiceEntry) -> Iterator[tuple[ProblemKey, Problem]]:
