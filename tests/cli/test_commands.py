@@ -66,6 +66,17 @@ def test_every_command_is_documented(name: str) -> None:
     assert f"`serai {name}" in (Path(__file__).parents[2] / "docs/cli.md").read_text()
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented(name: str) -> None:
+    written = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+    done = CliRunner().invoke(app, [name, "--help"], prog_name="serai", env={"COLUMNS": "200"})
+
+    found = re.findall(r"^ +(-\w)?(?:, )?(--[a-z][a-z0-9-]+)", done.stdout, re.MULTILINE)
+    assert ("-h", "--help") in found
+    words = set(re.findall(r"-{1,2}[A-Za-z][\w-]*", written)) | {"-h"}
+    assert [long for short, long in found if not {short, long} & words] == []
+
+
 def test_help_lists_every_command() -> None:
     done = CliRunner().invoke(app, ["--help"], prog_name="serai", env={"COLUMNS": "120"})
 
