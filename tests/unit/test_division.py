@@ -146,6 +146,14 @@ def test_what_is_asked_before_the_part_is_known_keeps_a_table_whole(asked: Raw) 
     assert found[f"ROUTES {HTTP}"] and not found[f"ROUTES {HTTP}~0"]
 
 
+def test_a_route_that_takes_connect_keeps_a_table_whole() -> None:
+    core = core_of(range(LEAST))
+    rule = {"matches": [{"method": "CONNECT"}], "backendRefs": [{**reference("p0"), "port": 80}]}
+    spec = {"parentRefs": [reference("edge")], "hostnames": [host(3)], "rules": [rule]}
+    found = sent(core.apply([of("HTTPRoute", "tunnels", {"spec": spec})]))
+    assert found[f"ROUTES {HTTP}"] and not found[f"ROUTES {HTTP}~0"]
+
+
 def test_a_listener_of_one_host_needs_no_scopes() -> None:
     core = core_of(())
     named = {key.name for key, _ in core.pipeline.translated.scopes.items()}

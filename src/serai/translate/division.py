@@ -5,9 +5,9 @@ microseconds a host.  So a large one is divided into parts of about as many host
 itself only to which of them a request's host leads.  A host that wildcards cover has to win over
 them: so every part has all of the wildcards.
 
-Envoy looks at some things before it has found the part: whether a request is traced.  And a
-redirect that it follows may lead to a host of another part.  Where routes ask for these, their
-table stays whole.
+Envoy looks at some things before it has found the part: whether a request is traced, and whether
+CONNECT is taken.  And a redirect that it follows may lead to a host of another part.  Where routes
+ask for these, their table stays whole.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import msgspec
 
 from serai.attach.listeners import ListenerKey
 from serai.incremental import Derived, Graph, Index, Node, Reader
+from serai.ir.match import is_connect
 from serai.ir.origin import Origin
 from serai.ir.route import Route, Scope, VirtualHost
 from serai.policies.internal_redirect import INTERNAL_REDIRECT
@@ -153,4 +154,4 @@ def _unfit(key: HostKey, host: VirtualHost) -> tuple[Table, ...]:
 
 
 def _asks_too_early(route: Route) -> bool:
-    return any(leaf.feature in _UNFIT for leaf in route.leaves)
+    return is_connect(route.match) or any(leaf.feature in _UNFIT for leaf in route.leaves)

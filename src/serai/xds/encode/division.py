@@ -11,7 +11,10 @@ from typing import Any
 
 from serai.ir.route import RouteConfiguration as IrRoutes
 from serai.policies.script import quoted, script
+from serai.policies.tokens.encode import FILTER as TOKENS
+from serai.policies.tokens.encode import per_route
 from serai.proto.envoy import RouteConfiguration
+from serai.proto.pool import pack
 from serai.translate.division import FACTOR, MODULUS, PARTS
 from serai.translate.names import DESTINATION_HEADER
 from serai.xds.encode.body import of_body
@@ -56,16 +59,18 @@ def divided(routes: IrRoutes) -> Resource:
     once_more = {
         "name": "divided",
         "direct_response": {"status": 404},
-        "typed_per_filter_config": {SLOT: run((script(text),))},
+        "typed_per_filter_config": {
+            SLOT: run((script(text),)),
+            TOKENS: pack(per_route(None)),  # or Envoy would leave it out before the part is known
+        },
     }
-    matches: tuple[dict[str, Any], ...] = ({"prefix": "/"}, {"connect_matcher": {}})
     message = RouteConfiguration(
         name=routes.name,
         virtual_hosts=[
             {
                 "name": "*",
                 "domains": ["*"],
-                "routes": [{"match": each, **once_more} for each in matches],
+                "routes": [{"match": {"prefix": "/"}, **once_more}],
             }
         ],
     )
