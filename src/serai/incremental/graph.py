@@ -120,7 +120,8 @@ class Node(Generic[K, V_co]):
         if before is not None or key not in self.changed:
             self.changed[key] = before
         for each in self.readerships:
-            each.wake(key)
+            if key in each.by_key:
+                each.wake(key)
 
     def take_changed(self) -> dict[K, Any]:
         """What this commit changed; the next one starts afresh."""

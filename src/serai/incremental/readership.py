@@ -106,21 +106,36 @@ class Reads:
         if reads == before:
             return
         reads = self._last = _sharing(self._last, reads)
+        if not before:
+            self._note_first(row, reads)
+            return
         gone, come = _pairs(before), _pairs(reads)
         if len(gone) > MANY:
             gone, come = _apart(gone, come)
         for node, key in gone:
             self._by_node[node].drop(key, row)
         for node, key in come:
-            found = self._by_node.get(node)
-            if found is None:
-                found = self._by_node[node] = Readership(self._node, self.dirty)
-                node.readerships.append(found)
-            found.add(key, row)
+            self._readership(node).add(key, row)
         if reads:
             self._of[row] = reads
         else:
             del self._of[row]
+
+    def _note_first(self, row: Hashable, reads: tuple[Any, ...]) -> None:
+        """Likewise of a row that had read nothing, as all at a start: the same, in fewer steps."""
+        self._of[row] = reads
+        by_node = self._by_node
+        for node, key in zip(reads[0], reads[1:], strict=True):
+            found = by_node.get(node) or self._readership(node)
+            if key is WHOLE or found.by_key.setdefault(key, row) is not row:
+                found.add(key, row)
+
+    def _readership(self, node: Node[Any, Any]) -> Readership:
+        found = self._by_node.get(node)
+        if found is None:
+            found = self._by_node[node] = Readership(self._node, self.dirty)
+            node.readerships.append(found)
+        return found
 
     def _flat(self, nodes: list[Any], keys: list[Any]) -> tuple[Any, ...]:
         if not keys:
