@@ -35,6 +35,7 @@ from serai.app.core import Committed, Core
 from serai.incremental import Derived
 from serai.model.settings import Settings
 from serai.status.values import ConditionsStatus, ServiceEntryStatus
+from serai.xds.encode import splice
 from serai.xds.encode.route import encode_routes
 from serai.xds.references import references
 from serai.xds.snapshot import SnapshotKey
@@ -158,6 +159,7 @@ ROWS = tuple(changes())
 @cache
 def costs(services: int) -> dict[str, Cost]:
     """What each change comes to in a world of so many services."""
+    splice.forget()  # what an earlier world has taken apart would spare this one the work
     core = Core(Settings())
     core.apply(world(services))
     assert not core.pipeline.problems

@@ -75,7 +75,8 @@ def test_texts_are_put_where_the_encoder_puts_them() -> None:
         size = sum(len(text.encode()) for text in texts)
         return ":".join((shape, *texts, str(size))).encode()
 
-    assert spliced(encode, "of two", ("ab", "cdé")) == "of two:ab:cdé:6".encode()
+    for _ in range(2):
+        assert spliced(encode, "of two", ("ab", "cdé")) == "of two:ab:cdé:6".encode()
     count = len(made)
     assert spliced(encode, "of two", ("AB", "CDEF")) == b"of two:AB:CDEF:6"
     assert len(made) == count
@@ -88,7 +89,7 @@ def test_whatever_the_texts_are(texts: tuple[str, ...]) -> None:
     def encode(_: None, texts: tuple[str, ...]) -> bytes:
         return b"<" + "|".join(texts).encode() + b">zyx5"
 
-    for _ in range(2):
+    for _ in range(3):
         assert spliced(encode, None, texts) == encode(None, texts)
 
 
@@ -96,8 +97,20 @@ def test_an_encoder_that_puts_them_elsewhere_is_asked_each_time() -> None:
     def encode(_: None, texts: tuple[str, ...]) -> bytes:
         return "".join(reversed(texts)).encode()
 
-    for texts in (("ab", "cd"), ("ef", "gh")):
+    for texts in (("ab", "cd"), ("ef", "gh"), ("ij", "kl")):
         assert spliced(encode, None, texts) == encode(None, texts)
+
+
+def test_what_is_met_once_is_encoded_once() -> None:
+    made: list[int] = []
+
+    def encode(shape: int, texts: tuple[str, ...]) -> bytes:
+        made.append(shape)
+        return texts[0].encode()
+
+    for number in range(5):
+        spliced(encode, number, ("once",))
+    assert made == [0, 1, 2, 3, 4]
 
 
 def test_no_more_is_kept_than_some() -> None:
@@ -106,5 +119,5 @@ def test_no_more_is_kept_than_some() -> None:
 
     for number in range(splice.KEPT + 10):
         spliced(encode, number, ("x" * 5,))
-    kept = splice._around.cache_info()
+    kept = splice._kind.cache_info()
     assert kept.currsize == splice.KEPT

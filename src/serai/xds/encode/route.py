@@ -53,6 +53,8 @@ _HOSTS = 2
 """The number of the field RouteConfiguration.virtual_hosts."""
 
 _OF_ALL_HOSTS = RouteConfiguration(ignore_port_in_host_matching=True).SerializeToString()
+_FEW = 8
+"""Policies that another host may have as well."""
 _NOBODY = Origin(Key("", "", ""))
 _HIDDEN = HeaderMutations(remove=(DESTINATION_HEADER,))
 _STATUS = {
@@ -100,13 +102,15 @@ def _plain(host: VirtualHost) -> tuple[VirtualHost, tuple[str, str]] | None:
     None where it has more of them, or looks at one; or where policies that add up apply, which
     hardly two hosts have alike.
     """
-    if len(host.routes) != 1:
+    if len(host.routes) != 1 or len(host.leaves) > _FEW:
         return None
     (route,) = host.routes
     if any(BY_NAME[each.feature].additive for each in (*host.leaves, *route.leaves)):
         return None
     forward = route.action
-    if not isinstance(forward, Forward) or len(forward.clusters) != 1 or stat_prefix(route):
+    if not isinstance(forward, Forward) or len(forward.clusters) != 1:
+        return None
+    if len(route.leaves) > _FEW or stat_prefix(route):
         return None
     (cluster,) = forward.clusters
     if not cluster.cluster or forward.mirrors or cluster.leaves:

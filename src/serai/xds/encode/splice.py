@@ -18,19 +18,44 @@ KEPT = 4096
 """What stands around texts, for so many shapes and lengths; some 300 bytes each."""
 
 
+class _Kind:
+    """Messages of one shape with texts of some lengths."""
+
+    __slots__ = ("around", "met")
+
+    def __init__(self) -> None:
+        self.met = 0
+        """How often; of many that change there is no other, and nothing is gained by a template."""
+        self.around: tuple[bytes, ...] | None = None
+        """What stands before, between and after the texts."""
+
+
 def spliced(encode: Encode[S], shape: S, texts: tuple[str, ...]) -> bytes:
     """What `encode` makes of a shape and texts.
 
     It must put each text in as it is, once, in this order, and look at nothing else but the shape.
     """
     raw = [text.encode() for text in texts]
-    around = _around(encode, shape, tuple(map(len, raw)))
-    return encode(shape, texts) if around is None else _joined(around, raw)
+    lengths = tuple(map(len, raw))
+    kind = _kind(encode, shape, lengths)
+    kind.met += 1
+    if kind.met == 2:  # noqa: PLR2004
+        kind.around = _around(encode, shape, lengths)
+    return encode(shape, texts) if kind.around is None else _joined(kind.around, raw)
 
 
 @lru_cache(KEPT)
+def _kind(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> _Kind:  # noqa: ARG001
+    return _Kind()
+
+
+def forget() -> None:
+    """Begin anew."""
+    _kind.cache_clear()
+
+
 def _around(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> tuple[bytes, ...] | None:
-    """What stands before, between and after texts of these lengths; None where that is not sure."""
+    """None where it is not sure."""
     if not all(lengths):
         return None
     marks, others = _marks(lengths, "zyxwv"), _marks(lengths, "56789")
