@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,9 @@ SETTLED_SECONDS = 0.3
 """A file that looks half written is believed when nothing has changed it for this long."""
 FINEST_CLOCK_SECONDS = 0.1
 """Two changes closer than this may bear the same time."""
+
+
+_NONE: dict[Key, Any] = {}
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -165,7 +169,9 @@ def _file(
     suspects = dict(_suspects(before, parts, missing))
     kept = {key: each for key, each in before.stand_ins.items() if key in suspects}
     stand_ins = {**kept, **stand_ins}
-    return File(path, signature, digest, parts, objects, broken, stand_ins, suspects)
+    # Most files have none of these, and an empty dictionary takes 64 bytes.
+    rare = (broken or _NONE, stand_ins or _NONE, suspects or _NONE)
+    return File(path, signature, digest, parts, objects, *rare)
 
 
 def _parts(documents: tuple[Document, ...], before: File) -> Iterator[Part]:

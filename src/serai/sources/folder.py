@@ -56,13 +56,14 @@ class FolderSource:
         self.unwatched: Problem | None = None
         """Set while changes are found by looking from time to time only."""
         self._files: dict[str, File] = {}
-        self._holders: dict[Key, set[str]] = {}
+        self._holders: dict[Key, tuple[str, ...]] = {}
+        """The files that have to do with an object."""
         self._in_force: dict[Key, Version] = {}
         self._stand_ins: dict[Key, Version] = {}
         """What is in force where nothing can be used and nothing must be let through."""
         self._conflicts: dict[Key, tuple[Problem, ...]] = {}
         self._places: dict[Key, Place] = {}
-        self._found = Found()
+        self._lost_problems: tuple[Problem, ...] = ()
         self._told: set[str] = set()
         """The files that have problems."""
         self._unfinished: set[str] = set()
@@ -79,9 +80,9 @@ class FolderSource:
         """
         looked_at = self._known(written) if written else None
         if looked_at is None:
-            self._found = find_files(self.paths)
-            self.lost = self._found.lost
-            touched = self._forget(self._found) | self._read(self._found.files)
+            found = find_files(self.paths)
+            self.lost, self._lost_problems = found.lost, found.problems
+            touched = self._forget(found) | self._read(found.files)
         else:
             touched = self._read(looked_at)
         self.half_written = bool(self._unfinished or self._gone)
@@ -137,7 +138,7 @@ class FolderSource:
             if before and before.signature == file.signature:
                 continue
             if before is None:
-                self._absolute[str(Path(path).absolute())] = path
+                self._absolute[_absolute(path)] = path
             after = read_file(file, before)
             if before is None or not before.says_the_same(after):
                 touched |= self._replace(path, before, after)
@@ -164,7 +165,7 @@ class FolderSource:
         for path, since in tuple(self._gone.items()):
             if moved or is_settled(now - since):
                 touched |= self._replace(path, self._files.pop(path), None)
-                del self._gone[path], self._absolute[str(Path(path).absolute())]
+                del self._gone[path], self._absolute[_absolute(path)]
                 self._unfinished.discard(path)
                 self._told.discard(path)
         return touched
@@ -174,9 +175,11 @@ class FolderSource:
         old = before.keys if before else set()
         new = after.keys if after else set()
         for key in old - new:
-            self._holders[key].discard(path)
+            self._holders[key] = tuple(each for each in self._holders[key] if each != path)
+        alone = (path,)
         for key in new - old:
-            self._holders.setdefault(key, set()).add(path)
+            others = self._holders.get(key)
+            self._holders[key] = (*others, path) if others else alone
         return old | new
 
     def _choose(self, key: Key) -> Version | None:
@@ -216,7 +219,7 @@ class FolderSource:
         return self._stand_ins.get(key)
 
     def _problems(self) -> Iterator[Problem]:
-        yield from self._found.problems
+        yield from self._lost_problems
         if self.unwatched:
             yield self.unwatched
         for problems in self._conflicts.values():
@@ -252,6 +255,10 @@ def _note(paths: set[str], path: str, *, of: bool) -> None:
         paths.add(path)
     else:
         paths.discard(path)
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith(os.sep) else str(Path(path).absolute())
 
 
 def _is_below(path: str, lost: tuple[str, ...]) -> bool:

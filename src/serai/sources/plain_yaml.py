@@ -29,7 +29,7 @@ _AMBIGUOUS = re.compile(
     # Keys that are no text, and the entries of a List, whose lines are wanted.
     r"|(?:true|false|null|\d+|items):"
 )
-_MOST_KNOWN = 1 << 16
+_MOST_KNOWN = 1 << 12
 _TOO_FAR_RIGHT = "\n" + 29 * " "
 """With at most a map in a list for each two columns, what is left of it is not too deep."""
 _BLANK_LINES = re.compile(r"(?:[ ]*\n)*")
