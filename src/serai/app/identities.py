@@ -12,6 +12,7 @@ from serai.app.identity import Authority
 from serai.app.pipeline import Pipeline
 from serai.attach.gateways import Proxy
 from serai.model.settings import Settings
+from serai.translate.collections import Named
 from serai.translate.names import WORKLOAD_CERTIFICATE
 
 log = structlog.get_logger(__name__)
@@ -39,10 +40,11 @@ class Identities:
         """
         now = time.monotonic()
         found = tuple(proxy for _, proxy in pipeline.attached.proxies.items())
-        secrets = pipeline.translated.secrets.items()
-        showing = {key.proxy for key, _ in secrets if key.name == WORKLOAD_CERTIFICATE}
+        secret = pipeline.translated.secrets.row
         hears = any(each.hears_names for each in found)
-        for proxy in (each for each in found if hears or each.key in showing):
+        for proxy in found:
+            if not hears and secret(Named(proxy.key, WORKLOAD_CERTIFICATE)) is None:
+                continue
             looked = self._looked.get(proxy.name)
             if looked is None or now - looked >= LOOK_SECONDS:
                 try:
