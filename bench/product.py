@@ -28,8 +28,8 @@ from serai.envoy.launch import GatewaySpec
 from serai.envoy.state import Instance, claim
 from serai.model.settings import Settings
 from serai.server.ads import AdsServer
+from serai.sources.batch import Batch
 from serai.sources.cluster import ClusterSource, Scope
-from serai.sources.folder import Batch
 from serai.xds.resource import Resource, ResourceKey
 
 PATIENCE = 600.0

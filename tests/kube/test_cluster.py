@@ -18,8 +18,8 @@ from serai.kube.cluster import Cluster, Wanted
 from serai.kube.reflector import Delta
 from serai.kube.resource import Resource
 from serai.kube.wire import Name, read_item
+from serai.sources.batch import Batch
 from serai.sources.cluster import ClusterSource, Scope
-from serai.sources.folder import Batch
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)

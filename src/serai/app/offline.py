@@ -13,8 +13,9 @@ from serai.api.problem import Place, Problem
 from serai.app.core import Core
 from serai.app.pipeline import Pipeline
 from serai.model.settings import Settings
+from serai.sources.batch import Batch
 from serai.sources.documents import decode_text, parse, split
-from serai.sources.folder import Batch, FolderSource
+from serai.sources.folder import FolderSource
 from serai.sources.lines import lines_of
 from serai.views.problems import found_by, in_order
 

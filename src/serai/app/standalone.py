@@ -34,7 +34,8 @@ from serai.envoy.launch import GatewaySpec
 from serai.envoy.state import Instance
 from serai.ir.listener import Listener
 from serai.server.ads import AdsServer
-from serai.sources.folder import Batch, FolderSource
+from serai.sources.batch import Batch
+from serai.sources.folder import FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
@@ -96,8 +97,7 @@ class Standalone:
         self.identities = identities
         self.source, self.core = source, core
         self.server = server
-        self.fleet = fleet
-        self.instance, self.options = instance, options
+        self.fleet, self.instance, self.options = fleet, instance, options
         self.batch = Batch()
         self.admin = ""
         """``host:port`` of the console and the admin API; empty until it serves."""

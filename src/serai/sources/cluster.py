@@ -14,7 +14,7 @@ from serai.api.kinds import CORE, DISCOVERY, KINDS, Kind
 from serai.api.meta import Key, LabelSelector, Object
 from serai.api.problem import Problem
 from serai.attach.selectors import NAMESPACE_NAME, matches
-from serai.sources.folder import Batch
+from serai.sources.batch import Batch
 
 QUIET_SECONDS = 0.05
 """After this long without a change, the next one is taken at once."""

@@ -12,28 +12,13 @@ import msgspec
 from serai.api.meta import Key, Object
 from serai.api.problem import MORE, Place, Problem
 from serai.sources import watch
+from serai.sources.batch import Batch
 from serai.sources.choice import Version, choose, conflicts
 from serai.sources.file import File, is_settled, read_file
 from serai.sources.find import Found, FoundFile, find_file, find_files
 
 MOST_NAMED = 3
 """Objects that one message names."""
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """What changed since the scan before, all of it at once."""
-
-    changed: dict[Key, Object] = {}
-    """Objects that are new or have another value."""
-    removed: frozenset[Key] = frozenset()
-    problems: tuple[Problem, ...] = ()
-    """All problems there are now, in order of their places."""
-    places: dict[Key, Place] = {}
-    """Where each object in force is written."""
-    files: int = 0
-    """How many files were found."""
-    objects: int = 0
-    """How many objects are in force."""
 
 
 class FolderSource:

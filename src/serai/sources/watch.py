@@ -19,7 +19,8 @@ from serai.api.problem import Place, Problem
 from serai.sources.find import is_wanted
 
 if TYPE_CHECKING:
-    from serai.sources.folder import Batch, FolderSource
+    from serai.sources.batch import Batch
+    from serai.sources.folder import FolderSource
 
 QUIET_MILLISECONDS = 5
 """A burst of changes has ended when nothing changes for this long."""

@@ -16,7 +16,7 @@ from serai.app.standalone import Change, Options, Standalone
 from serai.envoy.event import EventKind, FleetEvent
 from serai.envoy.listening import port_in_use
 from serai.model.settings import Settings
-from serai.sources.folder import Batch
+from serai.sources.batch import Batch
 
 PORT = port_in_use("127.0.0.1", 8080, None, "Gateway infra/edge")
 

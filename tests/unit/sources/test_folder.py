@@ -12,7 +12,8 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.sources import file as file_module
 from serai.sources import folder as folder_module
-from serai.sources.folder import Batch, FolderSource
+from serai.sources.batch import Batch
+from serai.sources.folder import FolderSource
 
 CART, SHOP = Key("Service", "shop", "cart"), Key("Namespace", "", "shop")
 

@@ -68,6 +68,7 @@ def calls(source: FolderSource, written: frozenset[str]) -> int:
 
 def test_a_saved_file_costs_the_same_among_many(tmp_path: Path) -> None:
     few, many = folder_of(FEW, tmp_path / "few"), folder_of(MANY, tmp_path / "many")
+    among_few = among_many = 0
     for number in (3, 4):
         # The first time words and types are met that are known from then on.
         among_few = calls(few, save(tmp_path / "few", number))

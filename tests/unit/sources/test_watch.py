@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from serai.api.meta import Key
-from serai.sources.folder import Batch, FolderSource
+from serai.sources.batch import Batch
+from serai.sources.folder import FolderSource
 
 CART = Key("Service", "shop", "cart")
 

@@ -22,8 +22,8 @@ from serai.model.other_catalog import KINDS as READ
 from serai.model.other_catalog import other_catalog
 from serai.model.others import OtherGateway, OtherKey, OtherService
 from serai.model.settings import Settings
+from serai.sources.batch import Batch
 from serai.sources.cluster import ClusterSource, Scope
-from serai.sources.folder import Batch
 
 log = structlog.get_logger(__name__)
 

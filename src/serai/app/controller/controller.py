@@ -37,7 +37,7 @@ from serai.kube.writer import StatusWriter
 from serai.model.settings import Settings
 from serai.server.ads import AdsServer
 from serai.server.listening import served_with
-from serai.sources.folder import Batch
+from serai.sources.batch import Batch
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
 from serai.web.app import admin_app
