@@ -42,7 +42,13 @@ def demo(tmp: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_interruptible,  # noqa: PLW1509  nothing but a system call
     )
+
+
+def _interruptible() -> None:
+    """As from a terminal, also where the tests run as a job of a shell, which ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.slow

@@ -95,10 +95,13 @@ class Call:
 
     def send(self, message: bytes) -> None:
         """Say something."""
+        self._begin()
+        self._stream.write(_PREFIX.pack(0, len(message)) + message)
+
+    def _begin(self) -> None:
         if not self._begun:
             self._begun = True
             self._stream.respond(_HEAD)
-        self._stream.write(_PREFIX.pack(0, len(message)) + message)
 
     def finish(self, status: Status, why: str = "") -> None:
         """End it, once all has left that was sent."""
@@ -108,10 +111,10 @@ class Call:
         said = [("grpc-status", str(int(status)))]
         if why:
             said.append(("grpc-message", quote(why, safe=" !#$&'()*+,/:;<=>?@[]^_`{|}~")))
-        if self._begun:
-            self._stream.finish(packed(said))
-        else:
-            self._stream.respond(packed(((":status", "200"), _CONTENT_TYPE, *said)), end=True)
+        # Trailers alone would do; but gRPC's own client of asyncio now and then takes them for an
+        # error of its own.
+        self._begin()
+        self._stream.finish(packed(said))
 
     def hold(self) -> None:
         """Let the client wait before it says more than it has room for."""

@@ -166,6 +166,6 @@ async def test_a_message_that_is_too_large_is_refused_before_it_comes() -> None:
     peer.say(peer.head())
     peer.heard()
     peer.say(frame(Kind.DATA, 0, 1, struct.pack(">BL", 0, LARGEST_MESSAGE + 1)))
-    answer, ended = peer.heard()
+    *_, answer, ended = peer.heard()
     assert peer.pairs(answer)["grpc-status"] == "8"
     assert ended.kind == Kind.RST_STREAM
