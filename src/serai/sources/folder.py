@@ -100,9 +100,10 @@ class FolderSource:
         """Every later change as it happens, a burst of changes as one batch; ends when closed."""
         return watch.changes(self)
 
-    def has_below(self, folder: str) -> bool:
-        """Whether files are known below a folder, or a link to one, by its absolute path."""
-        return any(each.startswith(f"{folder}{os.sep}") for each in tuple(self._absolute))
+    def concerns(self, path: str) -> bool:
+        """Whether an absolute path was asked for, or files are known below it."""
+        asked = any(_absolute(str(each)) == path for each in self.paths)
+        return asked or any(each.startswith(f"{path}{os.sep}") for each in tuple(self._absolute))
 
     def _known(self, written: frozenset[str]) -> dict[str, FoundFile] | None:
         """The files at these paths as they are now; None where one is not as it was known."""

@@ -40,7 +40,7 @@ Roots: TypeAlias = tuple[tuple[str, int, int], ...]
 
 async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
     """Scans when something changes, and yields what is new, until closed or cancelled."""
-    seen = Seen(source.has_below)
+    seen = Seen(source.concerns)
     watches: Watches | None = None
     try:
         while True:
@@ -65,28 +65,29 @@ async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
 class Seen:
     """What was seen to happen since it was last asked for."""
 
-    def __init__(self, is_known: Callable[[str], bool]) -> None:
-        """`is_known`: whether files are known below a folder, by its absolute path."""
+    def __init__(self, concerns: Callable[[str], bool]) -> None:
+        """`concerns`: whether an absolute path was asked for, or files are known below it."""
         self.wake = asyncio.Event()
         """Set while anything is to be looked at."""
-        self._is_known = is_known
+        self._concerns = concerns
         self._written: set[str] | None = set()
 
     def happened(self, changes: Iterable[tuple[Change, str]]) -> None:
         """Something happened to these paths."""
         for change, path in changes:
             absolute = str(Path(path).absolute())
-            if not is_wanted(Path(path).name) and not self._may_have_files(absolute):
+            wanted = is_wanted(Path(path).name)
+            if not wanted and not self._may_have_files(absolute):
                 continue
-            if change == Change.deleted or not is_wanted(Path(path).name):
+            if change == Change.deleted or not wanted:
                 self._written = None
             elif self._written is not None:
                 self._written.add(absolute)
             self.wake.set()
 
     def _may_have_files(self, path: str) -> bool:
-        """Whether it is, leads to, or was a folder: an editor's draft is not, whatever its name."""
-        return Path(path).is_symlink() or Path(path).is_dir() or self._is_known(path)
+        """Whether it is, leads to, or was a folder, or was asked for: an editor's draft is not."""
+        return Path(path).is_symlink() or Path(path).is_dir() or self._concerns(path)
 
     def anything(self) -> None:
         """Nobody knows what happened."""

@@ -235,3 +235,25 @@ async def test_cancelling_ends_the_watch(folder: Path) -> None:
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_file_that_was_named_is_followed_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "manifests.txt"
+    path.write_text(service())
+    watching, first = await started(path)
+
+    path.write_text(service(port=81))
+
+    assert CART in (await first).changed
+    await watching.stream.aclose()
+
+
+async def test_an_empty_folder_that_goes_away_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    path.mkdir()
+    watching, first = await started(path)
+
+    path.rmdir()
+
+    assert [each.code for each in (await first).problems] == ["SER0010"]
+    await watching.stream.aclose()
