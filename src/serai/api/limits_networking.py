@@ -10,12 +10,12 @@ from serai.api.problem import Problem
 
 _MOST = {"hosts": 256, "addresses": 256, "ports": 256, "endpoints": 4096}
 _MOST_OF_WORKLOAD = (
-    ("ports", 128, "entries"),
-    ("labels", 256, "entries"),
-    ("address", 256, "characters"),
-    ("network", 2048, "characters"),
-    ("locality", 2048, "characters"),
-    ("service_account", 253, "characters"),
+    ("ports", "ports", 128, "entries"),
+    ("labels", "labels", 256, "entries"),
+    ("address", "address", 256, "characters"),
+    ("network", "network", 2048, "characters"),
+    ("locality", "locality", 2048, "characters"),
+    ("serviceAccount", "service_account", 253, "characters"),
 )
 _LONGEST_RANGE = 64
 
@@ -30,10 +30,10 @@ def entry_limits(spec: ServiceEntrySpec) -> Iterator[Problem]:
 
 def workload_limits(path: str, spec: WorkloadEntrySpec) -> Iterator[Problem]:
     """What is too long in a WorkloadEntry, or in an endpoint of a ServiceEntry, at `path`."""
-    for field, most, what in _MOST_OF_WORKLOAD:
-        if len(getattr(spec, field)) > most:
-            name = "serviceAccount" if field == "service_account" else field
-            yield from _over(f"{path}.{name}", getattr(spec, field), most, what)
+    for name, field, most, what in _MOST_OF_WORKLOAD:
+        value = getattr(spec, field)
+        if len(value) > most:  # most are not, and need no path
+            yield from _over(f"{path}.{name}", value, most, what)
 
 
 def _over(path: str, value: Sized, most: int, what: str) -> Iterator[Problem]:

@@ -37,11 +37,9 @@ class Readership:
         """Those that read everything."""
 
     def wake(self, key: Hashable) -> None:
-        """The row under a key is not what it was."""
-        rows = self.by_key.get(key)
-        if rows is not None:
-            self.dirty.update(dict.fromkeys(few.elements(rows)))
-            self.node.rouse()
+        """The row under a key, which somebody reads, is not what it was."""
+        self.dirty.update(dict.fromkeys(few.elements(self.by_key[key])))
+        self.node.rouse()
 
     def wake_all(self) -> None:
         """Any row is not what it was; somebody reads all of them."""

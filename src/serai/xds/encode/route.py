@@ -27,7 +27,6 @@ from serai.ir.route import (
     WeightedCluster,
 )
 from serai.ir.route import RouteConfiguration as IrRoutes
-from serai.policies import BY_NAME
 from serai.policies.internal_redirect import INTERNAL_REDIRECT
 from serai.proto.envoy import RouteConfiguration, ScopedRouteConfiguration
 from serai.proto.envoy import VirtualHost as EncodedHost
@@ -99,14 +98,11 @@ def whole_host(host: VirtualHost, trust_domains: tuple[str, ...]) -> bytes:
 def _plain(host: VirtualHost) -> tuple[VirtualHost, tuple[str, str]] | None:
     """All of a virtual host but the names of its only cluster and its only route, and those.
 
-    None where it has more of them, or looks at one; or where policies that add up apply, which
-    hardly two hosts have alike.
+    None where it has more of them, or looks at one.
     """
     if len(host.routes) != 1 or len(host.leaves) > _FEW:
         return None
     (route,) = host.routes
-    if any(BY_NAME[each.feature].additive for each in (*host.leaves, *route.leaves)):
-        return None
     forward = route.action
     if not isinstance(forward, Forward) or len(forward.clusters) != 1:
         return None
