@@ -22,16 +22,21 @@ import msgspec
 from bench.worlds import WAYPOINT
 from serai.proto.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse
 from serai.server.ads import SERVICE
+from serai.server.http2.frames import (
+    ACK,
+    END_HEADERS,
+    PREFACE,
+    Frame,
+    FrameReader,
+    Kind,
+    Setting,
+    frame,
+    settings,
+    window_update,
+)
 from serai.xds.resource import ResourceType
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 4, 6, 8
-HEAD = 9
-"""Bytes before each frame's payload."""
 GRPC_HEAD = 5
-ACK, END_HEADERS = 1, 4
-INITIAL_WINDOW_SIZE = 4
-"""The setting that says how many bytes of a stream may be under way."""
 LARGE = 1 << 28
 URL = ResourceType.ENDPOINTS.type_url
 CALL = hpack.Encoder().encode(
@@ -56,16 +61,10 @@ class Round(msgspec.Struct):
     last: float
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """An HTTP/2 frame."""
-    head = struct.pack(">IBI", len(payload) << 8 | kind, flags, stream)
-    return head + payload
-
-
 def message(request: DeltaDiscoveryRequest) -> bytes:
     """A request in a DATA frame."""
     body = request.SerializeToString()
-    return frame(DATA, 0, 1, b"\0" + struct.pack(">I", len(body)) + body)
+    return frame(Kind.DATA, 0, 1, b"\0" + struct.pack(">I", len(body)) + body)
 
 
 class Light(asyncio.Protocol):
@@ -76,18 +75,17 @@ class Light(asyncio.Protocol):
         self._first.node.id = f"light-{number}"
         self._first.node.cluster = WAYPOINT
         self._rounds, self._slow = rounds, slow
-        self._frames = self._body = b""
+        self._reader, self._body = FrameReader(greeted=True), b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Subscribe."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is a socket
         self._transport = transport
-        settings = struct.pack(">HI", INITIAL_WINDOW_SIZE, LARGE)
         transport.write(
             PREFACE
-            + frame(SETTINGS, 0, 0, settings)
-            + frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", LARGE))
-            + frame(HEADERS, END_HEADERS, 1, CALL)
+            + settings({Setting.INITIAL_WINDOW_SIZE: LARGE})
+            + window_update(0, LARGE)
+            + frame(Kind.HEADERS, END_HEADERS, 1, CALL)
             + message(self._first)
         )
 
@@ -98,23 +96,16 @@ class Light(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the frames out of what came."""
-        seen = self._frames + data
-        at = 0
-        while len(seen) - at >= HEAD:
-            end = at + HEAD + int.from_bytes(seen[at : at + 3], "big")
-            if len(seen) < end:
-                break
-            self._frame(seen[at + 3], seen[at + 4], seen[at + HEAD : end])
-            at = end
-        self._frames = seen[at:]
+        for found in self._reader.read(data):
+            self._frame(found)
 
-    def _frame(self, kind: int, flags: int, payload: bytes) -> None:
-        if kind == SETTINGS and not flags & ACK:
-            self._transport.write(frame(SETTINGS, ACK, 0, b""))
-        elif kind == PING and not flags & ACK:
-            self._transport.write(frame(PING, ACK, 0, payload))
-        elif kind == DATA:
-            self._body += payload
+    def _frame(self, found: Frame) -> None:
+        if found.kind in {Kind.SETTINGS, Kind.PING}:
+            if not found.flags & ACK:
+                answer = found.payload if found.kind == Kind.PING else b""
+                self._transport.write(frame(Kind(found.kind), ACK, 0, answer))
+        elif found.kind == Kind.DATA:
+            self._body += found.payload
             while len(self._body) >= GRPC_HEAD:
                 end = GRPC_HEAD + int.from_bytes(self._body[1:GRPC_HEAD], "big")
                 if len(self._body) < end:

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import cycle, pairwise
 from pathlib import Path
+from textwrap import dedent
 
 import msgspec
 import pytest
 
 from live.client_http2 import asking, client2, until_ended
 from live.serving import SECONDS, Place, Served, answer, eventually, serving, workload
+from live.worlds import entry
 from serai.api.meta import Key
 from serai.app.client.http import HttpAnswer
 from serai.translate.collections import Named
@@ -56,25 +58,12 @@ spec:
     return "---".join(
         (
             gateway,
-            service("exact", exact),
-            service("wild", wild),
+            dedent(entry("exact", exact)),
+            dedent(entry("wild", wild)),
             route("own", "exact", "own.wild.example"),
             route("wild", "wild", '"*.wild.example"'),
         )
     )
-
-
-def service(name: str, address: str) -> str:
-    return f"""
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: {name}, namespace: shop}}
-spec:
-  hosts: [{name}.internal]
-  resolution: STATIC
-  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 8081}}]
-  endpoints: [{{address: {address}}}]
-"""
 
 
 def route(name: str, to: str, *hosts: str) -> str:

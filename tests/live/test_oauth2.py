@@ -181,15 +181,17 @@ async def staff_at(address: str, ca: trustme.CA) -> AsyncIterator[Issuer]:
         yield staff
 
 
+def keys_at(address: str) -> dict[str, str]:
+    return {"keys.yaml": called("keys", address, 3005, "HTTP")}
+
+
 async def test_tokens_that_a_log_in_got_are_verified_and_tell_who_it_was(
     tmp_path: Path, ca: trustme.CA
 ) -> None:
     place = Place()
     backend, login, keys = place.address(), place.address(), place.address()
     provider = Provider("shop", "hush")
-    files = world(place, backend, login, VERIFIED) | {
-        "keys.yaml": called("keys", keys, 3005, "HTTP")
-    }
+    files = world(place, backend, login, VERIFIED) | keys_at(keys)
     settings = Settings(jwks_refresh_seconds=0.2)
     async with (
         staff_at(keys, ca) as staff,
@@ -255,9 +257,7 @@ async def test_routes_are_chosen_by_what_the_tokens_of_a_log_in_claim(
             backendRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay, port: 8000}]
           - backendRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay, port: 8000}]
         """
-    files = world(place, backend, login, VERIFIED) | {
-        "keys.yaml": called("keys", keys, 3005, "HTTP")
-    }
+    files = world(place, backend, login, VERIFIED) | keys_at(keys)
     files["routes.yaml"] = routes
     async with (
         staff_at(keys, ca) as staff,
@@ -383,7 +383,7 @@ async def test_an_issuer_tells_its_keys_and_the_id_token_must_be_its_own(
     ):
         verified = VERIFIED.replace("jwksURI: https://login.example/keys", f"# {uri}")
         files = world(place, backend, login, f"issuerURI: {uri}\n            {verified}")
-        files["keys.yaml"] = called("keys", keys, 3005, "HTTP")
+        files |= keys_at(keys)
         async with serving(tmp_path, files, [workload(backend, 3000, "pay")], place) as served:
 
             async def comes(issuer: str) -> HttpAnswer:

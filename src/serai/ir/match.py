@@ -32,13 +32,17 @@ class ValueMatch(Value, frozen=True):
     regex: bool = False
 
 
+PAYLOAD = "payload"
+"""Where filters look for what a caller's own token says, in dynamic metadata."""
+
+
 class ClaimMatch(Value, frozen=True):
     """A claim of the request's token to compare with; of a list any entry."""
 
     path: tuple[str, ...]
     value: str
     regex: bool = False
-    said_in: str = "payload"
+    said_in: str = PAYLOAD
     """Which of the caller's tokens: the name of what it says in dynamic metadata."""
 
 

@@ -15,12 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from serai.ir.leaf import FailClosed, Leaf
-from serai.ir.match import ClaimMatch, PathKind, RequestMatch, ValueMatch
+from serai.ir.match import PAYLOAD, ClaimMatch, PathKind, RequestMatch, ValueMatch
 from serai.ir.route import DirectResponse, Forward, Route, VirtualHost
 from serai.policies import BY_NAME
 from serai.policies.feature import Stage
 from serai.policies.tokens import JWT_AUTH, REQUEST_AUTHENTICATION, requirement
-from serai.policies.tokens.requirement import PAYLOAD
 
 PREFIX = "@request.auth.claims"
 UNGUARDED = (

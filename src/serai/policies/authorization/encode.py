@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from serai.ir.match import PAYLOAD
 from serai.policies.authorization.predicate import (
     Address,
     AllOf,
@@ -26,8 +27,6 @@ from serai.proto.pool import pack
 PEER_PRINCIPAL = "io.istio.peer_principal"
 SOURCE_ADDRESS = "serai.source_address"
 TOKENS = "envoy.filters.http.jwt_authn"
-PAYLOAD = "payload"
-"""Where the filter for tokens puts what a token says."""
 
 
 class _Side(msgspec.Struct, frozen=True):

@@ -56,7 +56,4 @@ class LogIn(Value, frozen=True):
     @property
     def sources(self) -> Iterator[KeySource]:
         """Where the keys are fetched that they are verified with."""
-        for tokens in self.verified:
-            for each in tokens.providers:
-                if isinstance(each.keys, KeySource):
-                    yield each.keys
+        return (each for tokens in self.verified for each in tokens.sources)

@@ -17,7 +17,8 @@ from serai.model.issuers import Issuer
 from serai.policies.feature import Context, Fault
 from serai.policies.services import backend
 from serai.policies.tokens.check import fault_in
-from serai.policies.tokens.requirement import ClaimHeader, KeySource, Provider, Tokens
+from serai.policies.tokens.from_extension import claim_headers
+from serai.policies.tokens.requirement import KeySource, Provider, Tokens
 from serai.policies.tokens.url import parsed
 
 ACCESS_COOKIE = "BearerToken"
@@ -102,8 +103,6 @@ def _provider(
         audiences=token.audiences,
         cookies=(cookie,),
         forward=True,
-        outputs=tuple(
-            ClaimHeader(each.header.lower(), each.name) for each in token.claims_to_headers
-        ),
+        outputs=claim_headers(token.claims_to_headers),
         metadata=metadata,
     )

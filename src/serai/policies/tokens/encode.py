@@ -12,14 +12,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from serai.ir.match import PAYLOAD
 from serai.policies.feature import Encoded
-from serai.policies.tokens.requirement import (
-    PAYLOAD,
-    KeySource,
-    Provider,
-    Requirement,
-    Tokens,
-)
+from serai.policies.tokens.requirement import KeySource, Provider, Requirement, Tokens
 from serai.proto.envoy import HeaderMutation, JwtAuthentication, JwtPerRoute
 
 FILTER = "serai.tokens"

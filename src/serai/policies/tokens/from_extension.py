@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serai.api.duration import seconds
-from serai.api.extension_jwt import JWKS, JWTProvider, LocalJWKS, RemoteJWKS
+from serai.api.extension_jwt import JWKS, ClaimToHeader, JWTProvider, LocalJWKS, RemoteJWKS
 from serai.api.meta import Key
 from serai.api.traffic_policy import JWTAuth
 from serai.policies.feature import Compiled, Context, Fault
@@ -43,9 +43,8 @@ def tokens_of_extension(context: Context, spec: JWTAuth) -> Compiled | Fault:
             where = f"{extension.key} spec.jwt.providers[{number}]"
             return Fault("extensionRef", f"{where}: {provider.message}", provider.reason)
         found.append(provider)
-    clusters = (each.keys.cluster for each in found if isinstance(each.keys, KeySource))
-    required = extension.spec.jwt.validation_mode == "Strict"
-    return Compiled(Tokens(tuple(found), required), tuple(dict.fromkeys(clusters)))
+    tokens = Tokens(tuple(found), extension.spec.jwt.validation_mode == "Strict")
+    return Compiled(tokens, tuple(dict.fromkeys(each.cluster for each in tokens.sources)))
 
 
 def _provider(context: Context, extension: Key, written: JWTProvider) -> Provider | Fault:
@@ -61,11 +60,14 @@ def _provider(context: Context, extension: Key, written: JWTProvider) -> Provide
         headers=(TokenHeader(header.header.lower(), header.prefix),) if header else (),
         params=(parameter,) if parameter else (),
         forward=written.forward_token,
-        outputs=tuple(
-            ClaimHeader(each.header.lower(), each.name) for each in written.claims_to_headers
-        ),
+        outputs=claim_headers(written.claims_to_headers),
     )
     return fault_in(provider) or provider
+
+
+def claim_headers(written: tuple[ClaimToHeader, ...]) -> tuple[ClaimHeader, ...]:
+    """claimsToHeaders, wherever an extension has it."""
+    return tuple(ClaimHeader(each.header.lower(), each.name) for each in written)
 
 
 def _keys(context: Context, extension: Key, written: JWKS) -> str | KeySource | Fault:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from serai.api.duration import seconds
 from serai.api.networking import GROUP as ISTIO
 from serai.api.request_authentication import JWTRule
@@ -43,13 +41,8 @@ def tokens_of_rules(context: Context, rules: tuple[JWTRule, ...]) -> Compiled | 
         providers.append(provider)
     required = any(rule.presence == "REQUIRED" for rule in rules)
     tokens = Tokens(tuple(providers), required)
-    return Compiled(tokens, tuple(dict.fromkeys(_clusters(tokens))), tuple(faults))
-
-
-def _clusters(tokens: Tokens) -> Iterator[str]:
-    for each in tokens.providers:
-        if isinstance(each.keys, KeySource) and each.keys.cluster:
-            yield each.keys.cluster
+    clusters = (each.cluster for each in tokens.sources if each.cluster)
+    return Compiled(tokens, tuple(dict.fromkeys(clusters)), tuple(faults))
 
 
 def _provider(rule: JWTRule, keys: str | KeySource) -> Provider:

@@ -8,14 +8,11 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from serai.ir.match import PAYLOAD
 from serai.ir.origin import Value
 
 USUAL_SPACED = ("scope", "permission")
 """Claims that are lists written as one text, with spaces between.  Istio's."""
-
-
-PAYLOAD = "payload"
-"""Where filters look for what a caller's own token says, in dynamic metadata."""
 
 
 class KeySource(Value, frozen=True):
@@ -98,6 +95,11 @@ class Tokens(Value, frozen=True):
     """None: nothing is asked, whatever less specific policies say."""
     required: bool = False
 
+    @property
+    def sources(self) -> Iterator[KeySource]:
+        """Where keys are fetched."""
+        return (each.keys for each in self.providers if isinstance(each.keys, KeySource))
+
 
 class Requirement(Value, frozen=True):
     """All of these must let a request pass."""
@@ -118,8 +120,8 @@ class Requirement(Value, frozen=True):
 
     @property
     def sources(self) -> Iterator[KeySource]:
-        """Where keys are fetched."""
-        return (each.keys for each in self.providers if isinstance(each.keys, KeySource))
+        """Where keys are fetched, each as often as it is asked for."""
+        return (each for part in self.parts for each in part.sources)
 
 
 @runtime_checkable
