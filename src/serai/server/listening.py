@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import ssl
@@ -14,10 +15,14 @@ from typing import Final
 import structlog
 
 from serai.server.authority import Pair
-from serai.server.calls import Methods, accept
+from serai.server.calls import Call, Methods, accept
 from serai.server.http2.connection import Connection
+from serai.server.http2.headers import Request
+from serai.server.http2.stream import Stream
 
 HANDSHAKE_SECONDS: Final = 10.0
+GOODBYE_SECONDS: Final = 1.0
+"""For the last that a client is sent, when we go; one that reads at all needs a few ms."""
 BACKLOG: Final = 1024
 """Clients that come at once, such as all of a fleet after we were away."""
 
@@ -29,9 +34,12 @@ class Listening:
 
     def __init__(self, methods: Methods, largest: int) -> None:
         """`largest`: bytes of a message that comes in."""
-        self._accept = accept(methods, largest)
+        self._answer = accept(methods, largest)
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
+        self._alone = asyncio.Event()
+        """Set while nobody is connected."""
+        self._alone.set()
 
     async def start(self, address: str, context: ssl.SSLContext | None = None) -> int:
         """Listen at ``host:port``, where the host may be in brackets, or at ``unix:/path``.
@@ -43,12 +51,12 @@ class Listening:
         if address.startswith("unix:"):
             path = address.removeprefix("unix:")
             self._server = await loop.create_unix_server(
-                self._connection, path, ssl=context, ssl_handshake_timeout=limit, backlog=BACKLOG
+                self._new, path, ssl=context, ssl_handshake_timeout=limit, backlog=BACKLOG
             )
             return 1
         listener = await _listener(address)
         self._server = await loop.create_server(
-            self._connection,
+            self._new,
             sock=listener,
             ssl=context,
             ssl_handshake_timeout=limit,
@@ -57,21 +65,38 @@ class Listening:
         return int(listener.getsockname()[1])
 
     async def stop(self) -> None:
-        """Take nobody new, and send those away who are here."""
+        """Take nobody new, and send those away who are here, whether or not they read it."""
         if self._server is not None:
             self._server.close()
         for each in list(self._connections):
             each.close()
-        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._alone.wait(), GOODBYE_SECONDS)
+        for each in list(self._connections):
+            each.abort()
+        await self._alone.wait()
 
-    def _connection(self) -> Connection:
-        connection = Connection(self._accept, self._connections.discard, _refused)
+    def opened(self, connection: Connection) -> None:
+        """Somebody is connected."""
         self._connections.add(connection)
-        return connection
+        self._alone.clear()
 
+    def closed(self, connection: Connection) -> None:
+        """Not any more."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._alone.set()
 
-def _refused(peer: str, why: str) -> None:
-    log.warning("xds.broken_connection", peer=peer, reason=why)
+    def refused(self, peer: str, why: str) -> None:
+        """Somebody broke the protocol."""
+        log.warning("xds.broken_connection", peer=peer, reason=why)
+
+    def accept(self, stream: Stream, request: Request) -> Call:
+        """Has a request answered by its method."""
+        return self._answer(stream, request)
+
+    def _new(self) -> Connection:
+        return Connection(self)
 
 
 async def _listener(address: str) -> socket.socket:

@@ -30,9 +30,10 @@ from serai.server.http2.frames import (
     window_update,
 )
 from serai.server.http2.headers import LARGEST as LARGEST_HEAD
-from serai.server.http2.headers import HeadReader, Pairs, Request, request_of, wrong_fields
+from serai.server.http2.headers import HeadReader, Pairs, request_of, wrong_fields
+from serai.server.http2.host import Host
 from serai.server.http2.liveness import Liveness
-from serai.server.http2.stream import Exchange, Stream
+from serai.server.http2.stream import Stream
 from serai.server.http2.windows import USUAL, Incoming, Outgoing
 
 MOST_STREAMS: Final = 1_000
@@ -51,25 +52,18 @@ _BUFFER = bytearray(256 * 1024)
 _VIEW = memoryview(_BUFFER)
 """One for all connections: what comes in is dealt with before the next one reads."""
 
-Accept = Callable[[Stream, Request], Exchange]
-"""Has a request answered by somebody."""
-
 
 class Connection(asyncio.BufferedProtocol):
     """Speaks with one client.  All methods belong into one event loop."""
 
-    def __init__(
-        self,
-        accept: Accept,
-        closed: Callable[[Connection], None],
-        refuse: Callable[[str, str], None],
-    ) -> None:
-        """`refuse` is told of whoever breaks the protocol: the address, and how."""
+    def __init__(self, host: Host) -> None:
+        """Not yet there: over TLS it may never be."""
         self.peer = ""
         self.outgoing = Outgoing()
+        """Of all streams together."""
         self.largest = LARGEST
         """Bytes of a frame that the client takes."""
-        self._accept, self._closed, self._refuse = accept, closed, refuse
+        self._host = host
         self._transport: asyncio.Transport | None = None
         self._reader, self._heads = FrameReader(), HeadReader()
         self._streams: dict[int, Stream] = {}
@@ -86,10 +80,11 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there; over TLS it has said that it speaks HTTP/2, or it goes."""
         self._transport = cast("asyncio.Transport", transport)
+        self._host.opened(self)
         self.peer = _shown(transport.get_extra_info("peername"))
         secure = transport.get_extra_info("ssl_object")
         if secure is not None and secure.selected_alpn_protocol() != "h2":
-            self._refuse(self.peer, "it did not ask for h2 by ALPN")
+            self._host.refused(self.peer, "it did not ask for h2 by ALPN")
             self._transport.close()
             return
         ours = {
@@ -112,7 +107,7 @@ class Connection(asyncio.BufferedProtocol):
             for found in self._reader.read(bytes(_VIEW[:nbytes])):
                 self._take(found)
         except ConnectionFault as fault:
-            self._refuse(self.peer, str(fault))
+            self._host.refused(self.peer, str(fault))
             self.close(fault.code, str(fault))
 
     def eof_received(self) -> bool:
@@ -128,7 +123,7 @@ class Connection(asyncio.BufferedProtocol):
         self._blocked.clear()
         for each in streams:
             self._gone(each)
-        self._closed(self)
+        self._host.closed(self)
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is written to."""
@@ -143,11 +138,6 @@ class Connection(asyncio.BufferedProtocol):
     def writable(self) -> bool:
         """Whether the client reads what it is sent."""
         return not self._paused and self._transport is not None
-
-    @property
-    def room(self) -> int:
-        """Of all streams together, in bytes."""
-        return self.outgoing.room
 
     def write(self, data: bytes) -> None:
         """Send a frame."""
@@ -186,6 +176,11 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(go_away(self._last, code, why))
             self._transport.close()
 
+    def abort(self) -> None:
+        """Go at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def _take(self, found: Frame) -> None:
         if self._transport is None or self._transport.is_closing():
             return
@@ -198,7 +193,7 @@ class Connection(asyncio.BufferedProtocol):
             elif take is not None:
                 take(self, found)
         except StreamFault as fault:
-            self._refuse(self.peer, str(fault))
+            self._host.refused(self.peer, str(fault))
             stream = self._streams.get(fault.stream)
             self.write(reset(fault.stream, fault.code))
             if stream is not None:
@@ -250,7 +245,7 @@ class Connection(asyncio.BufferedProtocol):
             raise StreamFault(Code.REFUSED_STREAM, found.stream, words)
         stream = Stream(self, found.stream, self._initial_room)
         self._streams[found.stream] = stream
-        stream.exchange = self._accept(stream, request)
+        stream.exchange = self._host.accept(stream, request)
         if found.flags & END_STREAM:
             self._ended(stream)
 
@@ -373,9 +368,8 @@ class Connection(asyncio.BufferedProtocol):
         self.write(frame(Kind.PING, 0, 0, b"serai: ?"))
 
     def _lost(self, why: str) -> None:
-        self._refuse(self.peer, why)
-        if self._transport is not None:
-            self._transport.abort()
+        self._host.refused(self.peer, why)
+        self.abort()
 
 
 _TAKES: Final[dict[int, Callable[[Connection, Frame], None]]] = {

@@ -137,7 +137,7 @@ class Stream:
                 connection.write_all(frames)
                 self._end()
                 return True
-            size = min(len(first), self.outgoing.room, connection.room, connection.largest)
+            size = min(len(first), self.outgoing.room, connection.outgoing.room, connection.largest)
             if size <= 0:
                 break
             self.outgoing.room -= size

@@ -101,7 +101,7 @@ async def test_what_ends_a_connection(rule: str) -> None:
 
     assert peer.gone() == code
     assert peer.wire.closed
-    assert peer.refused
+    assert peer.refusals
 
 
 async def test_a_first_frame_that_is_not_settings_ends_it() -> None:

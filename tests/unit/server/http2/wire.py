@@ -19,6 +19,8 @@ from serai.server.http2.frames import (
     Kind,
     frame,
 )
+from serai.server.http2.headers import Request
+from serai.server.http2.stream import Stream
 
 REQUEST = (
     (":method", "POST"),
@@ -90,20 +92,31 @@ class Peer:
     def __init__(self, *, hello: bool = True, trusted: bool = True) -> None:
         self.wire = Wire()
         self.echoes: list[Echo] = []
-        self.refused: list[str] = []
+        self.refusals: list[str] = []
         self._trusted = trusted
         methods: Methods = {"/test/Echo": self._echo}
-        self.connection = Connection(
-            accept(methods, LARGEST_MESSAGE),
-            lambda _: None,
-            lambda _, why: self.refused.append(why),
-        )
+        self._answer = accept(methods, LARGEST_MESSAGE)
+        self.connection = Connection(self)
         self.connection.connection_made(self.wire)
         self._encoder, self._decoder = Encoder(), Decoder()
         self._reader = FrameReader(1_000_000, greeted=True)
         if hello:
             self.say(PREFACE + frame(Kind.SETTINGS, 0, 0))
             self.heard()
+
+    def accept(self, stream: Stream, request: Request) -> Call:
+        """As whoever has connections."""
+        return self._answer(stream, request)
+
+    def opened(self, connection: Connection) -> None:
+        """Likewise."""
+
+    def closed(self, connection: Connection) -> None:
+        """Likewise."""
+
+    def refused(self, _: str, why: str) -> None:
+        """Likewise."""
+        self.refusals.append(why)
 
     def say(self, data: bytes) -> None:
         """Bytes, as they come from a network."""
