@@ -90,9 +90,11 @@ class Node:
 
     async def _collect(self) -> None:
         """Delete what belongs to Gateways that are gone."""
+        # The owned first: a Gateway made between the two would seem to be gone.
+        owned = [(each, await self._list(each, OURS)) for each in OWNED]
         alive = {each["metadata"]["uid"] for each in await self._list(GATEWAYS)}
-        for resource in OWNED:
-            for each in await self._list(resource, OURS):
+        for resource, found in owned:
+            for each in found:
                 owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences", ())]
                 if owners and not alive.intersection(owners):
                     await self._access.delete(resource, _name(each), each["metadata"]["uid"])
@@ -121,7 +123,13 @@ class Node:
             PODS, namespace, {"metadata": metadata, "spec": template["spec"]}
         )
         pod = Pod(made, self._network, self._folder)
-        await pod.start(self._access, self._envoy)
+        try:
+            await pod.start(self._access, self._envoy)
+        except BaseException:
+            # What it mounts may come yet; it is started anew then, as by a ReplicaSet.
+            await self._access.delete(PODS, pod.name)
+            await pod.stop(grace=0)
+            raise
         return pod
 
     async def _end(self, pod: Pod) -> None:
