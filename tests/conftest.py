@@ -27,9 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A port that was free may be another process's by the time an Envoy binds it: try again."""
+    """A port that was free may be another's by the time an Envoy or etcd binds it: try again."""
     for item in items:
-        if "live" in item.path.parts:
+        if {"live", "kube"} & set(item.path.parts) or item.path.name == "test_in_cluster.py":
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=0.5))
 
 

@@ -15,6 +15,7 @@ import trustme
 from casekit.case import Case, Stage
 from casekit.requests import Observed, Request
 from casekit.traced import follow, possible
+from listening import listening
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.client.access_log import AccessLine
@@ -325,10 +326,9 @@ async def tls_echo(endpoints: set[EchoEndpoint]) -> AsyncIterator[None]:
                 writer.write(head.encode() + body)
                 writer.close()
 
-            server = await asyncio.start_server(
-                answer, endpoint.address, endpoint.port, ssl=context
+            await servers.enter_async_context(
+                listening(answer, endpoint.address, endpoint.port, ssl=context)
             )
-            servers.callback(server.close)
         yield
 
 
@@ -358,8 +358,7 @@ async def socket_echo(addresses: set[str]) -> AsyncIterator[None]:
 
             path = address.removeprefix(SOCKET)
             bound = f"\0{path[1:]}" if path.startswith("@") else path
-            server = await asyncio.start_unix_server(answer, bound)
-            servers.callback(server.close)
+            await servers.enter_async_context(listening(answer, bound))
             if not path.startswith("@"):
                 servers.callback(Path(path).unlink, missing_ok=True)
         yield

@@ -14,6 +14,8 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from listening import listening
+
 
 class Issuer:
     """Whose tokens they are."""
@@ -28,7 +30,7 @@ class Issuer:
         """In place of the keys, by path: status line, headers and body."""
         self.jwks_uri = ""
         self.tls: ssl.SSLContext | None = None
-        self._server: asyncio.Server | None = None
+        self._up = contextlib.AsyncExitStack()
         self.rotate()
 
     def rotate(self, *, keep: bool = False) -> None:
@@ -49,16 +51,12 @@ class Issuer:
 
     async def open(self) -> None:
         """Be up."""
-        self._server = await asyncio.start_server(
-            self._answer, self.address, self.port, ssl=self.tls
-        )
+        served = listening(self._answer, self.address, self.port, ssl=self.tls)
+        await self._up.enter_async_context(served)
 
     async def close(self) -> None:
         """Be down."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
+        await self._up.aclose()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import trustme
 
+from listening import listening
 from serai.app.client.http import HttpAnswer
 
 
@@ -86,11 +87,8 @@ async def providing(provider: Provider, address: str, port: int) -> AsyncIterato
                 )
         writer.close()
 
-    server = await asyncio.start_server(serve, address, port)
-    try:
+    async with listening(serve, address, port):
         yield
-    finally:
-        server.close()
 
 
 @contextlib.asynccontextmanager
@@ -115,12 +113,9 @@ async def publishing(
             writer.write(b"\r\n\r\n" + body)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    uri = f"https://localhost:{server.sockets[0].getsockname()[1]}/realm"
-    try:
+    async with listening(serve, "127.0.0.1", ssl=context) as server:
+        uri = f"https://localhost:{server.sockets[0].getsockname()[1]}/realm"
         yield uri
-    finally:
-        server.close()
 
 
 class Browser:

@@ -7,6 +7,8 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 
+from listening import listening
+
 
 class Sick:
     """What the server answers, by path; all else with `status`."""
@@ -50,6 +52,5 @@ async def sick(address: str, port: int, name: str) -> AsyncIterator[Sick]:
                 await writer.drain()
         writer.close()
 
-    listening = await asyncio.start_server(answer, address, port)
-    async with listening:
+    async with listening(answer, address, port):
         yield server

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from listening import listening
 from live.serving import Place, Served, answer, eventually, pod, serving
 from live.sick_server import sick
 from live.test_facts import until
@@ -356,7 +357,6 @@ async def test_endpoints_are_told_the_clients_address(tmp_path: Path) -> None:
         await writer.drain()
         writer.close()
 
-    listening = await asyncio.start_server(reply, one, 3000)
-    async with listening, serving(tmp_path, files, [], place) as served:
+    async with listening(reply, one, 3000), serving(tmp_path, files, [], place) as served:
         assert answer(await served.to_vip("240.0.0.7", 8000, host="x")).status == 200
     assert heard[0].startswith(b"PROXY TCP4 127.0.0.1 ")

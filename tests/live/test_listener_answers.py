@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from listening import listening
 from live.serving import SECONDS, Served, answer, echoed, eventually
 from live.test_listener_policies import A, B, edge, policy
 from live.test_listener_settings import RAW, changed
@@ -49,8 +50,7 @@ async def raw(served: Served) -> AsyncIterator[None]:
             await writer.drain()
         writer.close()
 
-    listening = await asyncio.start_server(serve, address, 3000)
-    async with listening:
+    async with listening(serve, address, 3000):
         served.write("raw.yaml", RAW.format(address=address))
         await eventually(
             lambda: served.to(served.place.gateway, B, "/raw"), lambda found: found.body == b"raw"

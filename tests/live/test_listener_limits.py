@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from h2.settings import SettingCodes
 
+from listening import listening
 from live.client_http2 import asking, client2
 from live.serving import SECONDS, Served, answer, eventually
 from live.sockets import keepalive, socket_of
@@ -179,6 +180,5 @@ async def pouring(address: str) -> AsyncIterator[dict[str, int]]:
                 sent[path] += 256 * 1024
         writer.close()
 
-    listening = await asyncio.start_server(pour, address, 3000)
-    async with listening:
+    async with listening(pour, address, 3000):
         yield sent

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from listening import listening
 from live.serving import Place, serving
 from serai.app.client.http import Entry, HttpRequest
 from serai.model.settings import Settings
@@ -45,16 +46,15 @@ async def test_an_address_that_is_refused_is_never_connected_to(
         connected.append(writer.get_extra_info("peername"))
         writer.close()
 
-    server = await asyncio.start_server(accept, "localhost", 0, family=socket.AF_INET)
-    port = server.sockets[0].getsockname()[1]
     place = Place()
     settings = msgspec.structs.replace(Settings(), allow_resolved=allowed)
-    files = {"all.yaml": MANIFESTS.format(port=port)}
-    async with server, serving(tmp_path, files, place=place, settings=settings) as served:
-        entry = Entry(connect=(place.gateway, 15088), destination=(VIP, 443))
-        asked = HttpRequest(headers=(("host", "x"),), tls_name="in.localhost", verify=False)
-        await served.ask(entry, asked)
-        assert len(connected) == reached
+    async with listening(accept, "localhost", family=socket.AF_INET) as server:
+        files = {"all.yaml": MANIFESTS.format(port=server.sockets[0].getsockname()[1])}
+        async with serving(tmp_path, files, place=place, settings=settings) as served:
+            entry = Entry(connect=(place.gateway, 15088), destination=(VIP, 443))
+            asked = HttpRequest(headers=(("host", "x"),), tls_name="in.localhost", verify=False)
+            await served.ask(entry, asked)
+            assert len(connected) == reached
 
 
 GATEWAY = """
@@ -93,18 +93,18 @@ async def test_a_gateway_looks_up_the_name_of_a_clienthello_too(tmp_path: Path) 
         connected.append(writer.get_extra_info("peername"))
         writer.close()
 
-    server = await asyncio.start_server(accept, "localhost", 0, family=socket.AF_INET)
-    port = server.sockets[0].getsockname()[1]
     place = Place()
     settings = msgspec.structs.replace(Settings(), allow_resolved=("127.0.0.0/8", "::1/128"))
-    files = {"edge.yaml": GATEWAY.format(port=port, gateway=place.gateway)}
-    async with server, serving(tmp_path, files, place=place, settings=settings) as served:
+    async with listening(accept, "localhost", family=socket.AF_INET) as server:
+        port = server.sockets[0].getsockname()[1]
+        files = {"edge.yaml": GATEWAY.format(port=port, gateway=place.gateway)}
+        async with serving(tmp_path, files, place=place, settings=settings) as served:
 
-        async def ask(name: str) -> None:
-            asked = HttpRequest(headers=(("host", "x"),), tls_name=name, verify=False)
-            await served.ask(Entry(connect=(place.gateway, 8443)), asked)
+            async def ask(name: str) -> None:
+                asked = HttpRequest(headers=(("host", "x"),), tls_name=name, verify=False)
+                await served.ask(Entry(connect=(place.gateway, 8443)), asked)
 
-        await ask("eu.other.localhost")
-        assert connected == []
-        await ask("eu.vendor.localhost")
-        assert len(connected) == 1
+            await ask("eu.other.localhost")
+            assert connected == []
+            await ask("eu.vendor.localhost")
+            assert len(connected) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from listening import listening
 from live.serving import Place, serving
 from live.test_hbone import WAYPOINT, Mesh, who
 from serai.app.client.hbone import TunnelRefusedError, through
@@ -62,8 +63,8 @@ async def database(tmp_path: Path, action: str, field: str) -> AsyncIterator[tup
         "waypoint.yaml": WAYPOINT,
         "db.yaml": ENTRY.format(endpoint=endpoint, action=action, field=field),
     }
-    server = await asyncio.start_server(greeter.greet, endpoint, 3306)
-    async with server, serving(tmp_path, files, place=place) as served:
+    listens = listening(greeter.greet, endpoint, 3306)
+    async with listens, serving(tmp_path, files, place=place) as served:
         yield Mesh(served, tmp_path / "clients"), greeter
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from listening import listening
 from live.serving import Place, Served, answer, serving
 from live.sick_server import sick
 from live.worlds import entry
@@ -161,8 +162,7 @@ async def hanging(address: str, port: int) -> AsyncIterator[Hanging]:
             await writer.drain()
         writer.close()
 
-    listening = await asyncio.start_server(serve, address, port)
-    async with listening:
+    async with listening(serve, address, port):
         yield server
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from listening import listening
 from live.serving import Place, Served, answer, serving, until
 from live.sockets import keepalive, socket_of
 from live.test_listener_policies import held
@@ -165,17 +166,13 @@ MUCH = 48 * 1024 * 1024
 @contextlib.asynccontextmanager
 async def unreading(address: str) -> AsyncIterator[None]:
     """An endpoint that accepts connections and never looks at them."""
-    gone = asyncio.Event()
 
     async def ignore(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await gone.wait()
-        writer.transport.abort()
+        await asyncio.Event().wait()
 
-    listening = await asyncio.start_server(ignore, address, 3000)
-    async with listening:
+    async with listening(ignore, address, 3000):
         yield
-        gone.set()
 
 
 async def taken(address: str, port: int, path: str) -> int:

@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 
+from listening import listening
+
 LENGTH = re.compile(rb"content-length: *([0-9]+)", re.IGNORECASE)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -60,14 +62,13 @@ async def upstream(address: str, port: int = 3000) -> AsyncIterator[Upstream]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = Link(writer.get_extra_info("peername"))
         server.links.append(link)
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 await _answer(server, link, reader, writer)
-        link.closed = time.monotonic()
-        writer.close()
+        finally:
+            link.closed = time.monotonic()
 
-    listening = await asyncio.start_server(serve, address, port)
-    async with listening:
+    async with listening(serve, address, port):
         yield server
 
 

@@ -53,6 +53,11 @@ class Link2(asyncio.Protocol):
         self._http = H2Connection(unchecked)
         self._transport: asyncio.Transport | None = None
 
+    def abort(self) -> None:
+        """Cut it off."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._server.links.append(self)
         self._transport = cast("asyncio.Transport", transport)
@@ -140,3 +145,5 @@ async def upstream2(address: str, port: int = 3000) -> AsyncIterator[Upstream2]:
     listening = await loop.create_server(lambda: Link2(server), address, port)
     async with listening:
         yield server
+        for link in server.links:
+            link.abort()

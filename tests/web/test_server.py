@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from listening import listening
 from serai.views.listings import SERVICES
 from serai.web.app import admin_app
 from serai.web.client import AdminClient
@@ -95,14 +96,10 @@ async def test_somebody_else_there_is_told_apart() -> None:
         await writer.drain()
         writer.close()
 
-    other = await asyncio.start_server(answer, "127.0.0.1", 0)
-    host, port = other.sockets[0].getsockname()
-    try:
+    async with listening(answer, "127.0.0.1") as other:
+        host, port = other.sockets[0].getsockname()
         with pytest.raises(UnreachableError, match="is not Serai: it answers 404 nginx"):
             await asyncio.to_thread(AdminClient(f"{host}:{port}").rows, SERVICES)
-    finally:
-        other.close()
-        await other.wait_closed()
 
 
 async def test_a_refusal_is_handed_on() -> None:

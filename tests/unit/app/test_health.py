@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from listening import listening
 from serai.app import health
 from serai.app.health import EnvoyHealth
 from serai.envoy.event import EnvoyStatus
@@ -48,13 +49,11 @@ class FakeEnvoy:
 
 
 @contextlib.asynccontextmanager
-async def listening(*envoys: FakeEnvoy) -> AsyncIterator[EnvoyHealth]:
+async def answering(*envoys: FakeEnvoy) -> AsyncIterator[EnvoyHealth]:
     found = EnvoyHealth()
     async with contextlib.AsyncExitStack() as servers:
         for envoy in envoys:
-            server = await servers.enter_async_context(
-                await asyncio.start_server(envoy.serve, "127.0.0.1", 0)
-            )
+            server = await servers.enter_async_context(listening(envoy.serve, "127.0.0.1"))
             envoy.admin = "{}:{}".format(*server.sockets[0].getsockname())
         try:
             yield found
@@ -68,7 +67,7 @@ async def test_each_envoy_says_what_it_thinks() -> None:
     one = FakeEnvoy(("10.0.0.1", {}), ("10.0.0.2", {"failed_active_health_check": True}))
     two = FakeEnvoy(("10.0.0.1", {"eds_health_status": "UNHEALTHY"}))
 
-    async with listening(one, two) as found:
+    async with answering(one, two) as found:
         heard = await found.of([one.status("infra/edge"), two.status("infra/waypoint")])
 
     assert heard.answered == {"infra/edge": True, "infra/waypoint": True}
@@ -84,14 +83,14 @@ async def test_each_envoy_says_what_it_thinks() -> None:
 async def test_a_unix_socket_has_the_name_that_it_has_in_manifests() -> None:
     envoy = FakeEnvoy(("/run/pay.sock", {}))
 
-    async with listening(envoy) as found:
+    async with answering(envoy) as found:
         heard = await found.of([envoy.status("infra/edge")])
 
     assert [each.address for each in heard.health["pay"]] == ["unix:///run/pay.sock"]
 
 
 async def test_nobody_to_ask_is_no_answer() -> None:
-    async with listening() as found:
+    async with answering() as found:
         heard = await found.of([])
 
     assert (heard.health, heard.answered) == ({}, {})
@@ -100,7 +99,7 @@ async def test_nobody_to_ask_is_no_answer() -> None:
 async def test_many_who_ask_are_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
     envoy = FakeEnvoy(("10.0.0.1", {}))
 
-    async with listening(envoy) as found:
+    async with answering(envoy) as found:
         asking = [found.of([envoy.status("infra/edge")]) for _ in range(5)]
         first, *others = await asyncio.gather(*asking)
         again = await found.of([envoy.status("infra/edge")])
@@ -119,7 +118,7 @@ async def test_silence_is_unknown_and_a_late_answer_serves_the_next(
     slow.may_answer.clear()
     starting = EnvoyStatus(gateway="infra/new", state="starting", since=0.0)
 
-    async with listening(quick, slow) as found:
+    async with answering(quick, slow) as found:
         envoys = [quick.status("infra/edge"), slow.status("infra/waypoint"), starting]
         heard = await found.of(envoys)
         assert heard.answered == {"infra/edge": True, "infra/waypoint": False, "infra/new": False}
@@ -136,7 +135,7 @@ async def test_an_envoy_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatc
     stuck = FakeEnvoy()
     stuck.may_answer.clear()
 
-    async with listening(stuck) as found:
+    async with answering(stuck) as found:
         async with asyncio.timeout(health.ANSWER_SECONDS / 2):
             heard = await found.of([stuck.status("infra/edge")])
 
@@ -146,7 +145,7 @@ async def test_an_envoy_that_is_stuck_is_given_up(monkeypatch: pytest.MonkeyPatc
 async def test_an_envoy_that_is_gone_is_forgotten() -> None:
     envoy = FakeEnvoy()
 
-    async with listening(envoy) as found:
+    async with answering(envoy) as found:
         await found.of([envoy.status("infra/edge")])
         assert (await found.of([])).answered == {}
         await found.of([envoy.status("infra/edge")])

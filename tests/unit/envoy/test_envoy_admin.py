@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from listening import listening
 from serai.envoy.admin import Admin, AdminError, _busy
 from serai.envoy.cluster_state import EndpointState, read_clusters
 
@@ -22,8 +23,7 @@ async def answer(reply: bytes, path: str) -> str:
         writer.write(reply)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
+    async with listening(serve, "127.0.0.1") as server:
         host, port = server.sockets[0].getsockname()
         async with Admin(f"{host}:{port}") as admin:
             with pytest.raises(AdminError) as raised:
