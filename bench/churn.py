@@ -40,7 +40,7 @@ class Churn:
 
 async def measure(stage: Stage) -> Figures:
     """A minute of it."""
-    await stage.beside.aclose()
+    await stage.alone()
     found = Churn()
     pushed = stage.serai.server.counts.pushed
     before = Spent(stage.serai)

@@ -2,16 +2,22 @@
 
 It is what no control plane can undercut that speaks gRPC by Python's own library: the very bytes
 that Serai sends, made before the clock starts, with no thought of order, versions or refusals.
+
+``python -m bench.floor SOCKET`` is one in a process of its own: each line that it reads is a
+resource, which it sends, and it prints when it did and what CPU time that took (`Sent`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import grpc
+import msgspec
 
 from serai.proto.envoy import DeltaDiscoveryRequest, DeltaDiscoveryResponse, Listener
 from serai.server.ads import SERVICE
@@ -19,9 +25,20 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 
 CHUNK = 1000
 """Resources in one response."""
+PAUSE = 0.1
+"""Seconds after a change in which everything is acknowledged."""
 NO_LIMIT = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
 
 Changes = Mapping[ResourceKey, Resource | None]
+
+
+class Sent(msgspec.Struct):
+    """A resource, once everybody has acknowledged it."""
+
+    began: float
+    """CLOCK_MONOTONIC when it was sent."""
+    cpu: float
+    """Seconds."""
 
 
 class Message:
@@ -169,3 +186,23 @@ def move(listener: Listener, port: int, *, instead_of: int) -> bool:
     for each in found:
         each.socket_address.port_value = port
     return bool(found)
+
+
+async def main(path: str) -> None:
+    """Serve until there is no more input."""
+    loop, floor = asyncio.get_running_loop(), Floor()
+    await floor.start(f"unix:{path}")
+    print(flush=True)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        resource = msgspec.json.decode(line, type=Resource)
+        messages = floor.put({resource.key: resource})
+        cpu, began = time.process_time(), time.monotonic()
+        floor.send(messages)
+        await asyncio.sleep(PAUSE)
+        sent = Sent(began, time.process_time() - cpu)
+        print(msgspec.json.encode(sent).decode(), flush=True)
+    await floor.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import sys
 import tempfile
@@ -69,6 +70,12 @@ class Stage:
             naive = Naive(resources, port, instead_of=self.ports.mesh)
             self.naive = Beside(port, naive.floor, naive)
             self.starts.naive = await self._start("naive", self.naive)
+
+    async def alone(self) -> None:
+        """End them; what they leave to the collector is none of Serai's pauses."""
+        await self.beside.aclose()
+        gc.collect()
+        self.serai.pauses.forget()
 
     async def _start(self, name: str, beside: Beside) -> float:
         socket, fleet = await self.beside.enter_async_context(envoy_of(self.folder, name))

@@ -2,7 +2,8 @@
 
 The clients are light ones in a process of their own, each subscribed to the load assignment that
 changes; Serai has its Envoy besides.  Serai's clock starts when its source is told.  Round by round
-the floor sends the same bytes to as many clients, by gRPC's own server.  Then once more with a
+the floor, in a process of its own, sends the same bytes to as many clients, by gRPC's own server:
+who is measured is not alone on the machine, but alone in its process.  Then once more with a
 client beside them that subscribes and never reads again, and 1,000 changes that it does not take.
 """
 
@@ -17,18 +18,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bench.figures import Figures, resident, summary
-from bench.floor import Floor
+from bench.floor import PAUSE, Sent
 from bench.light import Round
 from bench.processes import Child
 from bench.worlds import WAYPOINT, Manifest, endpoints_of, service
-from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.resource import Resource, ResourceKey, ResourceType
 
 if TYPE_CHECKING:
-    from bench.floor import Changes
     from bench.stage import Stage
 
-PAUSE = 0.1
-"""Seconds after a change in which everything is acknowledged."""
 PATIENCE = 60.0
 
 
@@ -40,6 +38,11 @@ class Seen:
         self.lasts: list[float] = []
         self.cpu = 0.0
         """Seconds of CPU time, from each change until everything was acknowledged."""
+
+    def took(self, had: Round, began: float) -> None:
+        """A round, and when it began (CLOCK_MONOTONIC)."""
+        self.medians.append(had.median - began)
+        self.lasts.append(had.last - began)
 
     def figures(self, streams: int) -> Figures:
         """Milliseconds, and microseconds for each stream."""
@@ -59,13 +62,15 @@ class Fan:
         self._changes = 0
         self.key = ResourceKey(ResourceType.ENDPOINTS, f"kube_bench_s{self._number}_8000")
 
-    async def change(self) -> Changes:
+    async def change(self) -> Resource:
         """Other endpoints than ever before; no request goes there."""
         self._changes += 1
         port = 1024 + self._changes
         told = endpoints_of(self._number, port, 1)
         made = await self._stage.serai.change(told, *([] if self._changes > 1 else self.all()))
-        return made.committed.resources[WAYPOINT]
+        resource = made.committed.resources[WAYPOINT][self.key]
+        assert resource is not None  # noqa: S101  # it has changed
+        return resource
 
     def all(self) -> list[Manifest]:
         """The objects of the service."""
@@ -94,19 +99,19 @@ class Clients:
 async def measure(stage: Stage) -> Figures:
     """Serai and the floor in turn, then Serai with a slow client."""
     path = str(stage.serai.instance.instance.xds_socket)
-    fan, floor, streams = Fan(stage), Floor(), stage.runs.streams
-    floor.put(await fan.change())
-    floor_path = path + ".f"
-    await floor.start(f"unix:{floor_path}")
+    fan, streams = Fan(stage), stage.runs.streams
+    first = await fan.change()
     serai, beside, slow = Seen(), Seen(), Seen()
     before = resident()
     async with _clients(path, fan, streams) as ours:
         memory = resident() - before
-        async with _clients(floor_path, fan, streams) as theirs:
+        async with (
+            _floor(path + ".f", first) as floor,
+            _clients(path + ".f", fan, streams) as theirs,
+        ):
             for _ in range(stage.runs.rounds):
                 changed = await _in_serai(fan, ours, serai)
-                await _at_floor(fan, floor, theirs, beside, changed)
-    await floor.stop()
+                await _at_floor(floor, theirs, beside, changed)
     async with _clients(path, fan, streams, slow=1) as ours:
         before = resident()
         for _ in range(stage.runs.grown):
@@ -138,26 +143,30 @@ async def _clients(path: str, fan: Fan, count: int, slow: int = 0) -> AsyncItera
         await child.stop()
 
 
-async def _in_serai(fan: Fan, clients: Clients, seen: Seen) -> Changes:
+@contextlib.asynccontextmanager
+async def _floor(path: str, resource: Resource) -> AsyncIterator[Child]:
+    child = await Child.start("floor", path)
+    try:
+        await child.line()
+        child.write(resource)
+        await child.line()
+        yield child
+    finally:
+        await child.stop()
+
+
+async def _in_serai(fan: Fan, clients: Clients, seen: Seen) -> Resource:
     cpu, began = time.process_time(), time.monotonic()
     changed = await fan.change()
-    await _take(fan, clients, seen, changed, began)
+    seen.took(await clients.all_have(changed.version), began)
+    await asyncio.sleep(PAUSE)
     seen.cpu += time.process_time() - cpu
     return changed
 
 
-async def _at_floor(fan: Fan, floor: Floor, clients: Clients, seen: Seen, changed: Changes) -> None:
-    messages = floor.put(changed)
-    cpu, began = time.process_time(), time.monotonic()
-    floor.send(messages)
-    await _take(fan, clients, seen, changed, began)
-    seen.cpu += time.process_time() - cpu
-
-
-async def _take(fan: Fan, clients: Clients, seen: Seen, changed: Changes, began: float) -> None:
-    resource = changed[fan.key]
-    assert resource is not None  # noqa: S101  # it has changed
-    found = await clients.all_have(resource.version)
-    seen.medians.append(found.median - began)
-    seen.lasts.append(found.last - began)
-    await asyncio.sleep(PAUSE)
+async def _at_floor(floor: Child, clients: Clients, seen: Seen, changed: Resource) -> None:
+    floor.write(changed)
+    had = await clients.all_have(changed.version)
+    sent = msgspec.json.decode(await floor.line(), type=Sent)
+    seen.took(had, sent.began)
+    seen.cpu += sent.cpu

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -52,6 +52,8 @@ class Committed(msgspec.Struct, frozen=True):
     """The key sets of which it changed whether, or where, they are fetched."""
     wishes: tuple[Key, ...] = ()
     """The Gateways of which it changed how they are to be deployed."""
+    rows: int = 0
+    """How many rows of all collections it changed: how much was made, and let go of."""
 
 
 class Core:
@@ -168,7 +170,7 @@ class Core:
         """Whether the time of a certificate has come or is over, and `commit` should be called."""
         return self._expiry is not None and self._expiry.is_due()
 
-    def _look_at_clock(self, changed: Iterable[Any]) -> Mapping[str, Iterable[object]]:
+    def _look_at_clock(self, changed: Iterable[Any]) -> Mapping[str, Collection[object]]:
         if self._expiry is None:
             return {}
         untimely = self.pipeline.inputs.untimely
@@ -315,6 +317,7 @@ class Core:
             places={**places},
             fetches=tuple(found.fetches),
             wishes=tuple(found.wishes),
+            rows=found.rows,
         )
 
 
@@ -332,6 +335,7 @@ class _Changes:
         self.tokens: dict[Named, None] = {}
         self.fetches: dict[KeySource, None] = {}
         self.wishes: dict[Key, None] = {}
+        self.rows = 0
 
     def merge(self, other: _Changes) -> None:
         """Add what another one has, but for resources."""
@@ -339,9 +343,11 @@ class _Changes:
         self.problems |= other.problems
         self.fetches |= other.fetches
         self.wishes |= other.wishes
+        self.rows += other.rows
 
-    def add(self, changes: Mapping[str, Iterable[object]]) -> None:
+    def add(self, changes: Mapping[str, Collection[object]]) -> None:
         """Add what a commit changed."""
+        self.rows += sum(map(len, changes.values()))
         self.snapshot.update(dict.fromkeys(changes.get("snapshot", ())))  # type: ignore[arg-type]
         self.statuses.update(dict.fromkeys(changes.get("statuses", ())))  # type: ignore[arg-type]
         self.problems = self.problems or "problems" in changes

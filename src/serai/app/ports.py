@@ -17,6 +17,7 @@ from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.envoy.listening import port_in_use, who_listens
 from serai.ir.listener import Listener
+from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 
 Socket = tuple[str, int]
@@ -65,6 +66,20 @@ class PortGate:
                 del self.held[proxy, key]
                 free.append((proxy, key, held.resource))
         return free
+
+    def refusals(self, proxy: Key) -> dict[ResourceKey, Refusal]:
+        """What of a proxy is held back, as it is put on the objects it came from."""
+        return {
+            key: Refusal(
+                key,
+                each.problem.message,
+                each.resource.origins,
+                code=each.problem.code,
+                remedy=each.problem.remedy,
+            )
+            for (other, key), each in self.held.items()
+            if other == proxy
+        }
 
     async def _problem(self, proxy: Key, key: ResourceKey, listener: Listener) -> Problem | None:
         sockets = tuple((address, listener.port) for address in listener.addresses)

@@ -15,7 +15,7 @@ from serai.app.addresses import AddressFile
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states, envoy_states
-from serai.app.garbage import follow_garbage, loading
+from serai.app.garbage import follow_garbage, loading, look_after
 from serai.app.health import EnvoyHealth, Heard
 from serai.app.identities import LOOK_SECONDS, Identities
 from serai.app.issuers import follow_issuers
@@ -43,7 +43,6 @@ from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
 from serai.xds.events import Rejection
-from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.snapshot import SnapshotKey
 
@@ -298,6 +297,7 @@ class Standalone:
             self._tell_refusals(proxy)
         self.server.publish(passing, committed.places)
         self._keys.look(committed)
+        look_after(committed.rows)
 
     def _keep_identities(self) -> None:
         if self.identities is not None:
@@ -346,18 +346,7 @@ class Standalone:
 
     def _tell_refusals(self, proxy: Key) -> None:
         """Put what is not in force at a proxy, and why, on the objects it came from."""
-        held = {
-            key: Refusal(
-                key,
-                each.problem.message,
-                each.resource.origins,
-                code=each.problem.code,
-                remedy=each.problem.remedy,
-            )
-            for (other, key), each in self._gate.held.items()
-            if other == proxy
-        }
-        wanted = {**self._refused.of(proxy), **held}
+        wanted = {**self._refused.of(proxy), **self._gate.refusals(proxy)}
         if not self._told.tell(proxy, wanted):
             return
         self.core.commit()

@@ -62,6 +62,41 @@ def test_what_came_since_is_looked_through_and_set_aside() -> None:
     assert not any(each is kept for each in gc.get_objects())
 
 
+def _change(rows: dict[int, list[int]], start: int, count: int) -> None:
+    """Each change lets go of as many as it makes."""
+    for number in range(start, start + count):
+        rows[number % len(rows)] = [number]
+    garbage.look_after(count)
+
+
+def test_steady_changes_gather_nothing_that_is_looked_through_at_once() -> None:
+    with garbage.loading():
+        rows = {number: [number] for number in range(20_000)}
+    most = 0
+    for start in range(0, 40_000, 50):
+        _change(rows, start, 50)
+        most = max(most, len(gc.get_objects(0)))
+    assert most < 2 * garbage.PORTION
+    assert len(gc.get_objects(1)) < garbage.YOUNGER * 2 * garbage.PORTION
+
+
+def test_a_cycle_that_a_change_left_is_freed() -> None:
+    with garbage.loading():
+        rows = {number: [number] for number in range(20_000)}
+    gone = weakref.ref(Ring())
+    for start in range(0, 5_000, 50):
+        _change(rows, start, 50)
+    assert gone() is None
+
+
+def test_what_very_many_changes_at_once_have_made_is_not_looked_through() -> None:
+    with garbage.loading():
+        pass
+    made = [[number] for number in range(100)]
+    garbage.look_after(garbage.MUCH)
+    assert not any(each is made for each in gc.get_objects())
+
+
 def test_of_much_the_oldest_is_set_aside_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     gc.freeze()
     ring = Ring()

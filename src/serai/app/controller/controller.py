@@ -20,7 +20,7 @@ from serai.app.controller.options import Options
 from serai.app.controller.xds_keys import XdsKeys, keys_of
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states
-from serai.app.garbage import follow_garbage, loading
+from serai.app.garbage import follow_garbage, loading, look_after
 from serai.app.issuers import follow_issuers
 from serai.app.key_sets import KeySets
 from serai.app.refused import Refused
@@ -228,6 +228,7 @@ class Controller:
         self.deploying.look(committed.wishes)
         self._commits += 1
         self.changes.tell()
+        look_after(committed.rows)
 
     def _on_leading(self, leading: bool) -> None:  # noqa: FBT001  as it is called
         self._soon(self._reallocate())
