@@ -7,14 +7,21 @@ import pytest
 
 APART = {
     "serai.app.standalone": (
+        "cryptography",
         "grpc",
         "jinja2",
+        "joserfc",
+        "prometheus_client",
         "serai.app.controller",
         "serai.app.demo",
         "serai.kube",
         "serai.ratelimit",
         "serai.sources.cluster",
+        "serai.trace",
+        "starlette",
         "typer",
+        "uvicorn",
+        "yaml",
     ),
     "serai.app.controller": (
         "grpc",

@@ -14,7 +14,6 @@ import pytest
 from cli.transcripts import WORLDS
 from serai.sources.file import SETTLED_SECONDS
 from serai.views.state import Facts
-from serai.web.app import admin_app
 from serai.web.server import WebServer
 from web.instances import FolderInstance
 
@@ -29,7 +28,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[tuple[FolderInstance, Path, str]
     shutil.copytree(WORLDS / "shop", folder)
     instance = FolderInstance(folder, facts=Facts())
     server = WebServer("127.0.0.1", 0)
-    await server.start(admin_app(instance))
+    await server.start_admin(instance)
     yield instance, folder, server.address
     await server.stop()
 

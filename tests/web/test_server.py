@@ -10,7 +10,6 @@ import pytest
 
 from listening import listening
 from serai.views.listings import SERVICES
-from serai.web.app import admin_app
 from serai.web.client import AdminClient
 from serai.web.errors import RefusedError, UnreachableError
 from serai.web.instance import Changes
@@ -27,7 +26,7 @@ spec: {{clusterIP: 127.66.9.9, ports: [{{port: 80, name: http}}]}}
 
 async def serve(instance: FolderInstance, port: int = 0) -> WebServer:
     server = WebServer("127.0.0.1", port)
-    await server.start(admin_app(instance))
+    await server.start_admin(instance)
     return server
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
-import yaml
 
 Unit = Literal["second", "minute", "hour", "day", "week", "month", "year"]
 
@@ -75,6 +74,8 @@ class Wrong(msgspec.Struct, frozen=True):
 
 def parse(text: str) -> tuple[Domain, ...] | Wrong:
     """The domains of a text in YAML."""
+    import yaml  # noqa: PLC0415  most start without limits
+
     if len(text) > LARGEST_BYTES:
         return Wrong("", f"is longer than {LARGEST_BYTES} bytes")
     try:
@@ -96,6 +97,8 @@ def parse_json(content: bytes) -> tuple[Domain, ...] | Wrong:
 
 def _unsafe(text: str) -> Wrong | None:
     """What would make much of a short text."""
+    import yaml  # noqa: PLC0415
+
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CBaseLoader):
         if isinstance(event, yaml.AliasEvent):

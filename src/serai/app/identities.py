@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec.structs import replace
 
-from serai.app.identity import Authority
 from serai.app.pipeline import Pipeline
 from serai.attach.gateways import Proxy
 from serai.model.settings import Settings
 from serai.translate.collections import Named
 from serai.translate.names import WORKLOAD_CERTIFICATE
+
+if TYPE_CHECKING:
+    from serai.app.identity import Authority
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +57,8 @@ class Identities:
                 self._looked[proxy.name] = now
 
     def _renew(self, proxy: Proxy) -> None:
+        from serai.app.identity import Authority  # noqa: PLC0415  cryptography takes 8 MiB
+
         if self._authority is None:
             self._authority = Authority(self.authority_folder, self._trust_domain)
         folder = self.folder / proxy.name

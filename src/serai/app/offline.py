@@ -16,7 +16,6 @@ from serai.model.settings import Settings
 from serai.sources.batch import Batch
 from serai.sources.documents import decode_text, parse, split
 from serai.sources.folder import FolderSource
-from serai.sources.lines import lines_of
 from serai.views.problems import found_by, in_order
 
 
@@ -80,6 +79,8 @@ def located(problems: Iterable[Problem], places: Mapping[Key, Place]) -> Iterato
 
 def _lines(place: Place, paths: list[str]) -> list[int]:
     """The lines of some fields of the object at a place; the object's own where they fail."""
+    from serai.sources.lines import lines_of  # noqa: PLC0415  as long as there are no problems
+
     try:
         text = decode_text(Path(place.file).read_bytes())
     except OSError:

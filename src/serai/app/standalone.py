@@ -39,7 +39,6 @@ from serai.sources.folder import FolderSource
 from serai.translate.collections import Named
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
-from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
 from serai.xds.events import Rejection
@@ -142,7 +141,7 @@ class Standalone:
         self._waiting_for = ""
         if web is not None:
             self._web, self.admin = web, web.address
-            await web.start(admin_app(self))
+            await web.start_admin(self)
 
     async def follow(self) -> None:
         """Apply every change of the files, until cancelled."""

@@ -6,9 +6,8 @@ What Envoy would refuse is found here, as it would refuse the whole listener.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from msgspec.structs import replace
 
 from serai.api.core import Secret
@@ -16,6 +15,9 @@ from serai.api.meta import Key
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.ir.origin import Value
 from serai.model.pem import CHAIN, KEY, KeyPair, pair_fault, value_of
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 TLS = "kubernetes.io/tls"
 _LEAST_BITS = 2048
@@ -106,6 +108,8 @@ def _fault(pair: KeyPair) -> str:
 
 def _weak(pair: KeyPair) -> str:
     """Keys that Envoy takes no certificate with."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+
     key = _leaf(pair).public_key()
     match key:
         case rsa.RSAPublicKey() if key.key_size < _LEAST_BITS:
@@ -119,6 +123,8 @@ def _weak(pair: KeyPair) -> str:
 
 
 def _names(pair: KeyPair) -> tuple[str, ...]:
+    from cryptography import x509  # noqa: PLC0415
+
     try:
         found = _leaf(pair).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
@@ -127,4 +133,6 @@ def _names(pair: KeyPair) -> tuple[str, ...]:
 
 
 def _leaf(pair: KeyPair) -> x509.Certificate:
+    from cryptography import x509  # noqa: PLC0415  most start without any
+
     return x509.load_pem_x509_certificates(pair.chain.encode())[0]

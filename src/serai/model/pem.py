@@ -5,14 +5,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
-
 from serai.api.core import ConfigMap, Secret
 from serai.ir.origin import Value
 
@@ -45,6 +37,8 @@ def value_of(held: Secret | ConfigMap, name: str) -> str:
 
 def bundle_fault(pem: str) -> str:
     """What is wrong with a list of CA certificates; empty if nothing is."""
+    from cryptography import x509  # noqa: PLC0415  most start without any
+
     try:
         x509.load_pem_x509_certificates(pem.encode())
     except ValueError:
@@ -54,6 +48,14 @@ def bundle_fault(pem: str) -> str:
 
 def pair_fault(pair: KeyPair) -> str:
     """What is wrong with a certificate and its key; empty if nothing is."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
     fault = bundle_fault(pair.chain)
     if fault:
         return fault

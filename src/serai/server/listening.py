@@ -10,15 +10,17 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from serai.server.authority import Pair
 from serai.server.calls import Call, Methods, accept
 from serai.server.http2.connection import Connection
 from serai.server.http2.headers import Request
 from serai.server.http2.stream import Stream
+
+if TYPE_CHECKING:
+    from serai.server.authority import Pair
 
 HANDSHAKE_SECONDS: Final = 10.0
 GOODBYE_SECONDS: Final = 1.0

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from serai.sources.json import parse_json, split_json
+from serai.sources.parsed import SYNTAX, TOO_MUCH, Fault, Parsed
 from serai.sources.plain_yaml import parse_plain_yaml
-from serai.sources.yaml import TOO_MUCH, Fault, Parsed, parse_yaml
 
 LARGEST_DOCUMENT = 1 << 20
 """Bytes of one document that is no List; an API server takes about as much."""
@@ -86,16 +86,22 @@ def parse(text: str) -> Content:
     if fault := _unfit(text):
         return Content(faults=(fault,))
     parsed = parse_json(text) if text.lstrip().startswith("{") else None
-    parsed = parsed or parse_plain_yaml(text) or parse_yaml(text)
+    parsed = parsed or parse_plain_yaml(text) or _parse_any_yaml(text)
     if parsed.value is None:
         return Content(faults=parsed.faults)
     return Content(tuple(_items(parsed)), parsed.faults)
 
 
+def _parse_any_yaml(text: str) -> Parsed:
+    from serai.sources.yaml import parse_yaml  # noqa: PLC0415  most folders need it for nothing
+
+    return parse_yaml(text)
+
+
 def _unfit(text: str) -> Fault | None:
     if match := _UNDECODED.search(text):
         line = text.count("\n", 0, match.start()) + 1
-        return Fault("SER0001", "not UTF-8 text", "Save the file as UTF-8.", line)
+        return Fault(SYNTAX, "not UTF-8 text", "Save the file as UTF-8.", line)
     if len(text) > LARGEST_DOCUMENT and not _LIST.search(text):
         message = f"a document of {len(text) / LARGEST_DOCUMENT:.1f} MiB; the most is 1 MiB"
         return Fault(TOO_MUCH, message, "Split it into several documents.")

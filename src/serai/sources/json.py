@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from serai.sources.parsed import DEEPEST, Parsed
 from serai.sources.scalars import as_json_number
-from serai.sources.yaml import DEEPEST, Parsed
 
 _BLANK = re.compile(r"\s*")
 _NEXT = re.compile(r"\s*,?\s*")

@@ -12,7 +12,7 @@ import re
 
 import yaml_rs
 
-from serai.sources.yaml import Parsed
+from serai.sources.parsed import Parsed
 
 _PLAIN = re.compile(
     r"""-|\{\}|\[\]|0|[1-9]\d{0,14}"""

@@ -12,8 +12,7 @@ from serai.api.meta import Key, Object
 from serai.api.problem import Problem
 from serai.api.unread import Unread
 from serai.sources.documents import Content, parse
-from serai.sources.lines import lines_of
-from serai.sources.yaml import Fault
+from serai.sources.parsed import Fault
 
 MOST_LISTED = 100
 """Problems listed for one document, and for one file; further ones are only counted."""
@@ -45,7 +44,7 @@ def read_document(text: str) -> Reading:
     problems = [(item, problem) for item, one in decoded for problem in one.problems]
     listed = problems[:MOST_LISTED]
     paths = [_joined(item.path, problem.path) for item, problem in listed]
-    lines = lines_of(text, paths) if listed else ()
+    lines = _lines_of(text, paths) if listed else ()
     return Reading(
         tuple((item.line, one.object) for item, one in decoded if one.object is not None),
         tuple((item.line, one.key) for item, one in unused if one.key is not None),
@@ -57,6 +56,12 @@ def read_document(text: str) -> Reading:
         ),
         len(problems) - len(listed),
     )
+
+
+def _lines_of(text: str, paths: list[str]) -> tuple[int, ...]:
+    from serai.sources.lines import lines_of  # noqa: PLC0415  as long as there are no problems
+
+    return lines_of(text, paths)
 
 
 def _faulty(text: str, content: Content) -> Reading:

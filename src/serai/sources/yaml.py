@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import msgspec
 from yaml import MarkedYAMLError, YAMLError
 from yaml.events import (
     AliasEvent,
@@ -24,6 +23,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
+from serai.sources.parsed import DEEPEST, SYNTAX, TOO_MUCH, Fault, Parsed
 from serai.sources.scalars import key_text, resolve
 
 try:
@@ -34,40 +34,16 @@ except ImportError as missing:  # pragma: no cover  # PyYAML's wheels have it
         " objects; install a wheel of PyYAML, or libyaml's headers and build it again"
     ) from missing
 
-DEEPEST = 64
-"""Levels of maps and lists in one document."""
 MOST_ALIASED = 10_000
 """Values that the aliases of one document may repeat, so that a small file stays small."""
 
-SYNTAX, DUPLICATE_KEY, TOO_MUCH = "SER0001", "SER0004", "SER0011"
+DUPLICATE_KEY = "SER0004"
 
 _STANDARD = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset({"!", f"{_STANDARD}str"})
 _PLAIN_TAGS = frozenset(_STANDARD + name for name in ("int", "float", "bool", "null", "timestamp"))
 _CONTAINER_TAGS = frozenset({None, "!", f"{_STANDARD}map", f"{_STANDARD}seq"})
 _TAB_INDENT = re.compile(r" *\t")
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """Why a document can't be read, or not in full."""
-
-    code: str
-    message: str
-    remedy: str
-    line: int = 1
-    """Counted from 1 within the document's text."""
-
-
-class Parsed(msgspec.Struct, frozen=True):
-    """One document's value."""
-
-    value: Any = None
-    """None where nothing but comments is there, and where a fault left nothing."""
-    line: int = 1
-    """Where the value begins, after comments and blank lines."""
-    faults: tuple[Fault, ...] = ()
-    item_lines: tuple[int, ...] = ()
-    """The lines where the entries of the top-level field ``items`` begin."""
 
 
 def parse_yaml(text: str) -> Parsed:

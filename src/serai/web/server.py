@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp
+from serai.web.instance import Instance
 
-from serai.asgi.serving import serving
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 class WebServer:
@@ -23,10 +28,31 @@ class WebServer:
         self._serving = contextlib.AsyncExitStack()
 
     async def start(self, app: ASGIApp) -> None:
-        """Serve the application."""
-        await self._serving.enter_async_context(serving(app, [self._socket]))
+        """Serve an application."""
+        await self._serve(lambda: app)
+
+    async def start_admin(self, instance: Instance) -> None:
+        """Serve the console and the admin API of an instance."""
+
+        def app() -> ASGIApp:
+            from serai.web.app import admin_app  # noqa: PLC0415
+
+            return admin_app(instance)
+
+        await self._serve(app)
+
+    async def _serve(self, app: Callable[[], ASGIApp]) -> None:
+        # Envoys may be waiting, and what this needs takes 0.15 s to import: beside the event loop.
+        served = await asyncio.to_thread(_served, app, self._socket)
+        await self._serving.enter_async_context(served)
 
     async def stop(self) -> None:
         """End all connections."""
         await self._serving.aclose()
         self._socket.close()
+
+
+def _served(app: Callable[[], ASGIApp], bound: socket.socket) -> AbstractAsyncContextManager[None]:
+    from serai.asgi.serving import serving  # noqa: PLC0415
+
+    return serving(app(), [bound])

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serai.sources.yaml import Fault, parse_yaml
+from serai.sources.parsed import Fault
+from serai.sources.yaml import parse_yaml
 
 
 def value(text: str) -> Any:

@@ -40,7 +40,6 @@ from serai.server.listening import served_with
 from serai.sources.batch import Batch
 from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
-from serai.web.app import admin_app
 from serai.web.instance import Changes
 from serai.web.server import WebServer
 from serai.xds.events import Rejection
@@ -111,7 +110,7 @@ class Controller:
         try:
             async with asyncio.TaskGroup() as tasks:
                 if web is not None:
-                    await web.start(admin_app(self))
+                    await web.start_admin(self)
                 with loading():
                     tasks.create_task(self.cluster.run())
                     await self.followed.synced.wait()

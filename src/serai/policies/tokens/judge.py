@@ -9,9 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from serai.ir.origin import Value
 from serai.ir.route import HeaderMutations
@@ -27,7 +24,6 @@ _PARTS = 3
 _ALGORITHMS = frozenset(
     f"{kind}{size}" for kind in ("RS", "PS", "ES") for size in (256, 384, 512)
 ) | {"EdDSA"}
-_KINDS: Mapping[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
 class _Bad(Value, frozen=True):
@@ -208,10 +204,15 @@ def _bare(audience: str) -> str:
 
 
 def _signed(token: str, key: Mapping[str, str], header: Mapping[str, Any]) -> bool:
+    from joserfc import jws  # noqa: PLC0415  a start judges no token
+    from joserfc.errors import JoseError, SecurityWarning  # noqa: PLC0415
+    from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415
+
+    kinds: Mapping[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
     for name in ("kid", "alg"):
         if key.get(name) and header.get(name) and key[name] != header[name]:
             return False
-    kind = _KINDS[key["kty"]]
+    kind = kinds[key["kty"]]
     plain: dict[str, str | list[str]] = {
         name: value for name, value in key.items() if name not in {"kid", "alg"}
     }

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from serai.ir.origin import Value
 
@@ -70,6 +68,9 @@ def _usable(listed: list[Any]) -> Iterator[Mapping[str, str]]:
 
 
 def _public(raw: dict[str, Any]) -> Mapping[str, str] | None:
+    from joserfc.errors import JoseError  # noqa: PLC0415  most start without any key
+    from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415
+
     alg = raw.get("alg")
     try:
         match raw.get("kty"):
@@ -96,6 +97,9 @@ def _plain(found: Mapping[str, Any], *names: str) -> Mapping[str, str]:
 
 
 def _of_pem(text: str) -> str | NoKeys:
+    from joserfc.errors import JoseError  # noqa: PLC0415
+    from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415
+
     for kind in (RSAKey, ECKey, OKPKey):
         try:
             raw = kind.import_key(text).as_dict(private=False)
