@@ -16,6 +16,7 @@ from serai.server.client import Client, ClientState
 from serai.server.guard import Guard
 from serai.server.listening import Listening
 from serai.server.talk import Talk
+from serai.server.turns import Turns
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
@@ -72,6 +73,7 @@ class AdsServer:
         """Asked of every stream; None: whoever reaches the address is served."""
         self.counts = Counts()
         self._world = World()
+        self._turns = Turns()
         self._begun = self._ready = False
         self._listening: list[Listening] = []
         self._clients: dict[str, list[_Client]] = defaultdict(list)
@@ -159,7 +161,7 @@ class AdsServer:
         stream = DeltaStream(None, memory) if delta else SotwStream(None, memory)
         viewpoint = self.locate(node)
         client: _Client = Client(
-            stream, node, talk.protocol, memory, self._happened, talk, viewpoint
+            stream, node, talk.protocol, memory, self._happened, talk, self._turns, viewpoint
         )
         self._clients[node.cluster].append(client)
         log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=talk.protocol)

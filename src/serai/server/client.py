@@ -12,6 +12,7 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from serai.ir.viewpoint import Viewpoint
+from serai.server.turns import Turns
 from serai.xds.conversation import Conversation, Memory
 from serai.xds.events import Acknowledged, Event
 from serai.xds.resource import ResourceKey, ResourceType
@@ -125,6 +126,7 @@ class Client(Generic[In, Out]):
         memory: Memory,
         on_events: Callable[[Client[In, Out], list[Event]], None],
         sink: Sink[Out],
+        turns: Turns,
         viewpoint: Viewpoint | None = None,
     ) -> None:
         """`memory` is of the client's last stream, and stands in until this one has settled.
@@ -139,12 +141,13 @@ class Client(Generic[In, Out]):
         self._memory: Memory | None = memory
         self._on_events = on_events
         self._sink = sink
+        self._turns = turns
         self._connected_at = time.time()
         self._last_ack_at: float | None = None
         self._requests: deque[In] = deque()
         self._changed: dict[ResourceKey, None] = {}
         self._world: Resources | None = None
-        self._soon: asyncio.Handle | None = None
+        self._waits_its_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -176,15 +179,15 @@ class Client(Generic[In, Out]):
 
     def wake(self) -> None:
         """There is something to do, or room for it again."""
-        if self._soon is None and not self._closed:
-            self._soon = asyncio.get_running_loop().call_soon(self._step)
+        if not self._waits_its_turn and not self._closed:
+            self._waits_its_turn = True
+            self._turns.ask(self._step)
 
     def close(self) -> None:
         """The stream has ended."""
         self._closed = True
-        for each in (self._soon, self._timer):
-            if each is not None:
-                each.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def remembered(self) -> Memory | None:
         """What the client's last stream left, as long as this one has not settled."""
@@ -196,7 +199,7 @@ class Client(Generic[In, Out]):
         return left is not None and bool(left.rejections)
 
     def _step(self) -> None:
-        self._soon = None
+        self._waits_its_turn = False
         if self._closed or not self._sink.clear:
             return  # it is woken when there is room
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -141,10 +142,12 @@ def _error(message: Any) -> str | None:
     return message.error_detail.message or f"code {message.error_detail.code}"
 
 
+@lru_cache(maxsize=16)
 def _delta_head(entry: Entry) -> bytes:
     """What comes before the body of a Resource: its own tag, name, version, the Any's head.
 
-    Made each time, in 1.5 microseconds: kept, it would be 200 bytes for each resource.
+    Only the last few are kept, for the many clients that get one change: of all resources it would
+    be 200 bytes each.
     """
     any_head = _any_head(2, entry)
     named = _text(3, entry.resource.name) + _text(1, entry.resource.version)
