@@ -31,7 +31,7 @@ from serai.model.hosts import is_owned, merged_backends, patterns, ranked, sibli
 from serai.model.inputs import Inputs
 from serai.model.networks import Networks, Reaching, networks, own_network
 from serai.model.others import Others, services_elsewhere, sharing
-from serai.model.own import is_own
+from serai.model.own import not_own
 from serai.model.service import Backend, BackendKey, InlineEndpoint, Service, backends
 from serai.model.settings import Settings
 from serai.model.vips import Claim
@@ -136,8 +136,7 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = T
     )
 
     def endpoints(reader: Reader, _: BackendKey, backend: Backend) -> tuple[Endpoint, ...]:
-        found = lookup.endpoints(reader, backend)
-        return tuple(each for each in found if not is_own(each.address, each.port, settings))
+        return not_own(lookup.endpoints(reader, backend), settings)
 
     return Catalog(
         services=services,

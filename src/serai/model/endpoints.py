@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 
 from serai.api.core import EndpointSlice
 from serai.api.meta import Key
@@ -72,10 +73,13 @@ class EndpointLookup:
         if backend.resolution is Resolution.DNS_ROUND_ROBIN:
             # Envoy's logical DNS has one name only.  Istio keeps the first too.
             listed = listed[:1]
-        found = sorted(set(listed), key=_order)
-        if self.reaching is None:
-            return tuple({_place(each): each for each in found}.values())
-        reached = self.reaching.reached(reader, backend.key, found)
+        plain = len(set(map(_where, listed))) == len(listed)
+        found = tuple(sorted(listed, key=_where) if plain else sorted(set(listed), key=_order))
+        reached = found
+        if self.reaching is not None:
+            reached = self.reaching.reached(reader, backend.key, found)
+        if plain and reached == found:
+            return found  # as mostly: nothing is there twice
         return tuple({_place(each): each for each in reached}.values())
 
     def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
@@ -205,6 +209,9 @@ def _workload_port(workload: Workload, port: ServicePort) -> int:
         if port.target is None and port.name in named:
             return named[port.name]
     return port.target or port.number
+
+
+_where = attrgetter("address", "port")
 
 
 def _place(endpoint: Endpoint) -> tuple[object, ...]:

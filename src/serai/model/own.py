@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from posixpath import normpath
 from typing import TypeVar
 
+from serai.ir.cluster import Endpoint
 from serai.model.addresses import SOCKET, canonical, is_ip, is_socket
 from serai.model.settings import Settings
 
@@ -36,6 +37,14 @@ def is_own(address: str, port: int, settings: Settings) -> bool:
     local = address == "localhost" or address.endswith(".localhost")
     # What a name leads to is seen by the proxy alone; in a Pod such a port is hardly meant.
     return local or not settings.standalone
+
+
+def not_own(endpoints: tuple[Endpoint, ...], settings: Settings) -> tuple[Endpoint, ...]:
+    """Those that are not our own places."""
+    closed = settings.closed_ports
+    if not any(each.port in closed or not each.port for each in endpoints):
+        return endpoints  # a socket has no port
+    return tuple(each for each in endpoints if not is_own(each.address, each.port, settings))
 
 
 def outside(cidr: str, port: int, settings: Settings) -> tuple[str, ...]:

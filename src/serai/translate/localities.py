@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from math import ceil
+from operator import attrgetter
 
 import msgspec
 
@@ -53,6 +54,11 @@ def localities(
     A client that does not say where it is (None) finds all equally near, but for labels whose
     value is given.  Envoy: ClusterLoadAssignment; Istio: localityLbSetting.
     """
+    if distribution is None:
+        return tuple(
+            _locality(locality, 0, tuple(group))
+            for locality, group in groupby(sorted(endpoints, key=_where), key=_locality_of)
+        )
     if isinstance(distribution, Failover):
         measured = [(_distance(each, distribution, viewpoint), each) for each in endpoints]
         if _are_too_few(measured, distribution):
@@ -73,6 +79,10 @@ def localities(
     if isinstance(distribution, Shares):
         return _shared(found, distribution, viewpoint)
     return found
+
+
+_where = attrgetter("locality", "address", "port")
+_locality_of = attrgetter("locality")
 
 
 def relevant(distribution: Distribution, viewpoint: Viewpoint) -> Viewpoint:

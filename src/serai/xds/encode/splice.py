@@ -26,8 +26,8 @@ class _Kind:
     def __init__(self) -> None:
         self.met = 0
         """How often; of many that change there is no other, and nothing is gained by a template."""
-        self.around: tuple[bytes, ...] | None = None
-        """What stands before, between and after the texts."""
+        self.around: bytes | None = None
+        """What stands before, between and after the texts, with ``%b`` in their places."""
 
 
 def spliced(encode: Encode[S], shape: S, texts: tuple[str, ...]) -> bytes:
@@ -35,13 +35,13 @@ def spliced(encode: Encode[S], shape: S, texts: tuple[str, ...]) -> bytes:
 
     It must put each text in as it is, once, in this order, and look at nothing else but the shape.
     """
-    raw = [text.encode() for text in texts]
+    raw = tuple([text.encode() for text in texts])
     lengths = tuple(map(len, raw))
     kind = _kind(encode, shape, lengths)
     kind.met += 1
     if kind.met == 2:  # noqa: PLR2004
         kind.around = _around(encode, shape, lengths)
-    return encode(shape, texts) if kind.around is None else _joined(kind.around, raw)
+    return encode(shape, texts) if kind.around is None else kind.around % raw
 
 
 @lru_cache(KEPT)
@@ -54,7 +54,7 @@ def forget() -> None:
     _kind.cache_clear()
 
 
-def _around(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> tuple[bytes, ...] | None:
+def _around(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> bytes | None:
     """None where it is not sure."""
     if not all(lengths):
         return None
@@ -63,17 +63,10 @@ def _around(encode: Encode[S], shape: S, lengths: tuple[int, ...]) -> tuple[byte
     for mark in marks:
         before, _, rest = rest.partition(mark.encode())
         found.append(before)
-    around = (*found, rest)
-    same = _joined(around, [each.encode() for each in others]) == encode(shape, others)
+    around = b"%b".join(each.replace(b"%", b"%%") for each in (*found, rest))
+    same = around % tuple(each.encode() for each in others) == encode(shape, others)
     return around if same else None
 
 
 def _marks(lengths: tuple[int, ...], letters: str) -> tuple[str, ...]:
     return tuple(letter * length for letter, length in zip(letters, lengths, strict=False))
-
-
-def _joined(around: tuple[bytes, ...], texts: list[bytes]) -> bytes:
-    found = [around[0]]
-    for text, after in zip(texts, around[1:], strict=True):
-        found += (text, after)
-    return b"".join(found)
