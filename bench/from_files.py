@@ -1,8 +1,8 @@
 """Cold start from YAML: from ``serai run FOLDER`` until its Envoy answers for the last service.
 
 ``python -m bench.from_files SIZE RUNS`` prints a line of JSON.  The process is the one that users
-start, so that its memory is Serai's alone.  Then one file is saved again and again: until traffic
-shows the endpoint in it.
+start, so that its memory is Serai's alone.  Then files are saved, each as an editor does it: until
+traffic shows the endpoint in it.  And files with a new service each are written beside them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from bench.changes import SPREAD, Changing
+from bench.changes import SPREAD, Change, Changing
 from bench.cold_start import started
 from bench.figures import Figures, Result, machine_load, resident, summary
 from bench.plan import RUNS
 from bench.prober import Watch
 from bench.processes import Prober, free_port, prober, upstream
-from bench.worlds import Ports, vip, write
+from bench.worlds import Ports, text_of, vip, write
 
 SAVED = 30
 PAUSE = 0.15
@@ -57,7 +57,8 @@ async def measure(size: int, saves: int) -> Figures:
                 }
                 changing = Changing(size, ports)
                 saved = [await _save(folder, asked, ports, changing, run) for run in range(saves)]
-    return figures | {"saved": summary(saved, 1000)}
+                made = [await _make(folder, asked, ports, changing, run) for run in range(saves)]
+    return figures | {"saved": summary(saved, 1000), "made": summary(made, 1000)}
 
 
 @contextlib.asynccontextmanager
@@ -94,9 +95,20 @@ async def _save(folder: Path, asked: Prober, ports: Ports, changing: Changing, r
     group = what.shows.strip().removeprefix("127.99.")[0]
     other = "1" if group == "2" else "2"
     text = path.read_text().replace(f"127.99.{other}.", f"127.99.{group}.")
-    draft = folder / ".draft"
+    return await _put(path, text, asked, ports, what)
+
+
+async def _make(folder: Path, asked: Prober, ports: Ports, changing: Changing, run: int) -> float:
+    """Seconds from when a file with a new service is there until traffic reaches it."""
+    what = changing.change("add", run)
+    return await _put(folder / f"new{run}.yaml", text_of(what.number, ports), asked, ports, what)
+
+
+async def _put(path: Path, text: str, asked: Prober, ports: Ports, what: Change) -> float:
+    draft = path.with_name(".draft")
     draft.write_text(text)
-    await asked.begin(Watch(ports.mesh, vip(what.number), what.shows, what.before))
+    watch = Watch(ports.mesh, vip(what.number), what.shows, what.before, fresh=what.fresh)
+    await asked.begin(watch)
     began = time.perf_counter()
     draft.rename(path)
     shown = await asked.shown()

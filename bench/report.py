@@ -148,6 +148,25 @@ def cold_start(results: Results, sizes: Sequence[int]) -> str:
     return table(titles, rows)
 
 
+def files(results: Results, sizes: Sequence[int]) -> str:
+    """Milliseconds."""
+    titles = (
+        *("services", "files", "one saved, p50 ms", "p99", "one with a new service, p50 ms", "p99"),
+    )
+    paths = [(kind, each) for kind in ("saved", "made") for each in ("p50", "p99")]
+    return table(
+        titles,
+        (
+            (
+                f"{size:,}",
+                _count(figure(results, "from_files", size, "saved", "n")),
+                *(figure(results, "from_files", size, *each) for each in paths),
+            )
+            for size in sizes
+        ),
+    )
+
+
 def memory(results: Results, sizes: Sequence[int]) -> str:
     """MiB."""
     titles = (
@@ -327,6 +346,7 @@ SECTIONS: tuple[tuple[Section, Callable[[Results, Sequence[int]], str]], ...] = 
     (Section("One change, until traffic shows it", "bench.one_change", "one_change"), one_change),
     (Section("What one change costs", "bench.cpu", "cpu"), cost),
     (Section("Cold start", "bench.cold_start", "cold_start"), cold_start),
+    (Section("Files", "bench.from_files"), files),
     (Section("Memory", "bench.memory", "memory"), memory),
     (Section("A storm", "bench.storm"), storm),
     (Section("Churn", "bench.churn", "churn"), churn),

@@ -127,11 +127,16 @@ def write(folder: Path, services: int, ports: Ports) -> int:
     (folder / "frame.yaml").write_text(_yaml(frame(ports)))
     documents = len(frame(ports))
     for number in range(services):
-        shape = _text(number % 2, number % WITH_ROUTE == 0, number % WITH_POLICY == 0, ports)
-        text = shape.replace(_NAME, name(number)).replace(_VIP, vip(number))
+        text = text_of(number, ports)
         (folder / f"{name(number)}.yaml").write_text(text)
         documents += text.count("\n---\n") + 1
     return documents
+
+
+def text_of(number: int, ports: Ports) -> str:
+    """A service as YAML, and what is attached to it."""
+    shape = _text(number % 2, number % WITH_ROUTE == 0, number % WITH_POLICY == 0, ports)
+    return shape.replace(_NAME, name(number)).replace(_VIP, vip(number))
 
 
 @cache

@@ -35,6 +35,8 @@ class Found(msgspec.Struct):
     lost: tuple[str, ...] = ()
     """Paths that can't be looked into; nothing is known of what is below them."""
     problems: tuple[Problem, ...] = ()
+    linked: bool = False
+    """Whether links lead to anything, so that one file may have several paths."""
 
 
 def find_files(paths: Sequence[Path]) -> Found:
@@ -49,15 +51,6 @@ def find_files(paths: Sequence[Path]) -> Found:
         else:
             _visit(str(path), status, found, seen, asked_for=True)
     return found
-
-
-def find_file(path: str) -> FoundFile | None:
-    """What lies at a path, if it is a file."""
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None
-    return _as_found(path, status) if stat.S_ISREG(status.st_mode) else None
 
 
 def is_wanted(name: str) -> bool:
@@ -83,10 +76,12 @@ def _visit(
     if is_folder:
         _look_into(path, found, seen, asked_for=asked_for)
     else:
-        found.files[path] = _as_found(path, status)
+        found.linked = found.linked or status.st_nlink > 1
+        found.files[path] = as_found(path, status)
 
 
-def _as_found(path: str, status: os.stat_result) -> FoundFile:
+def as_found(path: str, status: os.stat_result) -> FoundFile:
+    """A file as its status tells it."""
     signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     return FoundFile(path, signature, status.st_mtime)
 
@@ -103,6 +98,7 @@ def _look_into(path: str, found: Found, seen: set[tuple[int, int]], *, asked_for
         wanted = is_wanted(entry.name)
         if not wanted and (entry.name.startswith(".") or not entry.is_dir()):
             continue
+        found.linked = found.linked or entry.is_symlink()
         try:
             _visit(entry.path, entry.stat(), found, seen)
         except OSError as error:

@@ -15,7 +15,8 @@ from serai.sources import watch
 from serai.sources.batch import Batch
 from serai.sources.choice import Version, choose, conflicts
 from serai.sources.file import File, is_settled, read_file
-from serai.sources.find import Found, FoundFile, find_file, find_files
+from serai.sources.find import FoundFile, find_files
+from serai.sources.known import KnownFiles, Looked, absolute
 
 MOST_NAMED = 3
 """Objects that one message names."""
@@ -54,43 +55,39 @@ class FolderSource:
         self._unfinished: set[str] = set()
         self._gone: dict[str, float] = {}
         """The files that are not there, while they may yet come back, and since when."""
-        self._absolute: dict[str, str] = {}
-        """The known files by their absolute paths."""
+        self._known = KnownFiles(self.paths)
 
-    def scan(self, written: frozenset[str] | None = None) -> Batch:
+    def scan(self, happened: frozenset[str] | None = None) -> Batch:
         """Reads what has changed since the last scan.  Never raises on anything it finds.
 
-        `written` are the only files (absolute paths) that something happened to, where that is
+        `happened` are the only files (absolute paths) that something happened to, where that is
         known; everything else is not even looked at.
         """
-        looked_at = self._known(written) if written else None
-        if looked_at is None:
-            found = find_files(self.paths)
-            self.lost, self._lost_problems = found.lost, found.problems
-            touched = self._forget(found) | self._read(found.files)
-        else:
-            touched = self._read(looked_at)
+        looked = self._known.look(happened | self.unsettled) if happened else None
+        if looked is None:
+            looked = self._look_at_all()
+        touched = self._forget(looked) | self._read(looked.files)
         self.half_written = bool(self._unfinished or self._gone)
         changed: dict[Key, Object] = {}
         removed = []
-        places = self._places.copy() if touched else self._places
+        places: dict[Key, Place | None] = {}
         for key in touched:
             before = self._in_force.get(key) or self._stand_ins.get(key)
             after = self._choose(key) or self._stand_in(key)
+            place = after.place if after is not None else None
+            if self._places.get(key) != place:
+                places[key] = place
             if after is None:
-                places.pop(key, None)
                 if before is not None:
                     removed.append(key)
-                continue
-            places[key] = after.place
-            if before is None or before.object != after.object:
+            elif before is None or before.object != after.object:
                 changed[key] = after.object
-        self._places = places
+        self._move(places)
         self.last = Batch(
             changed,
             frozenset(removed),
             tuple(sorted(self._problems(), key=_order)),
-            places,
+            self._places,
             len(self._files),
             len(self._in_force),
         )
@@ -102,19 +99,30 @@ class FolderSource:
 
     def concerns(self, path: str) -> bool:
         """Whether an absolute path was asked for, or files are known below it."""
-        asked = any(_absolute(str(each)) == path for each in self.paths)
-        return asked or any(each.startswith(f"{path}{os.sep}") for each in tuple(self._absolute))
+        return self._known.concern(path)
 
-    def _known(self, written: frozenset[str]) -> dict[str, FoundFile] | None:
-        """The files at these paths as they are now; None where one is not as it was known."""
-        found = {}
-        for absolute in written:
-            path = self._absolute.get(absolute)
-            file = find_file(path) if path else None
-            if file is None:
-                return None
-            found[file.path] = file
-        return found
+    @property
+    def unsettled(self) -> frozenset[str]:
+        """The files (absolute paths) that the last scan left aside, to be looked at soon again."""
+        return frozenset(map(absolute, (*self._unfinished, *self._gone)))
+
+    def _look_at_all(self) -> Looked:
+        found = find_files(self.paths)
+        self.lost, self._lost_problems = found.lost, found.problems
+        self._known.linked = found.linked
+        missing = self._files.keys() - found.files.keys()
+        return Looked(found.files, {each for each in missing if not _is_below(each, found.lost)})
+
+    def _move(self, places: dict[Key, Place | None]) -> None:
+        """Notes where objects are now; what was handed out before stays as it is."""
+        if not places:
+            return
+        self._places = self._places.copy()
+        for key, place in places.items():
+            if place is None:
+                del self._places[key]
+            else:
+                self._places[key] = place
 
     def _read(self, files: dict[str, FoundFile]) -> set[Key]:
         """Brings these files up to date; the keys of the objects concerned."""
@@ -124,7 +132,7 @@ class FolderSource:
             if before and before.signature == file.signature:
                 continue
             if before is None:
-                self._absolute[_absolute(path)] = path
+                self._known.add(path)
             after = read_file(file, before)
             if before is None or not before.says_the_same(after):
                 touched |= self._replace(path, before, after)
@@ -133,25 +141,21 @@ class FolderSource:
             _note(self._told, path, of=after.has_problems)
         return touched
 
-    def _forget(self, found: Found) -> set[Key]:
+    def _forget(self, looked: Looked) -> set[Key]:
         """Drops the files that are gone; the keys of the objects concerned.
 
         A file that is replaced is gone for a moment, and is not believed to be gone at once; unless
         others came meanwhile, among which may be what was in it.
         """
         touched: set[Key] = set()
-        moved = bool(found.files.keys() - self._files.keys())
-        gone = [
-            path
-            for path in self._files.keys() - found.files.keys()
-            if not _is_below(path, found.lost)
-        ]
+        moved = bool(looked.files.keys() - self._files.keys())
         now = time.monotonic()
-        self._gone = {path: self._gone.get(path, now) for path in gone}
+        self._gone = {path: self._gone.get(path, now) for path in looked.gone}
         for path, since in tuple(self._gone.items()):
             if moved or is_settled(now - since):
                 touched |= self._replace(path, self._files.pop(path), None)
-                del self._gone[path], self._absolute[_absolute(path)]
+                del self._gone[path]
+                self._known.drop(path)
                 self._unfinished.discard(path)
                 self._told.discard(path)
         return touched
@@ -241,10 +245,6 @@ def _note(paths: set[str], path: str, *, of: bool) -> None:
         paths.add(path)
     else:
         paths.discard(path)
-
-
-def _absolute(path: str) -> str:
-    return path if path.startswith(os.sep) else str(Path(path).absolute())
 
 
 def _is_below(path: str, lost: tuple[str, ...]) -> bool:

@@ -1,8 +1,8 @@
 """Waits for files to change and has them scanned, a burst of changes at once.
 
-Where all that happened is that files which are known were written, only those are read.  Else, and
-from time to time, a scan compares all files with what was read before, which also mends whatever
-the operating system failed to tell.
+Where all that happened is that files were written, made or deleted, only those are looked at.
+Else, and from time to time, a scan compares all files with what was read before, which also mends
+whatever the operating system failed to tell.
 """
 
 from __future__ import annotations
@@ -51,10 +51,11 @@ async def changes(source: FolderSource) -> AsyncGenerator[Batch, None]:
                 watches = Watches(source, roots, seen)
                 await asyncio.sleep(0)
                 seen.anything()
-            await _woken(seen.wake, _patience(source))
+            woken = await _woken(seen.wake, _patience(source))
             before = source.last
             source.unwatched = watches.failure
-            batch = await asyncio.to_thread(source.scan, seen.taken())
+            happened = seen.taken() if woken else _left_aside(source)
+            batch = await asyncio.to_thread(source.scan, happened)
             if _is_news(before, batch):
                 yield batch
     finally:
@@ -70,19 +71,19 @@ class Seen:
         self.wake = asyncio.Event()
         """Set while anything is to be looked at."""
         self._concerns = concerns
-        self._written: set[str] | None = set()
+        self._paths: set[str] | None = set()
 
     def happened(self, changes: Iterable[tuple[Change, str]]) -> None:
         """Something happened to these paths."""
-        for change, path in changes:
+        for _, path in changes:
             absolute = str(Path(path).absolute())
             wanted = is_wanted(Path(path).name)
             if not wanted and not self._may_have_files(absolute):
                 continue
-            if change == Change.deleted or not wanted:
-                self._written = None
-            elif self._written is not None:
-                self._written.add(absolute)
+            if not wanted:
+                self._paths = None
+            elif self._paths is not None:
+                self._paths.add(absolute)
             self.wake.set()
 
     def _may_have_files(self, path: str) -> bool:
@@ -91,13 +92,13 @@ class Seen:
 
     def anything(self) -> None:
         """Nobody knows what happened."""
-        self._written = None
+        self._paths = None
         self.wake.set()
 
     def taken(self) -> frozenset[str] | None:
-        """The files that were written, if that was all; None where it is not known."""
-        written, self._written = self._written, set()
-        return frozenset(written) if written else None
+        """The files that something happened to, if that was all; None where it is not known."""
+        paths, self._paths = self._paths, set()
+        return frozenset(paths) if paths else None
 
 
 class Watches:
@@ -155,13 +156,20 @@ def _roots(source: FolderSource) -> Roots:
     return tuple(roots)
 
 
-async def _woken(wake: asyncio.Event, seconds: float) -> None:
+async def _woken(wake: asyncio.Event, seconds: float) -> bool:
+    """Wait until there is something to look at, so long at most; whether there is."""
     try:
         async with asyncio.timeout(seconds):
             await wake.wait()
     except TimeoutError:
-        pass
+        return False
     wake.clear()
+    return True
+
+
+def _left_aside(source: FolderSource) -> frozenset[str] | None:
+    """What alone is to be looked at where nothing has happened; None: everything."""
+    return None if source.lost or source.unwatched else source.unsettled or None
 
 
 def _patience(source: FolderSource) -> float:
@@ -173,7 +181,7 @@ def _patience(source: FolderSource) -> float:
 def _is_news(before: Batch, after: Batch) -> bool:
     if after.changed or after.removed or before.problems != after.problems:
         return True
-    return before.places is not after.places and before.places != after.places
+    return before.places is not after.places
 
 
 def _may_matter(change: Change, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import FrameType
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from serai.sources import file as file_module
-from serai.sources import folder as folder_module
-from serai.sources.find import FoundFile, find_file
+from serai.sources import known as known_module
+from serai.sources.find import FoundFile, as_found
 from serai.sources.folder import FolderSource
 from serai.sources.reading import Reading, read_document
 
@@ -28,6 +29,15 @@ spec: {{ports: [{{port: {port}}}]}}
 apiVersion: v1
 kind: ConfigMap
 metadata: {{name: s{number}, namespace: shop}}
+"""
+
+
+def service_text(name: str) -> str:
+    return f"""\
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}, namespace: shop}}
+spec: {{ports: [{{port: 80}}]}}
 """
 
 
@@ -49,8 +59,8 @@ def save(at: Path, *numbers: int) -> frozenset[str]:
     return frozenset(str(at / f"s{number}.yaml") for number in numbers)
 
 
-def calls(source: FolderSource, written: frozenset[str]) -> int:
-    """The Python functions that are called to bring what was saved into force."""
+def calls(source: FolderSource, happened: frozenset[str]) -> int:
+    """The Python functions that are called to bring into force what happened to files."""
     found = 0
 
     def count(_: FrameType, event: str, __: Any) -> None:
@@ -59,10 +69,10 @@ def calls(source: FolderSource, written: frozenset[str]) -> int:
 
     sys.setprofile(count)
     try:
-        batch = source.scan(written)
+        batch = source.scan(happened)
     finally:
         sys.setprofile(None)
-    assert len(batch.changed) == len(written)
+    assert len(batch.changed) == len(happened) or len(batch.removed) == 2 * len(happened)
     return found
 
 
@@ -76,6 +86,28 @@ def test_a_saved_file_costs_the_same_among_many(tmp_path: Path) -> None:
     assert among_many <= among_few + 20
 
 
+def test_a_new_file_and_one_that_goes_cost_the_same_among_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 0.0)
+    cost: dict[str, list[int]] = {}
+    for name, files in (("few", FEW), ("many", MANY)):
+        source, at = folder_of(files, tmp_path / name), tmp_path / name
+        come = go = 0
+        for _ in range(2):
+            (at / "new.yaml").write_text(service_text("new"))
+            come = calls(source, frozenset({str(at / "new.yaml")}))
+            (at / "new.yaml").unlink()
+            source.scan(frozenset({str(at / "new.yaml")}))
+            assert source.last.removed
+            (at / "s3.yaml").unlink()
+            go = calls(source, frozenset({str(at / "s3.yaml")}))
+            (at / "s3.yaml").write_text(text(3, 80))
+            source.scan(frozenset({str(at / "s3.yaml")}))
+        cost[name] = [come, go]
+    assert all(many <= few + 20 for few, many in zip(*cost.values(), strict=True)), cost
+
+
 def test_only_what_was_saved_is_looked_at_and_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,15 +115,15 @@ def test_only_what_was_saved_is_looked_at_and_read(
     looked: list[str] = []
     documents: list[str] = []
 
-    def look(path: str) -> FoundFile | None:
+    def look(path: str, status: os.stat_result) -> FoundFile:
         looked.append(path)
-        return find_file(path)
+        return as_found(path, status)
 
     def read(document: str) -> Reading:
         documents.append(document)
         return read_document(document)
 
-    monkeypatch.setattr(folder_module, "find_file", look)
+    monkeypatch.setattr(known_module, "as_found", look)
     monkeypatch.setattr(file_module, "read_document", read)
     saved = save(tmp_path / "many", 1, 7, 9)
     source.scan(saved)

@@ -45,10 +45,16 @@ def test_drafts_are_passed_over(folder: Path, around: Happened) -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [(Change.deleted, "old.yaml"), (Change.added, "shop"), (Change.deleted, "gone")],
+    [(Change.added, "shop"), (Change.deleted, "gone")],
 )
 def test_what_may_be_more_than_a_draft_is_not(folder: Path, other: tuple[Change, str]) -> None:
     assert seen(folder, other, (Change.added, "cart.yaml")) is None
+
+
+def test_a_file_that_is_deleted_is_looked_at(folder: Path) -> None:
+    happened = (Change.deleted, "old.yaml"), (Change.added, "cart.yaml")
+    found = {str(folder / "old.yaml"), str(folder / "cart.yaml")}
+    assert seen(folder, *happened) == frozenset(found)
 
 
 def test_drafts_alone_wake_nobody(folder: Path) -> None:
