@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -106,7 +106,8 @@ def from_data(data: Mapping[str, bytes]) -> Keys | None:
     except (KeyError, ValueError, x509.ExtensionNotFound):
         return None
     gone = data.get("gone.crt", b"")
-    return Keys(authority=authority, serving=serving, coming=coming, gone=gone)
+    keys = Keys(authority=authority, serving=serving, coming=coming, gone=gone)
+    return keys if is_vouched_for(serving, keys.trust) else None
 
 
 def pair(certificate: bytes, key: bytes) -> Pair:
@@ -119,6 +120,29 @@ def pair(certificate: bytes, key: bytes) -> Pair:
     if found.public_key() != leaf.public_key():
         raise ValueError("the key is not that of the certificate")
     return Pair(certificate, key)
+
+
+def is_vouched_for(one: Pair, trust: bytes) -> bool:
+    """Whether one of some authorities (PEM) has signed a certificate, or the last of its chain.
+
+    If not, nobody who trusts only those believes it.  ValueError if there is no PEM.
+    """
+    authorities = x509.load_pem_x509_certificates(trust)
+    chain = x509.load_pem_x509_certificates(one.certificate)
+    for each, above in zip(chain, (*chain[1:], None), strict=True):
+        if each in authorities or any(_has_signed(every, each) for every in authorities):
+            return True
+        if above is None or not _has_signed(above, each):
+            return False
+    return False
+
+
+def _has_signed(authority: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def _began(one: Pair) -> datetime:

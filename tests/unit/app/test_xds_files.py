@@ -51,6 +51,9 @@ async def test_files_are_followed_as_far_as_they_fit(
     (tmp_path / "tls.crt").write_bytes(second.serving.certificate)
     await asyncio.sleep(0.1)
     assert (followed.serving, followed.trust) == (first.serving, first.trust)
+    (tmp_path / "tls.key").write_bytes(second.serving.key)
+    await asyncio.sleep(0.1)
+    assert followed.serving == first.serving, "nobody who trusts the first would believe it"
     (tmp_path / "ca.crt").unlink()
     await asyncio.sleep(0.1)
     assert followed.serving == first.serving
@@ -69,4 +72,11 @@ def test_files_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
     put(tmp_path, made())
     (tmp_path / "tls.key").write_bytes(made().serving.key)
     with pytest.raises(ValueError, match="not that of the certificate"):
+        FileKeys(tmp_path)
+    put(tmp_path, made())
+    (tmp_path / "ca.crt").write_bytes(made().trust)
+    with pytest.raises(ValueError, match=r"tls\.crt is signed by none of ca\.crt"):
+        FileKeys(tmp_path)
+    (tmp_path / "ca.crt").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="PEM"):
         FileKeys(tmp_path)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -22,7 +22,9 @@ from serai.server.authority import (
     SERVING_LIFE,
     SPREAD,
     Keys,
+    Pair,
     from_data,
+    is_vouched_for,
     pair,
     settled,
     to_data,
@@ -97,6 +99,46 @@ def test_a_secret_that_does_not_fit_is_of_no_use(name: str) -> None:
     assert from_data({**data, name: other[name]}) is None
     assert from_data({**data, name: b"nonsense"}) is None
     assert from_data({key: value for key, value in data.items() if key != name}) is None
+
+
+def test_a_secret_whose_authority_did_not_sign_is_of_no_use() -> None:
+    data, other = (to_data(settled(None, HOSTS, NOW)) for _ in range(2))
+    theirs = {name: other[name] for name in ("ca.crt", "ca.key")}
+    assert from_data({**data, **theirs}) is None
+
+
+def test_a_certificate_is_vouched_for_by_its_chain_too() -> None:
+    root, between = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    own = ec.generate_private_key(ec.SECP256R1())
+    top = signed("root", root, "root", root, ca=True)
+    middle = signed("between", between, "root", root, ca=True)
+    leaf = signed("leaf", own, "between", between, ca=False)
+    stranger = settled(None, HOSTS, NOW).trust
+    assert is_vouched_for(Pair(leaf + middle, b""), top)
+    assert is_vouched_for(Pair(leaf, b""), stranger + middle)
+    assert is_vouched_for(Pair(leaf, b""), leaf)
+    assert not is_vouched_for(Pair(leaf, b""), top), "who signed it is not said"
+    assert not is_vouched_for(Pair(leaf + middle, b""), stranger)
+    assert not is_vouched_for(Pair(leaf + stranger, b""), top)
+
+
+def signed(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    by: str,
+    signing: ec.EllipticCurvePrivateKey,
+    *,
+    ca: bool,
+) -> bytes:
+    """A certificate in PEM."""
+    subject, issuer = (
+        x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, each)]) for each in (name, by)
+    )
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer)
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(NOW).not_valid_after(NOW + SERVING_LIFE)
+    builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    return builder.sign(signing, SHA256()).public_bytes(Encoding.PEM)
 
 
 def test_a_key_of_another_certificate_is_refused() -> None:

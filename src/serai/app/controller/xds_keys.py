@@ -17,7 +17,7 @@ from serai.kube.access import Access, ApiError
 from serai.kube.resource import Resource
 from serai.kube.shape import MANAGED_BY
 from serai.kube.wire import Name
-from serai.server.authority import Keys, Pair, from_data, pair, settled, to_data
+from serai.server.authority import Keys, Pair, from_data, is_vouched_for, pair, settled, to_data
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +65,7 @@ class FileKeys:
         self.trusted_changed: Callable[[], None] = lambda: None
         self._files = tuple(folder / each for each in ("tls.crt", "tls.key", "ca.crt"))
         self._read: tuple[bytes, ...] = tuple(each.read_bytes() for each in self._files)
-        self.serving = pair(*self._read[:2])
-        self.trust = self._read[2]
+        self.serving, self.trust = _fitting(*self._read), self._read[2]
 
     async def first(self) -> None:
         """They are there already."""
@@ -79,7 +78,7 @@ class FileKeys:
                 found = await asyncio.to_thread(lambda: [each.read_bytes() for each in self._files])
                 if tuple(found) == self._read:
                     continue
-                self.serving = pair(*found[:2])
+                self.serving = _fitting(*found)
             except (OSError, ValueError) as error:
                 log.warning("xds.certificate_not_used", error=str(error))
                 continue
@@ -180,6 +179,14 @@ def keys_of(access: Access, options: Options) -> XdsKeys | None:
         return FileKeys(options.xds_tls)
     host = options.xds_host or f"serai.{options.namespace}.svc"
     return SecretKeys(access, options.namespace, (host,))
+
+
+def _fitting(certificate: bytes, key: bytes, trust: bytes) -> Pair:
+    """ValueError unless all three belong together: else no Envoy would believe us."""
+    found = pair(certificate, key)
+    if not is_vouched_for(found, trust):
+        raise ValueError("tls.crt is signed by none of ca.crt, so that no Envoy would believe it")
+    return found
 
 
 def _is_ours(secret: dict[str, Any]) -> bool:
