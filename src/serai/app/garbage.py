@@ -14,14 +14,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG, YOUNGER, NEVER = 2_000, 4, 1_000_000
+YOUNG, YOUNGER, NEVER = 2_000, 2, 1_000_000
 """New objects until they are looked at; how often, until those that stayed are; and the rest.
 
-That is at most 10,000 objects at once, 2 ms.
+That is at most 6,000 objects at once, 2 ms; 3 where the processor has seen none of them lately.
 """
-FEW = 15_000
+FEW = 10_000
 """Objects that are looked through in some 3 ms."""
-SEVERAL = 5
+SEVERAL = 8
 """So many times of looking at those that stayed leave few enough old ones to count."""
 SETTLE_SECONDS = 60.0
 PORTION = 1_000
@@ -105,7 +105,7 @@ def settle() -> None:
     than a pause.
     """
     gc.collect(1)
-    # Each time that those that stayed were looked at, at most 10,000 became old; they are counted
+    # Each time that those that stayed were looked at, at most 6,000 became old; they are counted
     # one by one, too.
     if gc.get_count()[2] <= SEVERAL and len(gc.get_objects(2)) <= FEW:
         gc.collect()

@@ -203,15 +203,15 @@ class Client(Generic[In, Out]):
         if self._closed or not self._sink.clear:
             return  # it is woken when there is room
         try:
-            for response in self._due():
+            now = time.monotonic()
+            for response in self._due(now):
                 self._sink.send(response)
-            self._wait()
+            self._wait(now)
         except Exception as error:  # noqa: BLE001  whatever it is, only this stream ends of it
             self._sink.failed(error)
 
-    def _due(self) -> list[Out]:
+    def _due(self, now: float) -> list[Out]:
         """Everything that came in since the last step is taken in; what is to be sent for it."""
-        now = time.monotonic()
         responses: list[Out] = []
         if self._world is not None:
             responses += self.stream.attach(self._world, now)
@@ -235,12 +235,11 @@ class Client(Generic[In, Out]):
             self._last_ack_at = time.time()
         self._on_events(self, events)
 
-    def _wait(self) -> None:
+    def _wait(self, now: float) -> None:
         """Wakes up when it is time, if nothing happens before."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now = time.monotonic()
         deadline = self.stream.deadline(now)
         if deadline != math.inf:
             loop = asyncio.get_running_loop()

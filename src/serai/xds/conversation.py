@@ -53,6 +53,8 @@ class Conversation:
         whole: frozenset[ResourceType] = frozenset(),
     ) -> None:
         self.ledgers: dict[ResourceType, Ledger] = {}
+        self._in_order: tuple[Ledger, ...] = ()
+        """In the order in which types are sent."""
         self._world = world
         self._carried = dict(carried or {})
         self._whole = whole
@@ -112,8 +114,11 @@ class Conversation:
         A client that comes back with something keeps the rejections carried from its last stream.
         """
         ledger = self.ledgers[type_] = Ledger(type_, self._uses)
+        self._in_order = tuple(self.ledgers[each] for each in _ORDER if each in self.ledgers)
         for name, value in held.items():
             ledger.resume(name, value)
+        if held:
+            self._waits.mistrust()
         if held and not self._resumed:
             self._resumed = True
             self._waits.settle(now)
@@ -245,16 +250,16 @@ class Conversation:
         self._waits.revive(now)
         flights = [
             flight
-            for type_ in (_AHEAD if self._partial else _ORDER)
-            if (ledger := self.ledgers.get(type_)) is not None
-            and not ledger.silent
+            for ledger in self._in_order
+            if not ledger.silent
+            and not (self._partial and ledger.type not in _AHEAD)
             and self._may_send(ledger, now)
             and (flight := self._compose(ledger, self._world, now)) is not None
         ]
         idle = (
-            bool(self.ledgers)
+            bool(self._in_order)
             and not self._partial
-            and all(ledger.idle for ledger in self.ledgers.values())
+            and all(ledger.idle for ledger in self._in_order)
         )
         if idle and not self._converged:
             self._events.append(Converged())

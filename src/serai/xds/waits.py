@@ -34,8 +34,14 @@ class Waits:
         self._blocked_on: dict[ResourceKey, set[ResourceKey]] = {}
         """By what they wait for: additions in `waiting` of their ledgers."""
         self._settling = False
+        self._mistrusting = False
+        """Whether the client may hold versions that nobody knows, or may yet say so."""
         self._strangers: set[ResourceType] = set()
         """Types of which the client held versions that nobody knows, when last looked at."""
+
+    def mistrust(self) -> None:
+        """The client said what it holds; versions that nobody knows may be among it."""
+        self._mistrusting = True
 
     def settle(self, now: float) -> None:
         """The client has come back, and says by and by what it holds."""
@@ -100,6 +106,13 @@ class Waits:
             ledger = self._ledgers.get(key.type)
             if ledger is not None and key.name in ledger.kept:
                 ledger.dirty[key.name] = None
+        if self._mistrusting:
+            self._look_at_strangers(now)
+        if now >= self.expiry:
+            self._expire(now)
+
+    def _look_at_strangers(self, now: float) -> None:
+        """What was kept because of versions that nobody knows is to be looked at without them."""
         strangers = {type_ for type_, ledger in self._ledgers.items() if ledger.strangers}
         settled = self._settling and now >= self._order.settled_at
         if settled or self._strangers - strangers:
@@ -107,8 +120,7 @@ class Waits:
                 ledger.dirty.update(dict.fromkeys(ledger.kept))
         self._strangers = strangers
         self._settling = self._settling and not settled
-        if now >= self.expiry:
-            self._expire(now)
+        self._mistrusting = self._settling or bool(strangers)
 
     def _expire(self, now: float) -> None:
         self.expiry = self._order.settled_at if self._settling else math.inf
