@@ -7,6 +7,7 @@ import pytest
 
 APART = {
     "serai.app.standalone": (
+        "cel_expr_python",
         "cryptography",
         "grpc",
         "jinja2",
@@ -24,6 +25,7 @@ APART = {
         "yaml",
     ),
     "serai.app.controller": (
+        "cel_expr_python",
         "grpc",
         "jinja2",
         "serai.app.demo",

@@ -33,11 +33,11 @@ def detours(
 
     def detour(reader: Reader, key: BackendKey, backend: Backend) -> Detour | None:
         capture = reader.get(captures, key.service)
-        service = reader.get(catalog.services, key.service)
-        if capture is None or service is None or not capture.ingress or not capture.bound_to:
+        if capture is None or not capture.ingress or not capture.bound_to:
             return None
+        service = reader.get(catalog.services, key.service)
         proxy = reader.get(proxies, capture.bound_to)
-        authority = _authority(service, key)
+        authority = _authority(service, key) if service else ""
         if proxy is None or not proxy.hears_names or not authority:
             return None
         protocol = backend.port.protocol

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cel_expr_python import cel
 from google.protobuf.message import Message
 
 from serai.api.regex import regex_problem
 from serai.policies.feature import Asked
 from serai.proto.envoy import Any as Packed
 from serai.proto.envoy import CheckedExpr
+
+if TYPE_CHECKING:
+    from cel_expr_python.cel import Env
 
 ROOTS = ("request", "source", "destination", "connection", "metadata", "filter_state", "xds")
 """What Envoy knows of a request before it is sent on."""
@@ -30,6 +32,9 @@ REQUEST = frozenset(
     }
 )
 """What it knows of `request`.  Envoy: attributes."""
+
+CONDITIONS = ("BOOL", "DYN")
+"""What an expression may come to, as the library names it."""
 
 JOINING = frozenset({"add_bytes", "add_list", "add_string"})
 """Ways of + that Envoy does not go."""
@@ -47,8 +52,9 @@ def problem(expression: str, *, answered: bool = False) -> str:
         compiled = _environment(answered).compile(expression)
     except RuntimeError as refused:
         return _words(str(refused))
-    if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        return f"it is no condition: it comes to {compiled.return_type().name().lower()}"
+    kind = compiled.return_type().name()
+    if kind not in CONDITIONS:
+        return f"it is no condition: it comes to {kind.lower()}"
     found = _checked(expression, answered)
     ways = (set(each.overload_id) for each in found.reference_map.values())
     if any(way and way <= JOINING for way in ways):
@@ -82,7 +88,9 @@ def holds(expression: str, asked: Asked) -> bool | None:
 
 
 @cache
-def _environment(answered: bool) -> cel.Env:  # noqa: FBT001  likewise
+def _environment(answered: bool) -> Env:  # noqa: FBT001  likewise
+    from cel_expr_python import cel  # noqa: PLC0415  4 MiB, and few write conditions
+
     return cel.NewEnv(variables=dict.fromkeys(ANSWERED if answered else ROOTS, cel.Type.DYN))
 
 

@@ -118,10 +118,8 @@ class Conversation:
         for name, value in held.items():
             ledger.resume(name, value)
         if held:
-            self._waits.mistrust()
-        if held and not self._resumed:
+            self._waits.resume(now, again=self._resumed)
             self._resumed = True
-            self._waits.settle(now)
         if self._resumed:
             for key, rejection in self._carried.items():
                 if key.type is type_:
@@ -256,11 +254,8 @@ class Conversation:
             and self._may_send(ledger, now)
             and (flight := self._compose(ledger, self._world, now)) is not None
         ]
-        idle = (
-            bool(self._in_order)
-            and not self._partial
-            and all(ledger.idle for ledger in self._in_order)
-        )
+        settled = all(ledger.idle for ledger in self._in_order)
+        idle = settled and bool(self._in_order) and not self._partial
         if idle and not self._converged:
             self._events.append(Converged())
             for ledger in self.ledgers.values():

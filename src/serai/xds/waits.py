@@ -39,15 +39,16 @@ class Waits:
         self._strangers: set[ResourceType] = set()
         """Types of which the client held versions that nobody knows, when last looked at."""
 
-    def mistrust(self) -> None:
-        """The client said what it holds; versions that nobody knows may be among it."""
-        self._mistrusting = True
+    def resume(self, now: float, *, again: bool) -> None:
+        """The client says what it holds of a type; by and by, it will of others.
 
-    def settle(self, now: float) -> None:
-        """The client has come back, and says by and by what it holds."""
-        self._settling = True
-        self._order.settled_at = now + SETTLING_SECONDS
-        self.expiry = min(self.expiry, self._order.settled_at)
+        `again`: it has said so of another type before.  Versions that nobody knows may be among it.
+        """
+        self._mistrusting = True
+        if not again:
+            self._settling = True
+            self._order.settled_at = now + SETTLING_SECONDS
+            self.expiry = min(self.expiry, self._order.settled_at)
 
     def defers(self, ledger: Ledger, name: str, entry: Entry, world: Resources, now: float) -> bool:
         """Whether an addition must wait for what it names."""
