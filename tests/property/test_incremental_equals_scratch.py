@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from property.worlds import EDITS, PLACES, built, edited, keys, objects, worlds
 from serai.api.meta import Key, Object
 from serai.app.core import Core
-from serai.incremental import Derived
+from serai.incremental import Derived, Transient
 from serai.ir.viewpoint import Viewpoint
 from serai.model.settings import Settings
 from serai.proto.envoy import ClusterLoadAssignment
@@ -49,6 +49,11 @@ def everything(world: Core) -> dict[str, dict[Any, Any]]:
         "snapshot": dict(pipe.snapshot.items()),
         "statuses": dict(pipe.statuses.items()),
         "problems": dict(pipe.problems.items()),
+        **{
+            each.name: dict(each.items())
+            for each in pipe.graph.nodes
+            if isinstance(each, Transient)
+        },
     }
 
 

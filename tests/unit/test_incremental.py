@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serai.incremental import Derived, Graph, Index, Reader, Table, Union, mapped
+from serai.incremental import Derived, Graph, Index, Reader, Table, Transient, Union, mapped
 
 
 class World:
@@ -197,12 +198,128 @@ def test_a_mapped_row_goes_and_comes_with_what_its_function_makes_of_it() -> Non
     assert not halves.rows
 
 
-def test_an_index_of_an_index_is_refused() -> None:
+def members(index: Index[Any, str]) -> dict[Any, tuple[str, ...]]:
+    return {key: tuple(found) for key, found in index.items()}
+
+
+def test_an_index_remembers_what_its_source_does_not() -> None:
     graph = Graph()
     source: Table[str, str] = Table(graph, "source")
     index: Index[str, str] = Index(graph, "index", source, lambda _, row: (row,))
-    with pytest.raises(TypeError, match="an Index does not say"):
-        Index(graph, "second", index, lambda _, row: row)
+    sizes: Index[int, str] = Index(graph, "sizes", index, lambda _, row: (len(row),))
+    for key, row in {"ann": "york", "bob": "york", "cid": "bath"}.items():
+        source.put(key, row)
+    graph.commit()
+    assert members(sizes) == {2: ("york",), 1: ("bath",)}
+    source.put("ann", "bath")
+    source.drop("cid")
+    graph.commit()
+    assert members(sizes) == {1: ("bath", "york")}
+
+
+class Passing:
+    """Greetings that nobody keeps, what becomes of them, and where they are found by length."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        self.people: Table[str, str] = Table(self.graph, "people")
+        self.towns: Table[str, str] = Table(self.graph, "towns")
+        self.greetings: Transient[str, str] = Transient(
+            self.graph, "greetings", self.people, self._greet
+        )
+        self.shouts = mapped(self.graph, "shouts", self.greetings, lambda _, __, row: row.upper())
+        self.heard = mapped(self.graph, "heard", self.people, self._hear)
+        self.by_length: Index[int, str] = Index(
+            self.graph, "by length", self.greetings, lambda _, row: (len(row),)
+        )
+        for person, town in {"ann": "york", "bob": "york", "cid": "bath"}.items():
+            self.people.put(person, town)
+        self.towns.put("york", "hello")
+        self.graph.commit()
+
+    def _greet(self, reader: Reader, person: str, town: str) -> Iterable[tuple[str, str]]:
+        greeting = reader.get(self.towns, town)
+        if greeting == "raise":
+            raise ValueError(person)
+        if greeting is not None:
+            yield f"to {person}", f"{greeting}, {person}"
+
+    def _hear(self, reader: Reader, person: str, _: str) -> str | None:
+        return reader.get(self.greetings, f"to {person}")
+
+
+def test_rows_in_passing_are_there_for_what_comes_behind_and_for_whoever_asks_later() -> None:
+    world = Passing()
+    assert world.greetings.rows == {}
+    assert world.shouts.rows == {"to ann": "HELLO, ANN", "to bob": "HELLO, BOB"}
+    assert world.heard.rows == {"ann": "hello, ann", "bob": "hello, bob"}
+    assert members(world.by_length) == {10: ("to ann", "to bob")}
+    calls = world.greetings.calls
+    assert dict(world.greetings.items()) == {"to ann": "hello, ann", "to bob": "hello, bob"}
+    assert world.greetings.row("to cid") is None
+    assert (world.greetings.calls, len(world.greetings)) == (calls, 2)
+
+
+def test_rows_in_passing_come_change_and_go() -> None:
+    world = Passing()
+    world.towns.put("bath", "hi")
+    world.people.put("ann", "bath")
+    world.people.drop("bob")
+    changed = world.graph.commit()
+    assert set(changed["greetings"]) == {"to ann", "to bob", "to cid"}
+    assert world.shouts.rows == {"to ann": "HI, ANN", "to cid": "HI, CID"}
+    assert world.heard.rows == {"ann": "hi, ann", "cid": "hi, cid"}
+    assert members(world.by_length) == {7: ("to ann", "to cid")}
+    world.towns.drop("bath")
+    world.graph.commit()
+    assert not list(world.greetings.items())
+    assert not list(world.by_length.items())
+
+
+def test_what_comes_of_an_equal_row_in_passing_stops_behind_it() -> None:
+    world = Passing()
+    world.towns.put("york", "hey")
+    world.people.put("ann", "leeds")
+    world.towns.put("leeds", "hello")
+    changed = world.graph.commit()
+    assert set(changed["greetings"]) == {"to ann", "to bob"}
+    assert set(changed["shouts"]) == {"to bob"}
+
+
+def test_a_row_in_passing_that_cannot_be_made_changes_nothing_behind_it() -> None:
+    world = Passing()
+    world.towns.put("york", "raise")
+    world.graph.commit()
+    assert {(each.node, each.key) for each in world.graph.failures.values()} == {
+        ("greetings", "ann"),
+        ("greetings", "bob"),
+    }
+    assert world.shouts.rows == {"to ann": "HELLO, ANN", "to bob": "HELLO, BOB"}
+    assert world.heard.rows == {"ann": "hello, ann", "bob": "hello, bob"}
+    with pytest.raises(ValueError, match="ann"):
+        world.greetings.row("to ann")
+    world.towns.put("york", "hey")
+    world.graph.commit()
+    assert not world.graph.failures
+    assert world.shouts.rows["to ann"] == "HEY, ANN"
+
+
+def test_a_row_in_passing_may_come_of_another_source_row_than_before() -> None:
+    graph = Graph()
+    source: Table[str, str] = Table(graph, "source")
+    turned: Transient[str, str] = Transient(
+        graph, "turned", source, lambda _, key, row: ((row, key),)
+    )
+    kept = mapped(graph, "kept", turned, lambda _, __, row: row)
+    source.put("a", "x")
+    source.put("b", "y")
+    graph.commit()
+    for swapped in ({"a": "y", "b": "x"}, {"b": "y", "a": "x"}):
+        for key, row in swapped.items():
+            source.put(key, row)
+        graph.commit()
+        expected = {row: key for key, row in swapped.items()}
+        assert kept.rows == dict(turned.items()) == expected
 
 
 moves = st.lists(st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=40), max_size=12)

@@ -17,7 +17,8 @@ SV = TypeVar("SV")
 RK = TypeVar("RK", bound=Hashable)
 RV = TypeVar("RV")
 
-_FAILED: Any = object()
+FAILED: Any = object()
+"""In place of what a row's function gives: it raised."""
 
 
 class Reader:
@@ -98,7 +99,7 @@ class Derived(Node[K, V], Generic[K, V]):
         gone: dict[K, None] = {}
         for key in todo:
             computed = self._computed(key)
-            if computed is not _FAILED:
+            if computed is not FAILED:
                 gone.update(dict.fromkeys(few.elements(self._outputs.pop(key, None))))
                 if computed:
                     self._outputs[key] = few.few_of(computed)
@@ -120,15 +121,15 @@ class Derived(Node[K, V], Generic[K, V]):
         if row is not None:
             self.calls += 1
             try:
-                found = self._made(key, row)
+                found = self._made(self._reader, key, row)
             except Exception as error:  # noqa: BLE001  one row's bug must not cost the others
                 self.graph.failures[self.name, key] = Failure(self.name, key, error)
-                found = _FAILED
+                found = FAILED
         self._reads.note(key, self._reader.nodes, self._reader.keys)
         return found
 
-    def _made(self, key: Any, row: Any) -> Any:
-        return dict(self.compute(self._reader, key, row))
+    def _made(self, reader: Reader, key: Any, row: Any) -> Any:
+        return dict(self.compute(reader, key, row))
 
     def row(self, key: K) -> V | None:
         """The row under a key, or None."""
@@ -148,7 +149,7 @@ class _Mapped(Derived[SK, V]):
     def _settle(self, todo: Iterable[Any]) -> None:
         for key in todo:
             row = self._computed(key)
-            if row is _FAILED:
+            if row is FAILED:
                 continue
             before = self.rows.get(key)
             if row is None:
@@ -158,8 +159,8 @@ class _Mapped(Derived[SK, V]):
                 self.rows[key] = row
                 self.mark(key, before)
 
-    def _made(self, key: Any, row: Any) -> Any:
-        return self.compute(self._reader, key, row)
+    def _made(self, reader: Reader, key: Any, row: Any) -> Any:
+        return self.compute(reader, key, row)
 
 
 def mapped(

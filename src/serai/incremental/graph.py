@@ -61,6 +61,9 @@ class Graph:
 class Node(Generic[K, V_co]):
     """A collection of rows: what Table, Derived, Mapped, Index and Union have in common."""
 
+    remembers = True
+    """Whether `changed` says what rows were before."""
+
     def __init__(self, graph: Graph, name: str) -> None:
         self.graph = graph
         self.name = name

@@ -75,6 +75,8 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
     The cost of a change is that of the keys the changed row has, not of how many share them.
     """
 
+    remembers = False
+
     def __init__(
         self,
         graph: Graph,
@@ -84,21 +86,19 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
     ) -> None:
         """`keys_of` must be pure: what keys a row had is found by asking for them again."""
         super().__init__(graph, name)
-        if isinstance(source, Index):
-            msg = f"{name}: an Index does not say what {source.name} had before"
-            raise TypeError(msg)
         self.source = source
         self.follow(source)
         self.keys_of = keys_of
+        self._had: dict[M, tuple[K, ...]] = {}
+        """The keys of the rows that have any, where the source doesn't say what they were."""
         self._members: dict[K, Few[M]] = {}
         self._sorted: dict[K, Members[M]] = {}
 
     def settle(self) -> None:
         """Move the rows that changed from their old keys to their new ones."""
         for member, before in self.source.changed.items():
-            row = self.source.row(member)
-            old = () if before is None else tuple(dict.fromkeys(self.keys_of(member, before)))
-            new = () if row is None else tuple(dict.fromkeys(self.keys_of(member, row)))
+            new = self._keys(member, self.source.row(member))
+            old = self._keys(member, before) if self.source.remembers else self._keep(member, new)
             if old == new:
                 continue
             for key in old:
@@ -108,6 +108,16 @@ class Index(Node[K, Sequence[M]], Generic[K, M]):
                 if key not in old:
                     self._members[key] = few.added(self._members.get(key), member)
                     self._touch(key, member)
+
+    def _keys(self, member: M, row: Any) -> tuple[K, ...]:
+        return () if row is None else tuple(dict.fromkeys(self.keys_of(member, row)))
+
+    def _keep(self, member: M, keys: tuple[K, ...]) -> tuple[K, ...]:
+        """Remember the keys that a row has now; those that it had."""
+        before = self._had.pop(member, ())
+        if keys:
+            self._had[member] = keys
+        return before
 
     def _leave(self, key: K, member: M) -> None:
         left = few.removed(self._members.pop(key), member)

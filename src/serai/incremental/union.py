@@ -16,6 +16,7 @@ class Union(Node[K, V], Generic[K, V]):
     def __init__(self, graph: Graph, name: str, parts: tuple[Node[K, V], ...]) -> None:
         super().__init__(graph, name)
         self.parts = parts
+        self.remembers = all(part.remembers for part in parts)
         self.follow(*parts)
 
     def settle(self) -> None:

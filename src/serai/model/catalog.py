@@ -11,7 +11,7 @@ from serai.api.core import EndpointSlice, Namespace, Pod
 from serai.api.kgateway_backend import Backend as KgatewayBackend
 from serai.api.meta import Key, Object
 from serai.api.networking import ServiceEntry
-from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped, mapped_transient
 from serai.ir.cluster import Endpoint, Locality
 from serai.model import locality
 from serai.model.distribution import Wish, wished
@@ -146,12 +146,12 @@ def catalog(graph: Graph, inputs: Inputs, settings: Settings, *, joins: bool = T
         shared=shared,
         networks=known,
         backends=all_backends,
-        endpoints=mapped(graph, "endpoints", all_backends, endpoints),
+        endpoints=mapped_transient(graph, "endpoints", all_backends, endpoints),
     )
 
 
 def _written(graph: Graph, inputs: Inputs) -> Derived[Key, tuple[InlineEndpoint, ...]]:
-    return mapped(
+    return mapped_transient(
         graph,
         "endpoints in ServiceEntries",
         inputs.service_entries,

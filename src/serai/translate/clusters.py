@@ -16,7 +16,7 @@ from serai.backends.features import in_force
 from serai.backends.health_check import HealthCheck
 from serai.backends.outlier_detection import OutlierDetection
 from serai.backends.preference import preferred
-from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
+from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped, mapped_transient
 from serai.ir.cluster import Cluster, ClusterEndpoints, Discovery, Endpoint
 from serai.ir.listener import Connects, FilterChain, Listener, TcpForward
 from serai.ir.origin import Origin, Value
@@ -195,7 +195,7 @@ class Clusters:
         self.mutual: Derived[Proxied, str] = Derived(
             graph, "clusters of the mesh's mutual TLS", self.clusters, self._mutual
         )
-        self.endpoints: Derived[ClusterKey, ClusterEndpoints] = mapped(
+        self.endpoints: Derived[ClusterKey, ClusterEndpoints] = mapped_transient(
             graph, "cluster endpoints", self.clusters, self._cluster_endpoints
         )
 

@@ -16,7 +16,7 @@ from serai.attach.routes import (
     ServiceTarget,
     WaypointTarget,
 )
-from serai.incremental import Derived, Graph, Reader
+from serai.incremental import Graph, Reader, Transient
 from serai.ir.origin import Origin, Value
 from serai.ir.route import Route, RouteConfiguration, Scope
 from serai.model.addresses import is_range, with_port
@@ -45,7 +45,7 @@ class _Applied(Value, frozen=True):
     """1: it is for all that the waypoint captures, and gives way to routes of the service."""
 
 
-def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteConfiguration]:
+def frontend_routes(graph: Graph, attached: Attached) -> Transient[Named, RouteConfiguration]:
     """One route configuration for each captured port that speaks HTTP, or may."""
 
     def rows(
@@ -62,7 +62,7 @@ def frontend_routes(graph: Graph, attached: Attached) -> Derived[Named, RouteCon
             configuration = RouteConfiguration(name, hosts, Origin(key.service), routes)
             yield Named(key.waypoint, name), configuration
 
-    return Derived(graph, "frontend routes", attached.frontends, rows)
+    return Transient(graph, "frontend routes", attached.frontends, rows)
 
 
 def _groups(
@@ -170,7 +170,7 @@ def _entry(pattern: str, applied: _Applied) -> HostRoutes:
     return HostRoutes(hostnames, applied.compiled.routes, applied.remoteness)
 
 
-def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
+def scopes(graph: Graph, attached: Attached) -> Transient[Named, Scope]:
     """Ties each captured HTTP address and port to its route configuration."""
 
     def rows(reader: Reader, key: BindingKey, binding: Binding) -> Iterator[tuple[Named, Scope]]:
@@ -183,4 +183,4 @@ def scopes(graph: Graph, attached: Attached) -> Derived[Named, Scope]:
         destination = with_port(key.cidr, key.port)
         yield Named(key.waypoint, name), Scope(name, destination, routes, origin)
 
-    return Derived(graph, "scopes", attached.bindings, rows)
+    return Transient(graph, "scopes", attached.bindings, rows)
