@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 
 from serai.api.meta import Key
+from serai.incremental import few
+from serai.incremental.few import Few
 from serai.ir.origin import Value
 from serai.model.addresses import is_range
 from serai.model.service import Address
@@ -68,7 +70,8 @@ class Allocator:
         self._history = dict(before.held)
         self._claims: dict[Key, Claim] = {}
         self._held: dict[Key, Held] = {}
-        self._claimants: dict[str, dict[Key, None]] = {}
+        """Of whoever holds anything."""
+        self._claimants: dict[str, Few[Key]] = {}
         self._lacking: dict[Key, tuple[tuple[str, str], ...]] = {}
         self._pending: set[Key] = set()
         self._queue: list[tuple[Order, Key]] = []
@@ -121,7 +124,7 @@ class Allocator:
         if claim is not None:
             self._claims[key] = claim
             wanted = {"", *claim.hosts} if claim.hosts else set()
-            self._held[key] = {host: each for host, each in held.items() if host in wanted}
+            self._hold(key, {host: each for host, each in held.items() if host in wanted})
             for cidr in filter(is_range, claim.written):
                 for pool in self._holding(cidr):
                     pool.write(cidr)
@@ -129,7 +132,17 @@ class Allocator:
         after = self._restake(key, before)
         self._look_again([key])
         for address in before | after:
-            self._look_again(self._claimants.get(address, ()))
+            self._look_again(self._of(address))
+
+    def _of(self, address: str) -> Iterable[Key]:
+        """Who claims or holds an address."""
+        return few.elements(self._claimants.get(address))
+
+    def _hold(self, key: Key, held: Held) -> None:
+        if held:
+            self._held[key] = held
+        else:
+            self._held.pop(key, None)
 
     def _holding(self, cidr: str) -> list[Pool]:
         return [pool for pool in self._pools if pool.holds(cidr)]
@@ -138,7 +151,7 @@ class Allocator:
         # Nobody often writes a range inside of ours, so everything may be looked through.
         for address, claimants in self._claimants.items():
             if pool.is_written(address):
-                self._look_again(claimants)
+                self._look_again(few.elements(claimants))
 
     def _settle(self) -> Iterator[Key]:
         """Let the strongest keep what is theirs, which may free something for those after them."""
@@ -149,10 +162,10 @@ class Allocator:
             _, key = heappop(self._queue)
             self._pending.discard(key)
             before = self._stakes(key)
-            self._held[key] = self._kept(self._claims[key])
+            self._hold(key, self._kept(self._claims[key]))
             after = self._restake(key, before)
             for address in before - after:
-                self._look_again(self._claimants.get(address, ()))
+                self._look_again(self._of(address))
             yield key
         self._pending = set()  # one that was large once takes long to look through, though empty
 
@@ -182,7 +195,7 @@ class Allocator:
     def _owns(self, claim: Claim, address: str) -> bool:
         if any(pool.is_written(address) for pool in self._pools):
             return False
-        rivals = (self._claims[key] for key in self._claimants.get(address, ()))
+        rivals = (self._claims[key] for key in self._of(address))
         return all(
             address not in rival.written and claim.order <= rival.order
             for rival in rivals
@@ -211,7 +224,7 @@ class Allocator:
         return ordered
 
     def _supply_one(self, claim: Claim) -> Iterator[tuple[str, str]]:
-        held = self._held.setdefault(claim.key, {})
+        held = self._held.setdefault(claim.key, {}) if claim.hosts else {}
         for host in claim.hosts:
             has = {_version(each) for each in (*held.get(host, ()), *held.get("", ()))}
             for pool in self._pools:
@@ -221,7 +234,7 @@ class Allocator:
                         yield host, pool.cidr
                         continue
                     held[host] = (*held.get(host, ()), address)
-                    self._claimants[address] = {claim.key: None}
+                    self._claimants[address] = claim.key
 
     def _stakes(self, key: Key) -> set[str]:
         """Every single address that an object claims or holds."""
@@ -235,15 +248,15 @@ class Allocator:
     def _restake(self, key: Key, before: set[str]) -> set[str]:
         after = self._stakes(key)
         for address in before - after:
-            claimants = self._claimants[address]
-            del claimants[key]
-            if not claimants:
-                del self._claimants[address]
+            left = few.removed(self._claimants.pop(address), key)
+            if left is not None:
+                self._claimants[address] = left
+            else:
                 self._freed = True
                 for pool in self._pools:
                     pool.given_back()
         for address in after - before:
-            self._claimants.setdefault(address, {})[key] = None
+            self._claimants[address] = few.added(self._claimants.get(address), key)
         return after
 
     def _look_again(self, keys: Iterable[Key]) -> None:
