@@ -91,9 +91,10 @@ class Core:
         inputs = self.pipeline.inputs
         claims: dict[Key, Claim | None] = {}
         for obj in changed:
-            inputs.put(obj)
-            if obj.key.kind in CLAIMING:
-                claims[obj.key] = claim_of(obj, self.pipeline.settings)
+            key = obj.key
+            inputs.put(key, obj)
+            if key.kind in CLAIMING:
+                claims[key] = claim_of(key, obj, self.pipeline.settings)
         for key in removed:
             inputs.drop(key)
             if key.kind in CLAIMING:
@@ -107,21 +108,22 @@ class Core:
         Whatever services are made of goes first.  So what comes of a service mostly stays as it
         is, and whoever gets it may begin with it while the next ones are computed.
         """
-        claiming: list[Object] = []
+        inputs, claiming = self.pipeline.inputs, list[tuple[Key, Object]]()
         for obj in objects:
-            if obj.key.kind in CLAIMING:
-                claiming.append(obj)
+            key = obj.key
+            if key.kind in CLAIMING:
+                claiming.append((key, obj))
             else:
-                self.pipeline.inputs.put(obj)
+                inputs.put(key, obj)
         # Who gets which VIP must not depend on how they are divided.
-        claims = {obj.key: claim_of(obj, self.pipeline.settings) for obj in claiming}
+        claims = {key: claim_of(key, obj, self.pipeline.settings) for key, obj in claiming}
         vips = self._allocate(claims, keep=True)
         found, said = _Changes(), _Changes()
         for start in range(0, max(1, len(claiming)), PORTION):
             if start:
                 yield self._committed(found)
-            for obj in claiming[start : start + PORTION]:
-                self.pipeline.inputs.put(obj)
+            for key, obj in claiming[start : start + PORTION]:
+                inputs.put(key, obj)
             found = self._settle(keep=True)
             said.merge(found)
         last = self._committed(said, of=found.snapshot)

@@ -113,7 +113,10 @@ def captures(
             return Capture(key, refused("OptedOut", wish.because), because=wish.because)
         waypoint = Key("Gateway", wish.labels.namespace or key.namespace, wish.labels.name)
         asking = Asking(key.namespace, is_part_of_waypoint(dict(service.labels)))
-        verdict = bind(reader, namespaces, asking, waypoint, reader.get(proxies, waypoint))
+        proxy = reader.get(proxies, waypoint)
+        verdict = bind(reader, namespaces, asking, waypoint, proxy)
+        # Thousands have the same one.
+        waypoint = proxy.key if proxy is not None else waypoint
         ingress = _ingress(reader, wishes, service)
         verdict = _with_ingress(verdict, ingress=ingress)
         if not verdict.ok or not wish.labels.canary:

@@ -99,13 +99,13 @@ CLAIMING = frozenset({"Service", "ServiceEntry"})
 """The kinds that have VIPs."""
 
 
-def claim_of(obj: Object, settings: Settings) -> Claim | None:
+def claim_of(key: Key, obj: Object, settings: Settings) -> Claim | None:
     """What an object wants of the ranges of VIPs, or occupies there; None if its kind has none."""
     match obj:
         case core.Service():
-            return claim_of_service(obj, standalone=settings.standalone)
+            return claim_of_service(key, obj, standalone=settings.standalone)
         case ServiceEntry():
-            return claim_of_serviceentry(obj)
+            return claim_of_serviceentry(key, obj)
         case _:
             return None
 
@@ -173,6 +173,7 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         "services from Service",
         inputs.services,
         lambda reader, key, row: service_from_service(
+            key,
             row,
             settings.cluster_domain,
             reader.get(inputs.vips, key),
@@ -184,7 +185,7 @@ def _services(graph: Graph, inputs: Inputs, settings: Settings) -> Union[Key, Se
         "services from ServiceEntry",
         inputs.service_entries,
         lambda reader, key, row: service_from_serviceentry(
-            row, reader.get(inputs.vips, key), reader.get(wishes, key.namespace)
+            key, row, reader.get(inputs.vips, key), reader.get(wishes, key.namespace)
         ),
     )
     from_backends = mapped(graph, "services from Backend", inputs.backends, _from_backend(inputs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from serai.api import core
+from serai.api.meta import Key
 from serai.model import protocol
 from serai.model.addresses import canonical
 from serai.model.distribution import Wish, distribution
@@ -14,12 +15,12 @@ from serai.model.waypoint_labels import ingress_by_waypoint, waypoint_labels
 from serai.model.workload import labelled
 
 
-def claim_of_service(service: core.Service, *, standalone: bool) -> Claim:
+def claim_of_service(key: Key, service: core.Service, *, standalone: bool) -> Claim:
     """What a Service wants: a VIP where no API server is there to give it a clusterIP."""
     meta, spec = service.metadata, service.spec
     lacks = not spec.cluster_ip and not spec.cluster_ips and spec.type != "ExternalName"
     return Claim(
-        key=service.key,
+        key=key,
         created=meta.creation_timestamp or "",
         hosts=("",) if standalone and lacks else (),
         written=tuple(each.cidr for each in _addresses(service)),
@@ -27,6 +28,7 @@ def claim_of_service(service: core.Service, *, standalone: bool) -> Claim:
 
 
 def service_from_service(
+    key: Key,
     service: core.Service,
     cluster_domain: str,
     vips: Vips | None = None,
@@ -39,7 +41,7 @@ def service_from_service(
     meta, spec = service.metadata, service.spec
     short = f"{meta.name}.{meta.namespace}.svc"
     return Service(
-        key=service.key,
+        key=key,
         hosts=(f"{short}.{cluster_domain}",),
         aliases=(short, f"{meta.name}.{meta.namespace}"),
         addresses=(*_addresses(service), *(vips.addresses if vips else ())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from serai.api.meta import Key
 from serai.api.networking import ALLOCATE, ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
 from serai.ir.distribution import NETWORK
 from serai.model import locality, protocol
@@ -29,7 +30,7 @@ _SELECTING = {"STATIC", "DNS", "DNS_ROUND_ROBIN"}
 """Resolutions with which a workloadSelector finds endpoints."""
 
 
-def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
+def claim_of_serviceentry(key: Key, entry: ServiceEntry) -> Claim:
     """What a ServiceEntry wants: VIPs for its hosts where Istio would allocate them.
 
     A wildcard can only be resolved by whoever allocated for it, so it is by DYNAMIC_DNS alone.
@@ -41,7 +42,7 @@ def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
     hosts = (host for host in _hosts(entry) if "*" not in host or spec.resolution == "DYNAMIC_DNS")
     given = ((canonical(each.value), each.host.lower()) for each in entry.status.addresses)
     return Claim(
-        key=entry.key,
+        key=key,
         created=meta.creation_timestamp or "",
         hosts=tuple(hosts) if eligible else (),
         given=tuple(Address(cidr, host) for cidr, host in dict.fromkeys(given) if cidr),
@@ -50,7 +51,7 @@ def claim_of_serviceentry(entry: ServiceEntry) -> Claim:
 
 
 def service_from_serviceentry(
-    entry: ServiceEntry, vips: Vips | None = None, namespace: Wish | None = None
+    key: Key, entry: ServiceEntry, vips: Vips | None = None, namespace: Wish | None = None
 ) -> Service:
     """A ServiceEntry as the mesh sees it, with the VIPs that were allocated to it.
 
@@ -60,7 +61,7 @@ def service_from_serviceentry(
     selector = spec.workload_selector
     given = Written() if spec.endpoints else Inline()
     return Service(
-        key=entry.key,
+        key=key,
         hosts=_hosts(entry),
         addresses=_addresses(entry, vips),
         ports=tuple(_port(port) for port in spec.ports),

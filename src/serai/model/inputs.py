@@ -165,14 +165,14 @@ class Inputs:
         """The table of a kind.  Raises KeyError for a kind that isn't read."""
         return self.by_kind[kind]
 
-    def put(self, obj: Object) -> None:
-        """Add an object or replace it; visible with the next commit."""
+    def put(self, key: Key, obj: Object) -> None:
+        """Add an object, by its key, or replace it; visible with the next commit."""
         if isinstance(obj, Unread):
-            self.table(obj.key.kind).drop(obj.key)
-            self.unread.put(obj.key, obj)
+            self.table(key.kind).drop(key)
+            self.unread.put(key, obj)
             return
-        self.unread.drop(obj.key)
-        self.table(obj.key.kind).put(obj.key, obj)
+        self.unread.drop(key)
+        self.table(key.kind).put(key, obj)
 
     def drop(self, key: Key) -> None:
         """Remove an object; visible with the next commit."""

@@ -48,7 +48,7 @@ class OtherCatalog(msgspec.Struct, frozen=True):
     ) -> Mapping[str, KeysView[Any]]:
         """Take in objects; by the names of collections, the keys whose rows changed."""
         for obj in changed:
-            self.inputs.put(obj)
+            self.inputs.put(obj.key, obj)
         for key in removed:
             self.inputs.drop(key)
         return self.graph.commit()

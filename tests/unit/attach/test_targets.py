@@ -73,7 +73,7 @@ def _find(*asked: TargetReference | TargetSelector) -> tuple[Target, ...]:
     for each in WORLD:
         decoded = decode(each).object
         assert decoded is not None, decode(each).problems
-        inputs.put(decoded)
+        inputs.put(decoded.key, decoded)
     graph.commit()
     answer = found.row(Key("Gateway", "shop", "edge"))
     assert answer is not None, graph.failures
