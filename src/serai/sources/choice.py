@@ -10,7 +10,7 @@ from serai.api.meta import Key, Object
 from serai.api.problem import Place, Problem
 
 
-class Version(msgspec.Struct, frozen=True):
+class Version(msgspec.Struct, frozen=True, gc=False):
     """An object as it is in one place."""
 
     place: Place

@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -25,10 +25,16 @@ FINEST_CLOCK_SECONDS = 0.1
 """Two changes closer than this may bear the same time."""
 
 
+MOST_LOOKED_THROUGH = 8
+"""Objects of a file that are looked through for one; a dictionary of two takes 350 bytes."""
+
+Written: TypeAlias = tuple[tuple[int, Object], ...]
+"""Versions of an object in one file, with their lines; usually one."""
+
 _NONE: dict[Key, Any] = {}
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One document of a file."""
 
     line: int
@@ -36,7 +42,7 @@ class Part(msgspec.Struct, frozen=True):
     reading: Reading
 
 
-class File(msgspec.Struct, frozen=True):
+class File(msgspec.Struct, frozen=True, gc=False):
     """One file as last read."""
 
     path: str
@@ -44,8 +50,8 @@ class File(msgspec.Struct, frozen=True):
     """None where the file must be read again whatever its signature."""
     digest: bytes = b""
     parts: tuple[Part, ...] = ()
-    objects: dict[Key, tuple[tuple[int, Object], ...]] = {}
-    """Each object's versions in this file with their lines, usually one."""
+    index: dict[Key, Written] | None = None
+    """The objects of `parts`, where they are too many to be looked through."""
     broken: dict[Key, int] = {}
     """Objects that are there but can't be used, with their lines."""
     stand_ins: dict[Key, tuple[int, Unread]] = {}
@@ -61,11 +67,20 @@ class File(msgspec.Struct, frozen=True):
     @property
     def keys(self) -> set[Key]:
         """Every object that this file has to do with."""
-        return {*self.objects, *self.broken, *self.stand_ins, *self.suspects}
+        return {*self.usable, *self.broken, *self.stand_ins, *self.suspects}
 
-    def versions(self, key: Key) -> tuple[tuple[int, Object], ...]:
+    @property
+    def usable(self) -> set[Key]:
+        """Every object that was read from this file and can be used."""
+        return set(self.index) if self.index is not None else {key for key, _ in _all(self.parts)}
+
+    def versions(self, key: Key) -> Written:
         """The versions of an object in this file that can be used."""
-        return () if self.unreadable else self.objects.get(key, ())
+        if self.unreadable:
+            return ()
+        if self.index is not None:
+            return self.index.get(key, ())
+        return tuple(found for each, found in _all(self.parts) if each == key)
 
     def claims(self, key: Key) -> bool:
         """Whether an object may be in this file although no version of it can be used."""
@@ -103,6 +118,13 @@ class File(msgspec.Struct, frozen=True):
             yield Problem(MORE, "error", message, remedy, place=Place(self.path))
 
 
+def _all(parts: tuple[Part, ...]) -> Iterator[tuple[Key, tuple[int, Object]]]:
+    """Each object with its line in the file."""
+    for part in parts:
+        for line, item in part.reading.objects:
+            yield item.key, (part.line + line - 1, item)
+
+
 def is_settled(seconds: float) -> bool:
     """Whether a file that nothing has changed for so long is as its writer wants it."""
     return not 0 <= seconds < SETTLED_SECONDS
@@ -111,7 +133,7 @@ def is_settled(seconds: float) -> bool:
 def read_file(found: FoundFile, before: File | None) -> File:
     """Reads a file, and again only the documents that were not in it before."""
     before_or_new = before or File(found.path)
-    if found.signature[2] > LARGEST_FILE:
+    if found.size > LARGEST_FILE:
         return _unreadable(before_or_new, _too_large(found))
     try:
         data = _bytes(found)
@@ -124,7 +146,7 @@ def read_file(found: FoundFile, before: File | None) -> File:
         return msgspec.structs.replace(
             before, signature=signature, unreadable=None, half_written=False
         )
-    if before and before.objects and not is_settled(age) and _seems_half_written(data):
+    if before and before.usable and not is_settled(age) and _seems_half_written(data):
         return msgspec.structs.replace(before, signature=None, half_written=True)
     documents = split(decode_text(data))
     after = _file(found.path, signature, digest, documents, before_or_new)
@@ -138,9 +160,9 @@ def _bytes(found: FoundFile) -> bytes:
     """What is in a file, in the few calls of the system that it takes."""
     file = os.open(found.path, os.O_RDONLY)
     try:
-        data = os.read(file, found.signature[2] + 1)
+        data = os.read(file, found.size + 1)
         # Whoever is at work on the file may have made it longer; some file systems give less.
-        while len(data) != found.signature[2] and (more := os.read(file, LARGEST_FILE)):
+        while len(data) != found.size and (more := os.read(file, LARGEST_FILE)):
             data += more
     finally:
         os.close(file)
@@ -155,12 +177,12 @@ def _file(
     before: File,
 ) -> File:
     parts = tuple(_parts(documents, before))
-    objects: dict[Key, tuple[tuple[int, Object], ...]] = {}
+    objects: dict[Key, Written] = {}
+    for key, found in _all(parts):
+        objects[key] = (*objects.get(key, ()), found)
     broken: dict[Key, int] = {}
     stand_ins: dict[Key, tuple[int, Unread]] = {}
     for part in parts:
-        for line, item in part.reading.objects:
-            objects[item.key] = (*objects.get(item.key, ()), (part.line + line - 1, item))
         for line, key in part.reading.broken:
             broken.setdefault(key, part.line + line - 1)
         for line, stand_in in part.reading.stand_ins:
@@ -171,7 +193,8 @@ def _file(
     stand_ins = {**kept, **stand_ins}
     # Most files have none of these, and an empty dictionary takes 64 bytes.
     rare = (broken or _NONE, stand_ins or _NONE, suspects or _NONE)
-    return File(path, signature, digest, parts, objects, *rare)
+    index = objects if len(objects) > MOST_LOOKED_THROUGH else None
+    return File(path, signature, digest, parts, index, *rare)
 
 
 def _parts(documents: tuple[Document, ...], before: File) -> Iterator[Part]:
@@ -214,7 +237,7 @@ _STAYS = "what was read from it before stays in force"
 
 
 def _too_large(found: FoundFile) -> Problem:
-    message = f"has {found.signature[2] >> 20} MiB; the most is 64 MiB; {_STAYS}"
+    message = f"has {found.size >> 20} MiB; the most is 64 MiB; {_STAYS}"
     remedy = "Split it into several files."
     return Problem("SER0011", "error", message, remedy, place=Place(found.path))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from serai.api.problem import Place, Problem
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
-Signature = tuple[int, int, int, int]
-"""Device, inode, size and time of change: the same as long as a file is not written."""
+Signature = bytes
+"""Device, inode, size and time of change: the same as long as a file is not written.
+
+Packed: as numbers they would take 220 bytes a file.
+"""
+_SIGNATURE = struct.Struct("=QQQq")
 
 
 class FoundFile(msgspec.Struct, frozen=True):
@@ -23,6 +28,8 @@ class FoundFile(msgspec.Struct, frozen=True):
     path: str
     """As the user would write it."""
     signature: Signature
+    size: int
+    """Bytes."""
     written: float
     """When it last changed, in seconds since 1970."""
 
@@ -82,8 +89,9 @@ def _visit(
 
 def as_found(path: str, status: os.stat_result) -> FoundFile:
     """A file as its status tells it."""
-    signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-    return FoundFile(path, signature, status.st_mtime)
+    size = status.st_size
+    signature = _SIGNATURE.pack(status.st_dev, status.st_ino, size, status.st_mtime_ns)
+    return FoundFile(path, signature, size, status.st_mtime)
 
 
 def _look_into(path: str, found: Found, seen: set[tuple[int, int]], *, asked_for: bool) -> None:

@@ -18,7 +18,7 @@ MOST_LISTED = 100
 """Problems listed for one document, and for one file; further ones are only counted."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """What one document gives."""
 
     objects: tuple[tuple[int, Object], ...] = ()
