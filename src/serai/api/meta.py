@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -48,6 +49,8 @@ class ObjectMeta(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         share_nothing(self, "labels", "annotations")
+        # Thousands of objects are in one namespace.
+        force_setattr(self, "namespace", intern(self.namespace))
 
 
 class Object(Struct, frozen=True):

@@ -7,6 +7,7 @@ of a service that is there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog
-from serai.model.service import Service
+from serai.model.service import MOST_KEPT, ServicePort
 from serai.model.settings import Settings
 
 KGATEWAY = "gateway.kgateway.dev"
@@ -122,8 +123,11 @@ def _of_rules(row: Any) -> Iterator[str]:
     return (rule.name for rule in row.spec.rules if rule.name)
 
 
-def _of_ports(row: Service) -> Iterator[str]:
-    return (name for port in row.ports for name in (port.name, str(port.number)) if name)
+@lru_cache(MOST_KEPT)
+def _service(labels: tuple[tuple[str, str], ...], ports: tuple[ServicePort, ...]) -> Targetable:
+    """Thousands of services have the same ports, and many the same labels."""
+    names = (name for port in ports for name in (port.name, str(port.number)) if name)
+    return Targetable(labels, tuple(dict.fromkeys(names)))
 
 
 _SECTIONS: dict[str, Callable[[Any], Iterable[str]]] = {
@@ -251,7 +255,7 @@ def targets(
             graph,
             "targetable services",
             catalog.services,
-            lambda _, __, row: Targetable(row.labels, tuple(dict.fromkeys(_of_ports(row)))),
+            lambda _, __, row: _service(row.labels, row.ports),
         )
     ]
     parts += [_targetables(graph, kind, node) for kind, node in written.items()]

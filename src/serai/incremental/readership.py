@@ -19,6 +19,8 @@ MANY = 16
 """Reads of a row, from where on it pays to see which of them differ."""
 WHOLE: Any = object()
 """In place of a key: a collection is read as a whole."""
+OWN: Any = object()
+"""In place of a key: it is the reading row's own, so that what many rows read is one."""
 
 
 class Readership:
@@ -98,7 +100,7 @@ class Reads:
         before = self._of.get(row, ())
         if not keys and not before:
             return
-        reads = self._flat(nodes, keys)
+        reads = self._flat(nodes, [OWN if key is row else key for key in keys])
         nodes.clear()
         keys.clear()
         if reads == before:
@@ -107,7 +109,7 @@ class Reads:
         if not before:
             self._note_first(row, reads)
             return
-        gone, come = _pairs(before), _pairs(reads)
+        gone, come = _pairs(row, before), _pairs(row, reads)
         if len(gone) > MANY:
             gone, come = _apart(gone, come)
         for node, key in gone:
@@ -123,7 +125,7 @@ class Reads:
         """Likewise of a row that had read nothing, as all at a start: the same, in fewer steps."""
         self._of[row] = reads
         by_node = self._by_node
-        for node, key in zip(reads[0], reads[1:], strict=True):
+        for node, key in _pairs(row, reads):
             found = by_node.get(node) or self._readership(node)
             if key is WHOLE or found.by_key.setdefault(key, row) is not row:
                 found.add(key, row)
@@ -145,8 +147,11 @@ class Reads:
 _Pairs = Sequence[tuple[Any, Any]]
 
 
-def _pairs(reads: tuple[Any, ...]) -> _Pairs:
-    return list(zip(reads[0], reads[1:], strict=True)) if reads else ()
+def _pairs(row: Hashable, reads: tuple[Any, ...]) -> _Pairs:
+    if not reads:
+        return ()
+    keys = [row if key is OWN else key for key in reads[1:]]
+    return list(zip(reads[0], keys, strict=True))
 
 
 def _apart(gone: _Pairs, come: _Pairs) -> tuple[_Pairs, _Pairs]:

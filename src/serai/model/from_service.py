@@ -45,7 +45,7 @@ def service_from_service(
         hosts=(f"{short}.{cluster_domain}",),
         aliases=(short, f"{meta.name}.{meta.namespace}"),
         addresses=(*_addresses(service), *(vips.addresses if vips else ())),
-        ports=tuple(_port(port) for port in spec.ports),
+        ports=_ports(spec.ports),
         resolution=Resolution.KNOWN,
         members=Slices(labelled(spec.selector), spec.publish_not_ready_addresses),
         labels=labelled(meta.labels),
@@ -64,6 +64,11 @@ def _addresses(service: core.Service) -> tuple[Address, ...]:
     texts = [spec.cluster_ip or "", *spec.cluster_ips, *ingress]
     found = (canonical(text) for text in texts if text and text != "None")
     return tuple(Address(cidr) for cidr in dict.fromkeys(found) if cidr)
+
+
+@lru_cache(MOST_KEPT)
+def _ports(ports: tuple[core.ServicePort, ...]) -> tuple[ServicePort, ...]:
+    return tuple(map(_port, ports))
 
 
 @lru_cache(MOST_KEPT)

@@ -64,7 +64,7 @@ def service_from_serviceentry(
         key=key,
         hosts=_hosts(entry),
         addresses=_addresses(entry, vips),
-        ports=tuple(_port(port) for port in spec.ports),
+        ports=_ports(spec.ports),
         resolution=_RESOLUTIONS.get(spec.resolution) or Resolution(spec.resolution),
         members=(
             Selected(labelled(selector.labels))
@@ -104,6 +104,11 @@ def _addresses(entry: ServiceEntry, vips: Vips | None) -> tuple[Address, ...]:
 def _canonical(texts: tuple[str, ...]) -> tuple[str, ...]:
     found = (canonical(text) for text in texts)
     return tuple(dict.fromkeys(cidr for cidr in found if cidr))
+
+
+@lru_cache(MOST_KEPT)
+def _ports(ports: tuple[ServiceEntryPort, ...]) -> tuple[ServicePort, ...]:
+    return tuple(map(_port, ports))
 
 
 @lru_cache(MOST_KEPT)

@@ -26,6 +26,7 @@ from serai.model.settings import Settings
 GLOBAL = "istio.io/global"
 """The label of a Service, ServiceEntry or Namespace that is one in all clusters."""
 
+_ANY = "any"
 _OWN_NAMESPACE = "kube-system"
 _OWN_SERVICE = ("default", "kubernetes")
 """What every cluster has for itself.  Istio: clusterLocal."""
@@ -116,9 +117,15 @@ class Others:
         self._meeting: Index[Meeting, OtherKey] = Index(
             graph, "meetings of clusters", backends, lambda key, _: (meeting(key.backend),)
         )
+        together: Index[str, OtherKey] = Index(
+            graph, "backends of other clusters", backends, lambda _, __: (_ANY,)
+        )
+        self._any = mapped(graph, "whether clusters meet", together, lambda _, __, ___: True)
 
     def endpoints(self, reader: Reader, backend: Backend) -> Iterator[Endpoint]:
         """What they add to a backend; only what becomes known in the same way can be joined."""
+        if not reader.get(self._any, _ANY):
+            return  # as mostly; else each backend would have what it looks for here remembered
         found = reader.rows(self._meeting, meeting(backend.key), self._backends)
         if not found or not reader.get(self._shared, backend.key.service):
             return
