@@ -149,7 +149,7 @@ async def _ask(target: Target, url: Parsed, tls: UpstreamTls | None) -> bytes:
     where = request.copy_with(scheme="https" if secure else "http", host=target[0], port=target[1])
     headers = {"host": request.netloc.decode(), "accept": "application/json"}
     extensions = {"sni_hostname": _name(url, tls)} if secure else {}
-    verify = await asyncio.to_thread(_trust, tls) if secure else True
+    verify = await asyncio.to_thread(_trust, tls) if secure else False
     async with (
         httpx2.AsyncClient(verify=verify, trust_env=False, follow_redirects=False) as client,
         client.stream("GET", where, headers=headers, extensions=extensions) as answer,
