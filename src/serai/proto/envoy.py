@@ -59,6 +59,7 @@ _PACKAGES = {
     ],
     "envoy.config.route.v3": [
         "DirectResponseAction",
+        "FilterConfig",
         "HeaderMatcher",
         "QueryParameterMatcher",
         "RedirectAction",
@@ -116,6 +117,7 @@ _PACKAGES = {
     ],
     "envoy.extensions.filters.http.router.v3": ["Router"],
     "envoy.extensions.filters.http.composite.v3": ["Composite", "ExecuteFilterAction"],
+    "envoy.extensions.filters.common.matcher.action.v3": ["SkipFilter"],
     "envoy.extensions.filters.http.ext_proc.v3": ["ExternalProcessor"],
     "envoy.extensions.filters.http.ext_authz.v3": ["ExtAuthz", "ExtAuthzPerRoute"],
     "envoy.extensions.path.match.uri_template.v3": ["UriTemplateMatchConfig"],

@@ -9,7 +9,7 @@ from serai.ir.listener import NamedRoutes, ScopedRoutes
 from serai.listener_policies.setting import Changes
 from serai.proto.envoy import EarlyHeaderMutation, HttpConnectionManager, Router
 from serai.translate.names import DESTINATION_HEADER
-from serai.xds.encode import division, dynamic, policies
+from serai.xds.encode import division, dynamic, leaving, policies
 from serai.xds.encode.access_log import access_log
 from serai.xds.encode.body import ADS, extension
 from serai.xds.encode.forward import session_filter
@@ -43,6 +43,7 @@ def http(
         http_filters=[
             *(division.http_filters() if _divisible(handling) else ()),
             *policies.http_filters(asked.filters),
+            *((leaving.http_filter(),) if isinstance(handling, ScopedRoutes) else ()),
             session_filter(),
             *dynamic.http_filters(),
             extension("envoy.filters.http.router", Router()),

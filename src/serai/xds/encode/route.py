@@ -35,6 +35,7 @@ from serai.xds.encode.body import field_head, of_body
 from serai.xds.encode.dynamic import filter_config
 from serai.xds.encode.format import substitution
 from serai.xds.encode.forward import mirrors, retry_policy, session_config
+from serai.xds.encode.leaving import stays
 from serai.xds.encode.match import encode_match
 from serai.xds.encode.policies import (
     action_fields,
@@ -51,7 +52,9 @@ from serai.xds.resource import Resource, ResourceKey, ResourceType
 _HOSTS = 2
 """The number of the field RouteConfiguration.virtual_hosts."""
 
-_OF_ALL_HOSTS = RouteConfiguration(ignore_port_in_host_matching=True).SerializeToString()
+_OF_ALL_HOSTS = RouteConfiguration(
+    ignore_port_in_host_matching=True, typed_per_filter_config=stays()
+).SerializeToString()
 _FEW = 8
 """Policies that another host may have as well."""
 _NOBODY = Origin(Key("", "", ""))
