@@ -46,6 +46,12 @@ def _sockets(process: int) -> Iterator[int]:
                 yield int(each.name)
 
 
+def waits_for_acknowledgements(local: tuple[str, int]) -> bool:
+    """Whether what is sent over a connection that we accepted may wait (Nagle's algorithm)."""
+    with socket_of(os.getpid(), local, accepted=True) as found:
+        return not found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def keepalive(found: socket.socket) -> tuple[int, int, int, int]:
     """Whether it asks a silent peer, after how many seconds, how often, and how many times."""
     tcp = socket.IPPROTO_TCP

@@ -74,11 +74,15 @@ def _listen(endpoint: EchoEndpoint) -> socket.socket:
     try:
         if endpoint.mode == "udp":
             return _datagrams(endpoint, family)
-        return socket.create_server((endpoint.address, endpoint.port), family=family, backlog=1024)
+        sock = socket.create_server((endpoint.address, endpoint.port), family=family, backlog=1024)
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else error
         words = f"echo cannot listen on {endpoint.where}: {why}"
         raise OSError(error.errno, words) from error
+    # asyncio does so only for sockets that name their protocol; else the second part of an answer
+    # waits 40 ms for an acknowledgement of the first.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def _datagrams(endpoint: EchoEndpoint, family: socket.AddressFamily) -> socket.socket:

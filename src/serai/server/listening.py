@@ -57,6 +57,9 @@ class Listening:
             )
             return 1
         listener = await _listener(address)
+        # asyncio does so only for sockets that name their protocol; else a response waits 40 ms
+        # wherever the one before it was not acknowledged yet.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server = await loop.create_server(
             self._new,
             sock=listener,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from live.sockets import waits_for_acknowledgements
 from serai.asgi.serving import serving
 
 ASK = b"GET %s HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\n\r\n"
@@ -61,3 +62,14 @@ async def test_the_end_cuts_off_what_is_being_answered_and_frees_the_port() -> N
     writer.close()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(*address)
+
+
+async def test_no_body_waits_for_an_acknowledgement_of_its_head() -> None:
+    bound = socket.create_server(("127.0.0.1", 0))
+    where = bound.getsockname()
+    async with serving(application(), [bound]):
+        reader, writer = await asyncio.open_connection(*where)
+        writer.write(ASK % b"/who")
+        assert await reader.read(1)
+        assert not waits_for_acknowledgements(where)
+        writer.close()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from live.sockets import waits_for_acknowledgements
 from serai.echo import EchoEndpoint, Identity, echo, echo_process, parse_endpoint
 
 CART = EchoEndpoint("127.0.0.1", identity=Identity("cart-1", "shop", "cart"))
@@ -44,6 +45,12 @@ async def test_an_answer_says_what_arrived_and_who_answered(client: httpx2.Async
         "endpoint": cart.where,
         "body": "hello",
     }
+
+
+async def test_no_body_waits_for_an_acknowledgement_of_its_head(client: httpx2.AsyncClient) -> None:
+    async with echo([CART]) as (cart,):
+        await client.get(f"http://{cart.where}/")
+        assert not waits_for_acknowledgements((cart.address, cart.port))
 
 
 async def test_each_of_many_endpoints_answers_as_itself(client: httpx2.AsyncClient) -> None:

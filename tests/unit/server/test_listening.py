@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from live.sockets import waits_for_acknowledgements
 from serai.server import listening
 from serai.server.authority import settled
 from serai.server.calls import Call
@@ -78,3 +79,14 @@ async def test_who_does_not_ask_for_h2_is_sent_away() -> None:
         assert await reader.read() == b""
         await server.stop()
     writer.close()
+
+
+async def test_no_response_waits_for_an_acknowledgement_of_the_one_before() -> None:
+    server = Listening({}, 1024)
+    port = await server.start("127.0.0.1:0")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(PREFACE + settings({}))
+    assert await reader.read(1)
+    assert not waits_for_acknowledgements(("127.0.0.1", port))
+    writer.close()
+    await server.stop()
