@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,7 +66,9 @@ class FolderSource:
         looked = self._known.look(happened | self.unsettled) if happened else None
         if looked is None:
             looked = self._look_at_all()
-        touched = self._forget(looked) | self._read(looked.files)
+        others = bool(looked.files.keys() - self._files.keys())
+        touched = self._read(looked.files)
+        touched |= self._forget(looked.gone, moved=others and not self._unfinished)
         self.half_written = bool(self._unfinished or self._gone)
         changed: dict[Key, Object] = {}
         removed = []
@@ -141,16 +143,16 @@ class FolderSource:
             _note(self._told, path, of=after.has_problems)
         return touched
 
-    def _forget(self, looked: Looked) -> set[Key]:
+    def _forget(self, gone: Collection[str], *, moved: bool) -> set[Key]:
         """Drops the files that are gone; the keys of the objects concerned.
 
         A file that is replaced is gone for a moment, and is not believed to be gone at once; unless
-        others came meanwhile, among which may be what was in it.
+        what was in it has `moved`: others came meanwhile, and none is left aside as unfinished,
+        which may be the one that does without what was in it.
         """
         touched: set[Key] = set()
-        moved = bool(looked.files.keys() - self._files.keys())
         now = time.monotonic()
-        self._gone = {path: self._gone.get(path, now) for path in looked.gone}
+        self._gone = {path: self._gone.get(path, now) for path in gone}
         for path, since in tuple(self._gone.items()):
             if moved or is_settled(now - since):
                 touched |= self._replace(path, self._files.pop(path), None)

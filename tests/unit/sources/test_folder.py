@@ -460,3 +460,25 @@ def test_the_beginning_of_a_long_file_is_waited_for(
     assert source.half_written
     path.write_text(service(port=81) + "---\n" + service("other"))
     assert source.scan().changed.keys() == {CART}
+
+
+def test_no_file_goes_before_what_changes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another revision is checked out: what named the service in its file comes first."""
+    gone, changed, came = tmp_path / "gone.yaml", tmp_path / "changed.yaml", tmp_path / "came.yaml"
+    gone.write_text(service())
+    changed.write_text(service("before"))
+    source = FolderSource([tmp_path])
+    source.scan()
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 60.0)
+    came.write_text(service("b"))
+    changed.write_text(service("after"))
+    gone.unlink()
+    batch = source.scan()
+    assert (set(batch.changed), batch.removed) == ({key("b")}, frozenset())
+    assert source.half_written
+    monkeypatch.setattr(file_module, "SETTLED_SECONDS", 0.0)
+    batch = source.scan()
+    assert (set(batch.changed), set(batch.removed)) == ({key("after")}, {key("before"), CART})
+    assert not source.half_written
