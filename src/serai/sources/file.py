@@ -21,6 +21,8 @@ LARGEST_FILE = 64 << 20
 """Bytes; larger files are not read."""
 SETTLED_SECONDS = 0.3
 """A file that looks half written is believed when nothing has changed it for this long."""
+EMPTY_SECONDS = 5.0
+"""Likewise an empty one: `kubectl get -o yaml > FILE` empties it before kubectl even begins."""
 FINEST_CLOCK_SECONDS = 0.1
 """Two changes closer than this may bear the same time."""
 
@@ -125,9 +127,9 @@ def _all(parts: tuple[Part, ...]) -> Iterator[tuple[Key, tuple[int, Object]]]:
             yield item.key, (part.line + line - 1, item)
 
 
-def is_settled(seconds: float) -> bool:
+def is_settled(seconds: float, *, empty: bool = False) -> bool:
     """Whether a file that nothing has changed for so long is as its writer wants it."""
-    return not 0 <= seconds < SETTLED_SECONDS
+    return not 0 <= seconds < (EMPTY_SECONDS if empty else SETTLED_SECONDS)
 
 
 def read_file(found: FoundFile, before: File | None) -> File:
@@ -146,7 +148,7 @@ def read_file(found: FoundFile, before: File | None) -> File:
         return msgspec.structs.replace(
             before, signature=signature, unreadable=None, half_written=False
         )
-    if before and before.usable and not is_settled(age) and _seems_half_written(data):
+    if before and before.usable and _seems_half_written(data, age):
         return msgspec.structs.replace(before, signature=None, half_written=True)
     documents = split(decode_text(data))
     after = _file(found.path, signature, digest, documents, before_or_new)
@@ -223,10 +225,13 @@ def _suspects(
             yield key, documents
 
 
-def _seems_half_written(data: bytes) -> bool:
+def _seems_half_written(data: bytes, age: float) -> bool:
     """Whether a file is empty, or its last line has no end while it is no complete JSON."""
     text = data.strip()
-    return not text or not (data.endswith(b"\n") or (text[:1] == b"{" and text[-1:] == b"}"))
+    if not text:
+        return not is_settled(age, empty=True)
+    whole = data.endswith(b"\n") or (text[:1] == b"{" and text[-1:] == b"}")
+    return not (whole or is_settled(age))
 
 
 def _unreadable(before: File, problem: Problem) -> File:

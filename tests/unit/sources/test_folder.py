@@ -44,6 +44,7 @@ def only(batch: Batch) -> Problem:
 def believed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are written so fast here that all would seem half written."""
     monkeypatch.setattr(file_module, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(file_module, "EMPTY_SECONDS", 0.0)
 
 
 def test_reads_folders_recursively_and_files(tmp_path: Path) -> None:
@@ -310,6 +311,7 @@ def test_a_typo_does_not_hand_over_to_the_duplicate(tmp_path: Path) -> None:
 
 def test_a_half_written_file_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_module, "SETTLED_SECONDS", 60.0)
+    monkeypatch.setattr(file_module, "EMPTY_SECONDS", 60.0)
     path = tmp_path / "a.yaml"
     path.write_text(service())
     source = FolderSource([tmp_path])
@@ -324,6 +326,25 @@ def test_a_half_written_file_is_waited_for(tmp_path: Path, monkeypatch: pytest.M
     assert not source.half_written
     path.write_text("")
     os.utime(path, (1, 1))
+    assert source.scan().removed == {CART}
+
+
+def test_an_emptied_file_is_waited_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shell empties a file first, and then runs the command whose output it takes."""
+    monkeypatch.setattr(file_module, "EMPTY_SECONDS", 60.0)
+    path = tmp_path / "a.yaml"
+    path.write_text(service())
+    source = FolderSource([tmp_path])
+    source.scan()
+    path.write_text("")
+    assert not source.scan().removed
+    assert source.half_written
+    path.write_text(service(port=81))
+    assert source.scan().changed.keys() == {CART}
+    path.write_text("")
+    monkeypatch.setattr(file_module, "EMPTY_SECONDS", 0.0)
     assert source.scan().removed == {CART}
 
 
