@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from serai.ir.cluster import Endpoint, Health, Locality
@@ -154,3 +155,14 @@ def test_traffic_leaves_a_priority_when_too_few_are_healthy() -> None:
     many = localities([sick[0], *fit, far], SAME_ZONE, HERE)
     assert [each.address for each in in_use(few)] == ["fit0", "fit1", "us/a n1"]
     assert [each.address for each in in_use(many)] == ["fit0", "fit1", "fit2"]
+
+
+@pytest.mark.parametrize("distribution", [None, SAME_ZONE])
+def test_weights_that_are_more_than_envoy_takes_keep_their_proportions(
+    distribution: Distribution | None,
+) -> None:
+    weights = {"eu/a": 2**32 - 1, "eu/b": 2**32 - 1, "us/x": 1}
+    endpoints = [msgspec.structs.replace(at(each), weight=weights[each]) for each in weights]
+    found = [each for one in localities(endpoints, distribution, HERE) for each in one.endpoints]
+    assert [each.weight for each in found] == [2**31 - 3, 2**31 - 3, 1]
+    assert sum(each.weight for each in found) <= 2**32 - 1

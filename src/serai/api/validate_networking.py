@@ -39,6 +39,9 @@ DYNAMIC = frozenset({"http", "http2", "grpc", "tls"})
 LONGEST_SOCKET = 107
 """Bytes of a Unix socket's path.  Linux: unix(7); Envoy refuses longer ones."""
 
+MOST_WEIGHT = 2**32 - 1
+"""Of an endpoint.  Istio: WorkloadEntry.weight is a uint32."""
+
 USE_WAYPOINT = "istio.io/use-waypoint"
 
 
@@ -250,8 +253,9 @@ def _endpoint(path: str, endpoint: WorkloadEntrySpec, entry: ServiceEntry) -> It
 def _workload(path: str, spec: WorkloadEntrySpec, *, allow_hostname: bool) -> Iterator[Problem]:
     yield from workload_limits(path, spec)
     yield from _address(f"{path}.address", spec, allow_hostname=allow_hostname)
-    if spec.weight < 0:
-        yield wrong(f"{path}.weight", spec.weight, "a weight", "Use 0 or more.")
+    if not 0 <= spec.weight <= MOST_WEIGHT:
+        remedy = f"Use 0 to {MOST_WEIGHT}."
+        yield wrong(f"{path}.weight", spec.weight, "a weight", remedy)
     for name, number in spec.ports.items():
         here = entry_path(f"{path}.ports", name)
         if not is_dns_label(name):

@@ -33,6 +33,8 @@ OVERPROVISIONING = 140
 """Percent: a priority keeps all of its traffic as long as this much of it is healthy endpoints.
 
 Envoy: overprovisioning_factor."""
+HEAVIEST = 2**32 - 1
+"""What weights of endpoints, and of localities, may come to together.  Envoy: LocalityLbEndpoints."""
 
 
 class LocalityEndpoints(Value, frozen=True):
@@ -54,6 +56,7 @@ def localities(
     A client that does not say where it is (None) finds all equally near, but for labels whose
     value is given.  Envoy: ClusterLoadAssignment; Istio: localityLbSetting.
     """
+    endpoints = _bounded(tuple(endpoints))
     if distribution is None:
         return tuple(
             _locality(locality, 0, tuple(group))
@@ -81,6 +84,19 @@ def localities(
     return found
 
 
+def _bounded(endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+    """The endpoints with as much weight as Envoy takes, in the same proportions."""
+    total = sum(map(_weight_of, endpoints))
+    if total <= HEAVIEST:
+        return endpoints
+    most = HEAVIEST - len(endpoints)  # each may be raised to 1
+    return tuple(
+        msgspec.structs.replace(each, weight=max(1, each.weight * most // total))
+        for each in endpoints
+    )
+
+
+_weight_of = attrgetter("weight")
 _where = attrgetter("locality", "address", "port")
 _locality_of = attrgetter("locality")
 

@@ -136,6 +136,11 @@ TCP = {"number": 5432, "name": "db", "protocol": "TCP"}
             errors("spec.endpoints[0].weight"),
         ),
         (
+            {"resolution": "STATIC", "endpoints": [{"address": "10.0.0.1", "weight": 2**32}]},
+            errors("spec.endpoints[0].weight"),
+        ),
+        ({"resolution": "STATIC", "endpoints": [{"address": "10.0.0.1", "weight": 2**32 - 1}]}, []),
+        (
             {
                 "resolution": "STATIC",
                 "ports": [HTTP],
