@@ -52,7 +52,11 @@ def out_of_bounds(value: msgspec.Struct, path: str) -> Iterator[Problem]:
         held = getattr(value, name)
         here = f"{path}.{encoded}" if path else encoded
         if limits is not None and held is not None:
-            yield from _checked(here, held, limits)
+            if isinstance(held, tuple):
+                for index, each in enumerate(held):
+                    yield from _checked(f"{here}[{index}]", each, limits)
+            else:
+                yield from _checked(here, held, limits)
         elif isinstance(held, msgspec.Struct):
             yield from out_of_bounds(held, here)
         elif isinstance(held, tuple):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
+from serai.api.bounds import Count, Some, out_of_bounds
 from serai.api.extension_jwt import JWT, ClaimToHeader
 from serai.api.extension_reference import ServiceReference
 from serai.api.meta import Object, Struct
+from serai.api.problem import Problem
 
 
 class ExtensionBackoff(Struct, frozen=True):
@@ -21,7 +24,7 @@ class ExtensionBackoff(Struct, frozen=True):
 class ExtensionRetry(Struct, frozen=True):
     """How often a service is asked again; 0 for never."""
 
-    attempts: int = 1
+    attempts: Count = 1
     backoff: ExtensionBackoff | None = None
 
 
@@ -62,7 +65,7 @@ class HttpService(Struct, frozen=True):
 class WithRequestBody(Struct, frozen=True):
     """How much of a request's body is shown to whom is asked."""
 
-    max_request_bytes: int
+    max_request_bytes: Some
     allow_partial_message: bool = False
     pack_as_bytes: bool = False
 
@@ -75,7 +78,7 @@ class ExtAuthProvider(Struct, frozen=True):
     fail_open: bool = False
     clear_route_cache: bool = False
     with_request_body: WithRequestBody | None = None
-    status_on_error: int = 403
+    status_on_error: Annotated[int, Meta(extra={"least": 100, "most": 511})] = 403
     stat_prefix: str | None = None
     headers_to_forward: tuple[str, ...] = ()
 
@@ -233,3 +236,8 @@ class GatewayExtension(Object, frozen=True):
     """gateway.kgateway.dev/v1alpha1 GatewayExtension."""
 
     spec: GatewayExtensionSpec = GatewayExtensionSpec()
+
+
+def check_gateway_extension(extension: GatewayExtension) -> Iterator[Problem]:
+    """The bounds of its numbers."""
+    yield from out_of_bounds(extension.spec, "spec")

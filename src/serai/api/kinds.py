@@ -164,7 +164,13 @@ KINDS: tuple[Kind, ...] = (
         check_backend_config,
     ),
     Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
-    Kind(gateway_extension.GatewayExtension, KGATEWAY, "gatewayextensions"),
+    Kind(
+        gateway_extension.GatewayExtension,
+        KGATEWAY,
+        "gatewayextensions",
+        (),
+        gateway_extension.check_gateway_extension,
+    ),
     Kind(gateway_parameters.GatewayParameters, KGATEWAY, "gatewayparameters"),
     Kind(
         security.AuthorizationPolicy,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import field
 
+from serai.api.bounds import Count, Percent, Some
 from serai.api.gateway_extension import ProcessingMode, WithRequestBody
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
@@ -39,7 +40,7 @@ class HTTPCORSFilter(Struct, frozen=True):
     allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
-    max_age: int = 5
+    max_age: Count = 5
     """Seconds for which a browser may keep the answer to a preflight."""
     disable: Nothing | None = None
 
@@ -47,17 +48,17 @@ class HTTPCORSFilter(Struct, frozen=True):
 class TokenBucket(Struct, frozen=True):
     """spec.rateLimit.local.tokenBucket."""
 
-    max_tokens: int
+    max_tokens: Some
     fill_interval: str
-    tokens_per_fill: int = 1
+    tokens_per_fill: Some = 1
 
 
 class LocalRateLimit(Struct, frozen=True):
     """spec.rateLimit.local; without a bucket there is no limit."""
 
     token_bucket: TokenBucket | None = None
-    percent_enabled: int = 100
-    percent_enforced: int = 100
+    percent_enabled: Percent = 100
+    percent_enforced: Percent = 100
 
 
 class GenericEntry(Struct, frozen=True):

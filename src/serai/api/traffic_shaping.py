@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from serai.api.bounds import Count, Percent, Some
 from serai.api.kgateway import Nothing
 from serai.api.meta import Struct
 
@@ -45,9 +48,9 @@ class Retry(Struct, frozen=True):
     """spec.retry."""
 
     retry_on: tuple[str, ...] = ()
-    attempts: int = 1
+    attempts: Count = 1
     per_try_timeout: str | None = None
-    status_codes: tuple[int, ...] = ()
+    status_codes: tuple[Annotated[int, Meta(extra={"least": 400, "most": 599})], ...] = ()
     backoff_base_interval: str = "25ms"
 
 
@@ -63,22 +66,22 @@ class Delay(Struct, frozen=True):
     """spec.faultInjection.delay."""
 
     fixed_delay: str
-    percentage: int = 100
+    percentage: Percent = 100
 
 
 class Abort(Struct, frozen=True):
     """spec.faultInjection.abort."""
 
-    http_status: int | None = None
-    grpc_status: int | None = None
-    percentage: int = 100
+    http_status: Annotated[int, Meta(extra={"least": 200, "most": 599})] | None = None
+    grpc_status: Annotated[int, Meta(extra={"least": 0, "most": 16})] | None = None
+    percentage: Percent = 100
 
 
 class ResponseRateLimit(Struct, frozen=True):
     """spec.faultInjection.responseRateLimit."""
 
-    kbits_per_second: int
-    percentage: int = 100
+    kbits_per_second: Annotated[int, Meta(extra={"least": 1, "most": 2**63 - 1})]
+    percentage: Percent = 100
 
 
 class FaultInjection(Struct, frozen=True):
@@ -87,7 +90,7 @@ class FaultInjection(Struct, frozen=True):
     delay: Delay | None = None
     abort: Abort | None = None
     response_rate_limit: ResponseRateLimit | None = None
-    max_active_faults: int | None = None
+    max_active_faults: Count | None = None
     disable: Nothing | None = None
 
 
@@ -105,8 +108,8 @@ class OriginMatch(Struct, frozen=True):
 class CSRF(Struct, frozen=True):
     """spec.csrf."""
 
-    percentage_enabled: int | None = None
-    percentage_shadowed: int | None = None
+    percentage_enabled: Percent | None = None
+    percentage_shadowed: Percent | None = None
     additional_origins: tuple[OriginMatch, ...] = ()
 
 
@@ -141,6 +144,6 @@ class InternalRedirect(Struct, frozen=True):
     """spec.internalRedirect."""
 
     redirect_response_codes: tuple[int, ...] = (302,)
-    max_redirects: int = 1
+    max_redirects: Some = 1
     allow_cross_scheme_redirect: bool = False
     response_headers_to_copy: tuple[str, ...] = ()

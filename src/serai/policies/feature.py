@@ -7,8 +7,10 @@ from enum import IntEnum
 from functools import reduce
 from typing import Any, Protocol
 
+import msgspec
 from google.protobuf.message import Message
 
+from serai.api.bounds import out_of_bounds
 from serai.api.core import ConfigMap, Secret
 from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
@@ -227,6 +229,12 @@ class Feature(Value, frozen=True):
         if self.additive:
             return tuple(values)
         return reduce(self.merge, values) if self.merge else values[0]
+
+
+def outside(written: Any) -> Fault | None:
+    """A number that its field cannot have; in a cluster the CRD has refused it before."""
+    found = out_of_bounds(written, "") if isinstance(written, msgspec.Struct) else ()
+    return next((Fault(each.path, each.message[len(each.path) + 1 :]) for each in found), None)
 
 
 def runtime_percent(percent: int) -> dict[str, Any]:

@@ -34,7 +34,7 @@ OVERPROVISIONING = 140
 
 Envoy: overprovisioning_factor."""
 HEAVIEST = 2**32 - 1
-"""What weights of endpoints, and of localities, may come to together.  Envoy: LocalityLbEndpoints."""
+"""What weights may come to together.  Envoy: LocalityLbEndpoints."""
 
 
 class LocalityEndpoints(Value, frozen=True):

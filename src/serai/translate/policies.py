@@ -33,7 +33,7 @@ from serai.model.issuers import Issuer
 from serai.model.service import BackendKey
 from serai.model.settings import Settings
 from serai.policies import BY_NAME
-from serai.policies.feature import BackendReference, Context, Fault
+from serai.policies.feature import BackendReference, Context, Fault, outside
 from serai.policies.kinds import PolicyKind
 from serai.translate.claims import by_claims
 from serai.translate.closed import closed, closed_share, of_share, sent_nowhere
@@ -262,7 +262,7 @@ def _unread(
 def _leaf(
     context: _Context, path: str, name: str, written: Any
 ) -> tuple[Leaf, tuple[Fault, ...]] | Fault:
-    found = BY_NAME[name].compile(context, written)
+    found = outside(written) or BY_NAME[name].compile(context, written)
     if isinstance(found, Fault):
         return _below(path, found)
     leaf = Leaf(name, found.value, Origin(context.policy, path), found.clusters, found.secrets)
