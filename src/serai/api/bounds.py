@@ -87,5 +87,7 @@ def _checked(path: str, value: Any, limits: dict[str, Any]) -> Iterator[Problem]
             yield wrong(path, value, "a duration", "Write one such as 1m30s.")
         elif least is not None and found < least:
             yield wrong(path, value, f"{least}s or more", "Raise it, or leave it out.")
+        elif found > UINT32:
+            yield wrong(path, value, f"{UINT32}s or less", "Lower it, or leave it out.")
     elif not least <= value <= most:
         yield wrong(path, value, f"a number from {least} to {most}", "Take one that is.")

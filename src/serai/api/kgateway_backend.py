@@ -10,6 +10,7 @@ from serai.api.bounds import UINT32, Count, Duration, Percent, Positive, Some, W
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
 
+Method = Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]
 RingSize = Annotated[int, Meta(extra={"least": 0, "most": 8 * 1024 * 1024})]
 """As much as Envoy allows."""
 
@@ -19,7 +20,7 @@ class HealthCheckHttp(Struct, frozen=True):
 
     path: str
     host: str | None = None
-    method: str | None = None
+    method: Method | None = None
 
 
 class HealthCheckGrpc(Struct, frozen=True):

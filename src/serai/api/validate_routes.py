@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from serai.api.bounds import UINT32
 from serai.api.faults import HOSTNAME_RULE, clash, port_faults, twice, value_faults, wrong
 from serai.api.gateway import ParentReference
 from serai.api.grpcroute import GRPCRoute, GRPCRouteMatch
@@ -192,7 +193,7 @@ def _pattern(path: str, value: str, most: int) -> Iterator[Problem]:
 
 def _retry(path: str, retry: HTTPRouteRetry) -> Iterator[Problem]:
     yield from _duration(f"{path}.backoff", retry.backoff)
-    if retry.attempts is not None and retry.attempts < 0:
+    if retry.attempts is not None and not 0 <= retry.attempts <= UINT32:
         yield wrong(f"{path}.attempts", retry.attempts, "a number of attempts", "Use 1 or more.")
     for index, code in enumerate(retry.codes):
         if code not in _ERRORS:

@@ -438,6 +438,7 @@ RULE = "spec.rules[0]"
             {"backendRefs": [{"name": "a", "port": 80, "weight": -1}]},
             errors(f"{RULE}.backendRefs[0].weight"),
         ),
+        ({"retry": {"attempts": 2**32}}, errors(f"{RULE}.retry.attempts")),
         ({"backendRefs": [{"name": "a"}]}, errors(f"{RULE}.backendRefs[0].port")),
         ({"backendRefs": [{"name": "a", "group": "g", "kind": "K"}]}, []),
         ({"timeouts": {"request": "10"}}, errors(f"{RULE}.timeouts.request")),

@@ -82,3 +82,23 @@ def test_a_gateway_extension_is_refused(tmp_path: Path) -> None:
     spec = "{extAuth: {statusOnError: 9999999999, grpcService: {backendRef: {name: s, port: 80}}}}"
     found = problems(tmp_path, "GatewayExtension", spec)
     assert [each[:2] for each in found] == [("SER0102", "spec.extAuth.statusOnError")]
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "path"),
+    [
+        ("tcpKeepalive: {keepAliveTime: 9999999h}", "SER0102", "spec.tcpKeepalive.keepAliveTime"),
+        (
+            "healthCheck: {timeout: 1s, interval: 1s, healthyThreshold: 1, unhealthyThreshold: 1,"
+            " http: {path: /, method: BREW}}",
+            "SER0102",
+            "spec.healthCheck.http.method",
+        ),
+    ],
+)
+def test_a_policy_for_clusters_is_refused(
+    tmp_path: Path, written: str, code: str, path: str
+) -> None:
+    spec = f"{{targetRefs: [{{group: '', kind: Service, name: s}}], {written}}}"
+    found = problems(tmp_path, "BackendConfigPolicy", spec)
+    assert [each[:2] for each in found] == [(code, path)]
