@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from pathlib import PurePath
 
 import msgspec
 import psutil
@@ -15,6 +16,9 @@ PORT_IN_USE = "SER0904"
 COMMAND_LENGTH = 120
 """Characters of a command line that are shown."""
 
+_BEFORE_ARGUMENTS = 3
+"""``python -m serai``, or the interpreter and its script."""
+
 
 class ListeningProcess(msgspec.Struct, frozen=True):
     """A socket that listens, and its process as far as we may see it."""
@@ -25,6 +29,8 @@ class ListeningProcess(msgspec.Struct, frozen=True):
     """None where it belongs to another user, or to another PID namespace."""
     command: str = ""
     user: str = ""
+    keeper: int | None = None
+    """The `serai` that it is a child of, and that would start it again."""
 
     def __str__(self) -> str:
         if self.pid is None:
@@ -67,6 +73,9 @@ def port_in_use(
     message = f"Port {where} is taken{by}; {wanted_by} can't listen there."
     if holder is None or holder.pid is None:
         remedy = f"Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or use another port."
+    elif holder.keeper is not None:
+        other = f"Another `serai` (pid {holder.keeper}) would start it again"
+        remedy = f"{other}: end that one (`kill {holder.keeper}`), or use another port."
     else:
         remedy = f"Stop it (`kill {holder.pid}`), or use another port."
     return Problem(PORT_IN_USE, "error", message, remedy)
@@ -94,8 +103,20 @@ def _described(address: str, port: int, pid: int | None) -> ListeningProcess:
         with process.oneshot():
             command = " ".join(process.cmdline()) or process.name()
             user = process.username()
+            keeper = _keeper(process)
     except (psutil.Error, OSError):
         return ListeningProcess(address, port, pid)
     if len(command) > COMMAND_LENGTH:
         command = command[: COMMAND_LENGTH - 1] + "…"
-    return ListeningProcess(address, port, pid, command, user)
+    return ListeningProcess(address, port, pid, command, user, keeper)
+
+
+def _keeper(process: psutil.Process) -> int | None:
+    parent = process.parent()
+    if parent is None or not any(_names_us(word) for word in parent.cmdline()[:_BEFORE_ARGUMENTS]):
+        return None
+    return parent.pid
+
+
+def _names_us(word: str) -> bool:
+    return PurePath(word).name == "serai"

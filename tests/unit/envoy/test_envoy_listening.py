@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +59,24 @@ def test_the_problem_names_who_and_what_to_do() -> None:
         " Gateway infra/edge can't listen there."
     )
     assert problem.remedy == "Stop it (`kill 12`), or use another port."
+
+
+def test_of_an_envoy_that_would_be_started_again_the_one_to_end_is_named(tmp_path: Path) -> None:
+    listener = "import socket; s = socket.create_server(('127.0.0.1', 0));"
+    listener += " print(s.getsockname()[1], flush=True); input()"
+    script = tmp_path / "serai"
+    script.write_text(
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {listener!r}])"
+    )
+    command = [sys.executable, str(script), "run"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        holder = who_listens("127.0.0.1", port)
+        other.communicate(b"\n")
+    assert holder is not None and holder.pid != other.pid
+    remedy = port_in_use("127.0.0.1", port, holder, "Gateway infra/edge").remedy
+    assert f"end that one (`kill {other.pid}`)" in remedy
 
 
 @pytest.mark.parametrize("holder", [None, ListeningProcess("::", 80)])

@@ -89,8 +89,10 @@ def test_a_gateway_extension_is_refused(tmp_path: Path) -> None:
     [
         ("tcpKeepalive: {keepAliveTime: 9999999h}", "SER0102", "spec.tcpKeepalive.keepAliveTime"),
         (
-            "healthCheck: {timeout: 1s, interval: 1s, healthyThreshold: 1, unhealthyThreshold: 1,"
-            " http: {path: /, method: BREW}}",
+            (
+                "healthCheck: {timeout: 1s, interval: 1s, healthyThreshold: 1, unhealthyThreshold: 1,"
+                " http: {path: /, method: BREW}}"
+            ),
             "SER0102",
             "spec.healthCheck.http.method",
         ),
