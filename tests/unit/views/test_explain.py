@@ -142,6 +142,13 @@ def test_one_name_of_several_kinds_gives_each() -> None:
     assert explain(state, "reviews", "elsewhere").message.startswith("there is no host")
 
 
+def test_a_name_as_tables_show_it_needs_no_kind() -> None:
+    state = state_of(SHOP)
+
+    assert [each.kind for each in explain(state, "shop/reviews").found] == ["Service"]
+    assert explain(state, "shop/nobody").message == "there is no kind 'shop'"
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [

@@ -26,30 +26,35 @@ _MORE_ALIASES = {
     "workloads": ("Pod", "WorkloadEntry"),
 }
 _ASKED_FIRST = ("Service", "ServiceEntry", "Gateway", "HTTPRoute", "Pod", "WorkloadEntry")
+_EVERY = (*_ASKED_FIRST, *(kind.name for kind in KINDS))
 
 
 def explain(state: State, what: str, namespace: str = "") -> Explained:
     """Everything that applies to what is asked for.  Says so where there is no such thing.
 
     `what` is a host, as it is in a URL too; ``kind/name``, ``kind/name.namespace`` or
-    ``kind/namespace/name`` with the kind as kubectl takes it; or a name of any kind.
+    ``kind/namespace/name`` with the kind as kubectl takes it; or a name, or ``namespace/name``,
+    of any kind.
     """
     subject = Subject(state)
     kinds, name = _asked(what.strip())
-    if kinds is None:
+    keys = list(dict.fromkeys(_find(state, _EVERY if kinds is None else kinds, name)))
+    if kinds is None and not keys:
         word = what.partition("/")[0]
         known = nearest_name(word, tuple(kind.plural for kind in KINDS))
         hint = f"; did you mean {known}?" if known else ""
         return Explained(what, (), f"there is no kind {word!r}{hint}")
-    keys = list(dict.fromkeys(_find(state, kinds, name)))
     keys = [key for key in keys if namespace in {"", key.namespace, key.name}]
     if keys:
         return Explained(what, tuple(_explain(subject, key) for key in keys))
-    return Explained(what, (), _not_found(state, kinds, name, namespace))
+    return Explained(what, (), _not_found(state, kinds or (), name, namespace))
 
 
 def _asked(what: str) -> tuple[tuple[str, ...] | None, str]:
-    """The kinds that are meant, and the name; no kinds at all stand for every kind."""
+    """The kinds that are meant, and the name; no kinds at all stand for every kind and for hosts.
+
+    None where what stands before a slash is no kind: it may be a namespace.
+    """
     if "://" in what:
         return (), _host_of(what)
     word, slash, name = what.partition("/")
@@ -60,7 +65,7 @@ def _asked(what: str) -> tuple[tuple[str, ...] | None, str]:
     kind = by_alias(word)
     if kind is not None:
         return (kind.name,), name
-    return (None, name) if "." not in word else ((), word)
+    return (None, what) if "." not in word else ((), word)
 
 
 def _host_of(url: str) -> str:
@@ -73,7 +78,7 @@ def _find(state: State, kinds: tuple[str, ...], name: str) -> Iterator[Key]:
     if not kinds:
         host = name.lower().rpartition(":")[0] if _has_port(name) else name.lower()
         yield from _owners(state, host)
-        kinds = (*_ASKED_FIRST, *(kind.name for kind in KINDS))
+        kinds = _EVERY
     rejected = [problem.key for problem in state.problems if problem.key]
     for kind in kinds:
         keys = sorted({*state.pipeline.inputs.table(kind).keys()}.union(rejected))
