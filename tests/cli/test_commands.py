@@ -194,3 +194,56 @@ def test_help_lists_commands_as_a_person_comes_to_need_them() -> None:
 
     assert names == [*COMMANDS]
     assert names[:2] == ["demo", "run"] and names[-1] == "version"
+
+
+@pytest.mark.parametrize("command", [["validate"], ["translate"], ["get", "services", "-f"]])
+def test_what_is_neither_a_file_nor_a_folder_is_not_taken_for_an_empty_one(
+    command: list[str], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = serai(*command, str(tmp_path / "pipe"))
+
+    assert done.returncode == 2
+    assert "is neither a file nor a folder" in done.stderr
+
+
+@pytest.mark.parametrize("admin", ["nowhere", "http://127.0.0.1:9095", "127.0.0.1:99999"])
+def test_an_admin_address_that_is_none_is_a_wrong_use(admin: str) -> None:
+    done = serai("get", "services", "--admin", admin)
+
+    assert done.returncode == 2
+    assert f"{admin!r} is not an address such as 127.0.0.1:9095" in done.stderr
+
+
+@pytest.mark.parametrize("form", [[], ["-o", "json"]])
+def test_a_disk_that_is_full_is_told(form: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SERAI, "get", "services", "-f", "shop", *form],
+            cwd=WORLDS,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+def test_who_interrupts_it_while_it_is_loaded_sees_no_traceback() -> None:
+    program = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *more):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from serai.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (130, "")

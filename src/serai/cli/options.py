@@ -18,12 +18,31 @@ from serai.model.settings import LOOPBACK, NO_RANGE, Settings
 ADMIN = "127.0.0.1:9095"
 """Where a running instance has its console, its admin API and its metrics."""
 
+
+def _readable(paths: list[Path] | None) -> list[Path] | None:
+    for path in paths or ():
+        if not path.is_file() and not path.is_dir():
+            said = f"path '{path}' is neither a file nor a folder; write manifests to a file first"
+            raise typer.BadParameter(said)
+    return paths
+
+
+def _admin(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or "/" in host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise typer.BadParameter(f"{value!r} is not an address such as {ADMIN}")
+    return value
+
+
+_LAST_PORT = 65535
+
 Paths = Annotated[
     list[Path],
     typer.Argument(
         metavar="PATH",
         help="Files, or folders to read recursively: YAML and JSON.",
         exists=True,
+        callback=_readable,
         show_default=False,
     ),
 ]
@@ -36,6 +55,7 @@ Files = Annotated[
         metavar="PATH",
         help="Read these files and folders, instead of asking a running instance.",
         exists=True,
+        callback=_readable,
     ),
 ]
 
@@ -46,6 +66,7 @@ Admin = Annotated[
         envvar="SERAI_ADMIN",
         metavar="HOST:PORT",
         help="The running instance to ask.",
+        callback=_admin,
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,20 @@ class Format(StrEnum):
 
 def data(text: str) -> None:
     """Print what was asked for."""
-    typer.echo(text)
+    with writing():
+        typer.echo(text)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """End with FAILED, and say why, where standard output takes no more: a disk that is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read has seen enough, which typer deals with
+            raise
+        talk(f"error: standard output cannot be written: {error.strerror}")
+        raise typer.Exit(Exit.FAILED) from None
 
 
 def talk(text: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from serai.cli.options import ADMIN, Admin, Direct, Via, way
-from serai.cli.output import Exit, Format, structured, talk, usage
+from serai.cli.output import Exit, Format, structured, talk, usage, writing
 
 if TYPE_CHECKING:
     from serai.app.client.request import Asked, Outcome
@@ -178,13 +178,14 @@ def _print(outcome: Outcome, *, headers: bool, verbose: bool, silent: bool) -> N
     talk(outcome.via)
     if silent and answer.status >= _HTTP_ERROR:
         return
-    if headers:
-        typer.echo("\r\n".join([status, *written, "", ""]), nl=False)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(answer.body)
-    if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
-        sys.stdout.buffer.write(b"\n")
-    sys.stdout.buffer.flush()
+    with writing():
+        if headers:
+            typer.echo("\r\n".join([status, *written, "", ""]), nl=False)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(answer.body)
+        if sys.stdout.isatty() and not answer.body.endswith(b"\n"):
+            sys.stdout.buffer.write(b"\n")
+        sys.stdout.buffer.flush()
 
 
 def _plain(asked: Asked, outcome: Outcome) -> dict[str, Any]:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import typer
-
+from serai.cli.output import data
 from serai.views.listing import GAP, Column, Listing, Table
 
 _STYLES = {"": "", "good": "green", "warning": "yellow", "bad": "red"}
@@ -43,7 +42,7 @@ def _style(column: Column, row: Any) -> str:
 
 def _print(line: list[str], styles: list[str]) -> None:
     if not is_watched():
-        typer.echo(GAP.join(line).rstrip())
+        data(GAP.join(line).rstrip())
         return
     from rich.console import Console  # noqa: PLC0415  only where somebody looks
     from rich.text import Text  # noqa: PLC0415

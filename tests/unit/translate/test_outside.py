@@ -35,6 +35,7 @@ metadata: {{name: p, namespace: d}}
 spec: {spec}
 """
 ROUTE = "targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}]"
+CHECK = "timeout: 1s, interval: 1s, healthyThreshold: 1, unhealthyThreshold: 1"
 BUCKET = "maxTokens: 9999999999, fillInterval: 1s"
 
 
@@ -89,10 +90,7 @@ def test_a_gateway_extension_is_refused(tmp_path: Path) -> None:
     [
         ("tcpKeepalive: {keepAliveTime: 9999999h}", "SER0102", "spec.tcpKeepalive.keepAliveTime"),
         (
-            (
-                "healthCheck: {timeout: 1s, interval: 1s, healthyThreshold: 1, unhealthyThreshold: 1,"
-                " http: {path: /, method: BREW}}"
-            ),
+            "healthCheck: {" + CHECK + ", http: {path: /, method: BREW}}",
             "SER0102",
             "spec.healthCheck.http.method",
         ),
