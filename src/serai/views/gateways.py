@@ -37,6 +37,8 @@ class GatewayRow(Row, frozen=True):
     status: str
     """``Programmed``, or what it is instead."""
     message: str
+    admin: str
+    """``host:port`` of its Envoy's admin interface, where one runs here; empty until known."""
 
     @property
     def name_in_scope(self) -> str:
@@ -59,6 +61,7 @@ def gateway_rows(state: State) -> list[GatewayRow]:
             services=len(services[key]) if proxy.role is Role.WAYPOINT else None,
             routes=len(routes[key]),
             status=_status(pipeline, key, envoys.get(proxy.name), ports.get(key)),
+            envoy=envoys.get(proxy.name),
         )
         for key, proxy in proxies
     ]
@@ -71,6 +74,7 @@ def _row(
     services: int | None,
     routes: int,
     status: tuple[str, str],
+    envoy: EnvoyState | None,
 ) -> GatewayRow:
     return GatewayRow(
         namespace=proxy.key.namespace,
@@ -82,6 +86,7 @@ def _row(
         routes=routes,
         status=status[0],
         message=status[1],
+        admin=envoy.admin if envoy else "",
     )
 
 

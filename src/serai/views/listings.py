@@ -113,6 +113,7 @@ GATEWAYS = Listing(
             tone=lambda row: _good(good=row.status == "Programmed"),
         ),
         Column("ROLE", lambda row: row.role, wide=True),
+        Column("ADMIN", lambda row: row.admin, wide=True),
         Column("MESSAGE", lambda row: row.message, wide=True),
     ),
 )

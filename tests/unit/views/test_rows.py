@@ -75,7 +75,8 @@ def test_a_port_that_cannot_be_had_is_the_state_of_its_gateway(code: str, status
 
 
 def test_the_state_of_an_envoy_is_the_state_of_its_gateway() -> None:
-    facts = Facts(envoys=(EnvoyState("infra/edge", "starting"),))
+    starting = EnvoyState("infra/edge", "starting", admin="127.0.0.1:19000")
+    facts = Facts(envoys=(starting,))
 
     rows = {row.name: row for row in gateway_rows(state_of(SHOP, facts=facts))}
 
@@ -84,6 +85,7 @@ def test_the_state_of_an_envoy_is_the_state_of_its_gateway() -> None:
         "its Envoy is starting",
     )
     assert rows["waypoint"].status == "Programmed"
+    assert (rows["edge"].admin, rows["waypoint"].admin) == ("127.0.0.1:19000", "")
 
 
 def test_each_parent_is_a_row(tmp_path: Path) -> None:
