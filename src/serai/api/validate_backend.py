@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from math import inf
 
 import msgspec
 
@@ -53,6 +55,9 @@ def check_backend_traffic(policy: XBackendTrafficPolicy) -> Iterator[Problem]:
     yield from check_session("spec.sessionPersistence", policy.spec.session_persistence)
 
 
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+
+
 def check_backend_config(policy: BackendConfigPolicy) -> Iterator[Problem]:
     """The rules of BackendConfigPolicy's definition, as kgateway's CEL has them."""
     spec = policy.spec
@@ -83,10 +88,19 @@ def _load_balancer(found: LoadBalancer) -> Iterator[Problem]:
     if found.zone_aware and (found.ring_hash or found.maglev):
         words = f"{path} has zoneAware with a load balancer that hashes"
         yield clash(f"{path}.zoneAware", words, "Use leastRequest, roundRobin or random.")
+    for name, kind in (("leastRequest", found.least_request), ("roundRobin", found.round_robin)):
+        aggression = kind.slow_start.aggression if kind and kind.slow_start else None
+        if aggression is not None and not _is_positive(aggression):
+            here = f"{path}.{name}.slowStart.aggression"
+            yield wrong(here, aggression, "a number above 0", "Write one such as 1.5.")
     for name, by in (("ringHash", found.ring_hash), ("maglev", found.maglev)):
         for index, each in enumerate(by.hash_policies if by else ()):
             here = f"{path}.{name}.hashPolicies[{index}]"
             yield from exactly_one(here, each, "header", "cookie", "source_ip")
+
+
+def _is_positive(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and 0 < float(text) < inf
 
 
 def _tls(tls: Tls) -> Iterator[Problem]:

@@ -88,6 +88,11 @@ def test_a_gateway_extension_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "code", "path"),
     [
+        (
+            "loadBalancer: {roundRobin: {slowStart: {window: 1s, aggression: 2x}}}",
+            "SER0102",
+            "spec.loadBalancer.roundRobin.slowStart.aggression",
+        ),
         ("tcpKeepalive: {keepAliveTime: 9999999h}", "SER0102", "spec.tcpKeepalive.keepAliveTime"),
         (
             "healthCheck: {" + CHECK + ", http: {path: /, method: BREW}}",
