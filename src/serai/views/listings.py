@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from serai.api.fields_check import nearest_name
+from serai.api.routes import ROUTE_KINDS
 from serai.views.backends import BackendRow, backend_rows
 from serai.views.clients import IN_STEP, TYPES, ClientRow, client_rows
 from serai.views.clusters import SYNCED, ClusterRow, cluster_rows
@@ -52,6 +54,10 @@ def _good(*, good: bool | None) -> Tone:
 
 def _held(short: str) -> Column:
     return Column(short, lambda row: str(row.acknowledged[short]), number=True)
+
+
+def _is_of(row: Any, *, kind: str) -> bool:
+    return bool(row.kind == kind)
 
 
 def _problems(state: State) -> list[ProblemRow]:
@@ -124,7 +130,7 @@ ROUTES = Listing(
     row=RouteRow,
     rows=route_rows,
     names=_object,
-    aliases=("route", "httproutes", "httproute"),
+    aliases=("route",),
     nothing="no routes: there is no route of any kind",
     columns=(
         Column("NAMESPACE", lambda row: row.namespace),
@@ -301,6 +307,10 @@ LISTINGS: tuple[Listing, ...] = (
 NARROWER: dict[tuple[str, ...], tuple[Listing, Callable[[Any], bool]]] = {
     ("serviceentries", "serviceentry", "se"): (SERVICES, lambda row: row.kind == "ServiceEntry"),
     ("waypoints", "waypoint"): (GATEWAYS, lambda row: row.role == "waypoint"),
+    **{
+        (f"{kind.lower()}s", kind.lower()): (ROUTES, partial(_is_of, kind=kind))
+        for kind in ROUTE_KINDS
+    },
 }
 """Words for some of the rows of a listing."""
 

@@ -88,6 +88,20 @@ def test_the_state_of_an_envoy_is_the_state_of_its_gateway() -> None:
     assert (rows["edge"].admin, rows["waypoint"].admin) == ("127.0.0.1:19000", "")
 
 
+@pytest.mark.parametrize("word", ["httproutes", "tcproute"])
+def test_a_kind_of_route_stands_for_its_own_alone(word: str, tmp_path: Path) -> None:
+    found = by_word(word)
+    assert found is not None
+    listing, meant = found
+
+    bytes_too = ROUTES.split("---\n")[2].replace("HTTPRoute", "TCPRoute")
+    bytes_too += "  rules: [{backendRefs: [{name: s, port: 80}]}]\n"
+    state = written(tmp_path, f"{ROUTES}---\n{bytes_too}")
+    rows = [row for row in listing.rows(state) if meant(row)]
+
+    assert rows and {row.kind.lower() for row in rows} == {word.rstrip("s")}
+
+
 def test_each_parent_is_a_row(tmp_path: Path) -> None:
     rows = route_rows(written(tmp_path, ROUTES))
 
