@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from listening import listening
@@ -99,6 +100,15 @@ async def test_somebody_else_there_is_told_apart() -> None:
         host, port = other.sockets[0].getsockname()
         with pytest.raises(UnreachableError, match="is not Serai: it answers 404 nginx"):
             await asyncio.to_thread(AdminClient(f"{host}:{port}").rows, SERVICES)
+
+
+def test_an_instance_of_another_version_is_told() -> None:
+    older = {"apiVersion": "serai.dev/cli/v1", "kind": "ServiceList", "items": [{"name": "a"}]}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=older))
+    client = AdminClient("127.0.0.1:9095", transport=transport)
+
+    with pytest.raises(RefusedError, match="at 127.0.0.1:9095 answers as another version of Serai"):
+        client.rows(SERVICES)
 
 
 async def test_a_refusal_is_handed_on() -> None:

@@ -237,7 +237,7 @@ def _owned_by_another(folder: Path, owner: str) -> Problem:
         paths = ", ".join((folder / "paths").read_text(encoding="utf-8").splitlines())
     message = (
         f"Another `serai run` (pid {owner or 'unknown'}) already serves"
-        f" {paths or 'the same paths'}; this one was not started."
+        f" {paths or 'the same paths'}, and is left alone."
     )
     remedy = f"Use that one, or end it first: `kill {owner}`." if owner else "End that one first."
     return Problem("SER0905", "error", message, remedy, place=Place(str(folder)))

@@ -37,7 +37,7 @@ class GatewayRow(Row, frozen=True):
     status: str
     """``Programmed``, or what it is instead."""
     message: str
-    admin: str
+    admin: str = ""
     """``host:port`` of its Envoy's admin interface, where one runs here; empty until known."""
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import msgspec
@@ -13,6 +13,8 @@ from serai.views.listing import Listing
 from serai.views.tracing import Traced, TraceQuestion
 from serai.web.enter import WayIn
 from serai.web.errors import RefusedError, UnreachableError
+
+_Form = TypeVar("_Form")
 
 SECONDS = 30.0
 """For an answer; a large world takes a while to list."""
@@ -38,20 +40,20 @@ class AdminClient:
     def rows(self, listing: Listing) -> list[Any]:
         """Everything that a listing lists."""
         plain = self._get(f"/api/v1/{listing.name}", {})
-        return [msgspec.convert(item, listing.row) for item in plain["items"]]
+        return [self._read(item, listing.row) for item in plain["items"]]
 
     def explain(self, what: str, namespace: str) -> Explained:
         """Everything that applies to something."""
         plain = self._get("/api/v1/explain", {"what": what, "namespace": namespace})
-        return msgspec.convert(plain, Explained)
+        return self._read(plain, Explained)
 
     def trace(self, question: TraceQuestion) -> Traced:
         """What would become of a request."""
-        return msgspec.convert(self._post("/api/v1/trace", question), Traced)
+        return self._read(self._post("/api/v1/trace", question), Traced)
 
     def way_in(self, question: TraceQuestion) -> WayIn:
         """Where a request would enter, and what would become of it."""
-        return msgspec.convert(self._post("/api/v1/enter", question), WayIn)
+        return self._read(self._post("/api/v1/enter", question), WayIn)
 
     async def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
@@ -67,6 +69,15 @@ class AdminClient:
                 if not connected:
                     raise self._unreachable(error) from error
         raise UnreachableError(f"the instance at {self._address} has ended")
+
+    def _read(self, plain: Any, form: type[_Form]) -> _Form:
+        try:
+            return msgspec.convert(plain, form)
+        except msgspec.ValidationError as error:
+            raise RefusedError(
+                f"the instance at {self._address} answers as another version of Serai does"
+                f" ({error}).\nAsk it with the `serai` that it runs, or start it again."
+            ) from error
 
     def _get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         return self._ask("GET", path, params=parameters)
