@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from google.protobuf.json_format import ParseDict
 from typer.testing import CliRunner
 
 from cli.transcripts import WORLDS
 from serai.cli.main import app
 from serai.proto.envoy import Cluster, FilterChain, Listener, RouteConfiguration
-from serai.proto.json import from_json
+from serai.proto.pool import POOL
 from serai.views.configuration import SECTIONS
 
 
@@ -83,7 +84,8 @@ def test_what_is_printed_is_what_envoy_reads() -> None:
             "clusters": Cluster,
         }.items():
             for each in gateway[section]:
-                assert from_json(kind, each).name == each["name"]
+                read = ParseDict(each, kind(), descriptor_pool=POOL)
+                assert read.name == each["name"]
 
 
 def test_a_broken_object_leaves_the_others_as_they_are(tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
-"""Messages as JSON values, in the form that Envoy's own config dump has, and back."""
+"""Messages as JSON values, in the form that Envoy's own config dump has."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from serai.proto.pool import POOL, TYPE_URL_PREFIX, message
-
-M = TypeVar("M", bound=Message)
+from serai.proto.pool import TYPE_URL_PREFIX, message
 
 _AS_STRING = {
     FieldDescriptor.CPPTYPE_INT64,
@@ -31,17 +28,6 @@ def to_json(value: Message) -> dict[str, object]:
     if value.DESCRIPTOR.full_name == "google.protobuf.Any":
         return _expand(value)
     return {field.name: _field(field, held) for field, held in value.ListFields()}
-
-
-def from_json(kind: type[M], value: Mapping[str, object]) -> M:
-    """The message that a JSON object describes; fields named as in the proto files or in camelCase.
-
-    Raises ValueError, naming the field, where the object does not describe a `kind`.
-    """
-    try:
-        return json_format.ParseDict(dict(value), kind(), descriptor_pool=POOL)
-    except (json_format.ParseError, TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from error
 
 
 def _expand(value: Any) -> dict[str, object]:

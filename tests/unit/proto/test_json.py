@@ -1,4 +1,4 @@
-"""Messages as JSON: as Envoy prints them, the same in every process, and back."""
+"""Messages as JSON: as Envoy prints them, the same in every process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+from google.protobuf.json_format import ParseDict
 
 from serai.proto.envoy import (
     Any,
@@ -22,8 +23,8 @@ from serai.proto.envoy import (
     TcpProxy,
     WeightedCluster,
 )
-from serai.proto.json import from_json, to_json
-from serai.proto.pool import TYPE_URL_PREFIX, pack
+from serai.proto.json import to_json
+from serai.proto.pool import POOL, TYPE_URL_PREFIX, pack
 
 CLUSTER = Cluster(
     name="kube_shop_cart_80",
@@ -58,11 +59,7 @@ def test_a_cluster_prints_as_envoy_prints_it() -> None:
 
 
 def test_what_is_printed_is_read_back() -> None:
-    assert from_json(Cluster, PRINTED) == CLUSTER
-
-
-def test_camel_case_is_read_too() -> None:
-    assert from_json(Cluster, {"connectTimeout": "1.5s"}).connect_timeout.ToMilliseconds() == 1500
+    assert ParseDict(PRINTED, Cluster(), descriptor_pool=POOL) == CLUSTER
 
 
 def test_an_any_inside_an_any_is_expanded() -> None:
@@ -79,7 +76,7 @@ def test_an_any_inside_an_any_is_expanded() -> None:
         "stat_prefix": "x",
         "cluster": "y",
     }
-    assert from_json(ConfigDump, to_json(dump)) == dump
+    assert ParseDict(to_json(dump), ConfigDump(), descriptor_pool=POOL) == dump
 
 
 def test_an_any_with_a_form_of_its_own_is_under_value() -> None:
@@ -120,23 +117,6 @@ def test_unset_fields_are_left_out_and_set_zeros_are_not() -> None:
     share = WeightedCluster(clusters=[{"name": "a", "weight": {"value": 0}}, {"name": "b"}])
 
     assert to_json(share) == {"clusters": [{"name": "a", "weight": 0}, {"name": "b"}]}
-
-
-@pytest.mark.parametrize(
-    ("value", "says"),
-    [
-        ({"nam": "x"}, "nam"),
-        ({"connect_timeout": "soon"}, "connect_timeout|connectTimeout|Duration"),
-        ({"typed_extension_protocol_options": {"a": {"@type": "x/y.Z"}}}, "y.Z"),
-        ({"typed_extension_protocol_options": {"a": 3}}, "typed_extension_protocol_options"),
-        ({"name": 3}, "name"),
-        ({"circuit_breakers": "x"}, "circuit_breakers"),
-        ({"metadata": {"typed_filter_metadata": {"a": {"@type": 3}}}}, "split"),
-    ],
-)
-def test_what_is_not_a_message_is_a_value_error(value: dict[str, object], says: str) -> None:
-    with pytest.raises(ValueError, match=says):
-        from_json(Cluster, value)
 
 
 def test_the_same_bytes_in_every_process() -> None:
