@@ -190,7 +190,6 @@ DEFINITION = Resource(
     "v1",
     "customresourcedefinitions",
     "CustomResourceDefinition",
-    namespaced=False,
 )
 
 

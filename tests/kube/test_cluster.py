@@ -22,7 +22,7 @@ from serai.sources.batch import Batch
 from serai.sources.cluster import ClusterSource, Scope
 
 CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
-NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 WIDGET = Resource("serai.test", "v1", "widgets", "Widget")
 WANTED = (
     Wanted("ConfigMap", "", "configmaps", ("v1",)),

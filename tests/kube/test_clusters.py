@@ -29,7 +29,7 @@ from serai.kube.wire import Name
 SECRET = Resource("", "v1", "secrets", "Secret")
 POD = Resource("", "v1", "pods", "Pod")
 RULE = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
-NAMESPACE = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 GLOBAL = {"istio.io/global": "true"}
 GRACE = 3.0
 

@@ -30,8 +30,8 @@ from serai.views.clusters import cluster_rows
 from serai.views.problems import found_by
 
 RBAC = "rbac.authorization.k8s.io"
-ROLE = Resource(RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
-BINDING = Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+ROLE = Resource(RBAC, "v1", "clusterroles", "ClusterRole")
+BINDING = Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding")
 
 
 async def test_another_network_is_known_by_the_gateways_there(

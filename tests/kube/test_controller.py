@@ -24,9 +24,7 @@ from serai.kube.resource import Resource
 from serai.kube.wire import Name
 from serai.model.settings import Settings
 
-CLASS = Resource(
-    "gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False
-)
+CLASS = Resource("gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass")
 SERVICE = Resource("", "v1", "services", "Service")
 SETTINGS = Settings(standalone=False, bind="127.0.0.1")
 

@@ -41,7 +41,7 @@ async def install(admin: Access, folder: Path = BASE) -> None:
     for doc in manifests(folder):
         group, _, version = doc["apiVersion"].rpartition("/")
         (kind,) = (each for each in served[group, version] if each.kind == doc["kind"])
-        resource = Resource(group, version, kind.plural, kind.kind, kind.namespaced)
+        resource = Resource(group, version, kind.plural, kind.kind)
         name = Name(doc["metadata"].get("namespace", ""), doc["metadata"]["name"])
         await admin._write(
             "PATCH",
@@ -99,7 +99,7 @@ async def test_the_controller_needs_no_more_than_it_is_given(
         await asyncio.gather(task, return_exceptions=True)
 
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 
 
 async def test_the_command_serves_until_it_is_told_to_end(api: assets.ApiServer) -> None:

@@ -17,7 +17,6 @@ from serai.api.problem import Problem
 from serai.api.syntax import is_dns_label, is_hostname, is_ip, is_wildcard_hostname
 from serai.api.validate_routes import check_session
 
-SYSTEM = "System"
 HOST_REMEDY = "Use a host name, in small letters and without a port."
 
 

@@ -44,18 +44,14 @@ class TlsOptions(Value, frozen=True):
     """One of them has to be in a client's certificate."""
     client_hashes: tuple[str, ...] = ()
     """SHA-256 of the certificates that clients may show."""
-    unknown: tuple[str, ...] = ()
-    """Names of options that mean nothing here."""
 
 
 def tls_options(written: Mapping[str, str]) -> TlsOptions | str:
-    """The options, or what is wrong with them."""
+    """The options, or what is wrong with them; those that mean nothing here are passed over."""
     found: dict[str, object] = {}
-    unknown = []
     for name, text in sorted(written.items()):
         option = _OPTIONS.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
         if option is None:
-            unknown.append(name)
             continue
         field, allowed = option
         values = tuple(each.strip() for each in text.split(",") if each.strip())
@@ -65,7 +61,7 @@ def tls_options(written: Mapping[str, str]) -> TlsOptions | str:
         if field.endswith("_version") and len(values) > 1:
             return f"tls.options {name} takes one version, such as 1.2"
         found[field] = values[0] if field.endswith("_version") else values
-    options = TlsOptions(**found, unknown=tuple(unknown))  # type: ignore[arg-type]
+    options = TlsOptions(**found)  # type: ignore[arg-type]
     low, high = options.min_version or VERSIONS[0], options.max_version or VERSIONS[-1]
     if VERSIONS.index(low) > VERSIONS.index(high):
         return f"tls.options ask for at least TLS {low} and at most {high}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 5.0
 DUMP_SECONDS = 60.0
-"""For the whole configuration, which may be 100 MB."""
+"""For all clusters, which may be 100 MB."""
 
 
 class AdminError(Exception):
@@ -70,10 +70,6 @@ class Admin:
         except (msgspec.DecodeError, ValueError) as error:
             raise self._unusable(path, error) from error
 
-    async def config_dump(self) -> dict[str, Any]:
-        """All of the configuration, endpoints included (admin.v3.ConfigDump)."""
-        return await self._json("/config_dump?include_eds", timeout_seconds=DUMP_SECONDS)
-
     async def stats(self, pattern: str = "") -> dict[str, int]:
         """Counters and gauges whose names match a regular expression (RE2, unanchored)."""
         query = {"format": "json", "type": "All", "filter": pattern}
@@ -92,8 +88,8 @@ class Admin:
         """Requests in flight, plus open connections that are not HTTP."""
         return _busy(await self.stats(r"^(http|listener)\..*\.downstream_(rq|cx)_active$"))
 
-    async def _json(self, path: str, timeout_seconds: float | None = None) -> dict[str, Any]:
-        body = await self._send("GET", path, timeout_seconds=timeout_seconds)
+    async def _json(self, path: str) -> dict[str, Any]:
+        body = await self._send("GET", path)
         try:
             return msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.DecodeError as error:

@@ -23,9 +23,6 @@ class EndpointState(msgspec.Struct, frozen=True):
     """What the control plane said, such as ``HEALTHY``."""
     failed: tuple[str, ...] = ()
     """The reasons against it, such as ``failed_active_health_check``."""
-    requests: int = 0
-    errors: int = 0
-    active: int = 0
 
 
 class ClusterState(msgspec.Struct, frozen=True):
@@ -50,16 +47,9 @@ class _Address(msgspec.Struct, frozen=True):
     pipe: _Pipe = _Pipe()
 
 
-class _Stat(msgspec.Struct, frozen=True):
-    name: str = ""
-    value: int | str = 0
-    """A string, as proto's JSON has it for 64 bits."""
-
-
 class _Host(msgspec.Struct, frozen=True):
     address: _Address = _Address()
     health_status: dict[str, Any] = {}
-    stats: tuple[_Stat, ...] = ()
 
 
 class _Cluster(msgspec.Struct, frozen=True):
@@ -95,15 +85,11 @@ def _endpoint(host: _Host) -> EndpointState:
     eds_health = str(host.health_status.get("eds_health_status", "UNKNOWN"))
     marks = (name for name, value in host.health_status.items() if value is True)
     failed = tuple(sorted(name for name in marks if name not in _PENDING))
-    counted = {each.name: int(each.value) for each in host.stats}
     return EndpointState(
         address=_shown(host.address),
         healthy=not failed and eds_health in {"HEALTHY", "UNKNOWN", "DEGRADED"},
         eds_health=eds_health,
         failed=failed,
-        requests=counted.get("rq_total", 0),
-        errors=counted.get("rq_error", 0),
-        active=counted.get("rq_active", 0),
     )
 
 

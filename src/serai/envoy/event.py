@@ -42,16 +42,11 @@ class EnvoyStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     gateway: str
     state: State
-    since: float
-    """When it came into this state, in seconds since the epoch."""
     pid: int = 0
     admin: str = ""
     """``host:port`` of its admin interface; empty until known."""
-    adopted: bool = False
-    """Whether an earlier `serai run` started it."""
     restarts: int = 0
     """How often it was started again after a death, by us."""
-    log: str = ""
     access_log: str = ""
     """A line of JSON for each request (xds.listener has the fields)."""
 

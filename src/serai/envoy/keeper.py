@@ -63,7 +63,6 @@ class Keeper:
         self._repetitions = Repetitions()
         self._ready_at: float | None = None
         self._state: State = "starting"
-        self._since = time.time()
         self._task: asyncio.Task[None] | None = None
 
     def run(self) -> None:
@@ -86,12 +85,9 @@ class Keeper:
         return EnvoyStatus(
             gateway=self.gateway,
             state=self._state,
-            since=self._since,
             pid=record.pid.number if record else 0,
             admin=record.admin if record else "",
-            adopted=process.is_adopted if process else False,
             restarts=self._restarts,
-            log=str(self._instance.files(self.gateway).log),
             access_log=str(self._instance.files(self.gateway).access_log),
         )
 
@@ -276,7 +272,7 @@ class Keeper:
 
     def _enter(self, state: State) -> None:
         if state != self._state:
-            self._state, self._since = state, time.time()
+            self._state = state
         if state == "ready":
             self.is_ready.set()
         else:

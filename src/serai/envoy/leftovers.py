@@ -23,7 +23,6 @@ class EndedEnvoy(msgspec.Struct, frozen=True):
     gateway: str
     """``namespace/name``; empty if its record was lost."""
     pid: int
-    folder: str
 
 
 class Leftovers(msgspec.Struct, frozen=True):
@@ -79,7 +78,7 @@ async def _stop(folder: Path, drain_seconds: float | None) -> Leftovers:
         await end_companions(instance)
     finally:
         instance.release()
-    ended = (EndedEnvoy(record.gateway, record.pid.number, str(folder)) for record in found)
+    ended = (EndedEnvoy(record.gateway, record.pid.number) for record in found)
     return Leftovers(tuple(ended), ())
 
 

@@ -42,11 +42,6 @@ class EnvoyProcess:
         self._launched = launched
 
     @property
-    def is_adopted(self) -> bool:
-        """Whether another process started it."""
-        return self._launched is None
-
-    @property
     def files(self) -> EnvoyFiles:
         """Where its files are."""
         return self._instance.files(self.record.gateway, self.record.token)

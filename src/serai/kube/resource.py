@@ -17,7 +17,6 @@ class Resource(msgspec.Struct, frozen=True):
     version: str
     plural: str
     kind: str
-    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -38,9 +37,6 @@ class Served(msgspec.Struct, frozen=True):
 
     plural: str
     kind: str
-    namespaced: bool
-    status: bool = False
-    """Whether it has a status of its own."""
 
 
 class Discovery(msgspec.Struct, frozen=True):
@@ -53,7 +49,7 @@ class Discovery(msgspec.Struct, frozen=True):
         for version in versions:
             for each in self.served.get((group, version), ()):
                 if each.plural == plural:
-                    return Resource(group, version, plural, each.kind, each.namespaced)
+                    return Resource(group, version, plural, each.kind)
         return None
 
     def versions(self, group: str, plural: str) -> tuple[str, ...]:
@@ -71,13 +67,7 @@ class _Response(msgspec.Struct):
 
 class _Entry(msgspec.Struct, rename="camel"):
     resource: str
-    scope: str = "Namespaced"
     response_kind: _Response | None = None
-    subresources: list[_Sub] | None = None
-
-
-class _Sub(msgspec.Struct):
-    subresource: str = ""
 
 
 class _Version(msgspec.Struct):
@@ -116,6 +106,5 @@ def read_discovery(*answers: bytes) -> Discovery:
 
 
 def _served(entry: _Entry) -> Served:
-    names = {each.subresource for each in entry.subresources or ()}
     kind = entry.response_kind.kind if entry.response_kind else ""
-    return Served(entry.resource, kind, entry.scope == "Namespaced", "status" in names)
+    return Served(entry.resource, kind)

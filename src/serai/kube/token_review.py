@@ -14,7 +14,7 @@ import msgspec
 from serai.kube.access import Access
 from serai.kube.resource import Resource
 
-REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
+REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview")
 
 KNOWN_SECONDS = 300.0
 """How long a good answer is believed: then it is found out that a Pod is gone."""

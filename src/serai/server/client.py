@@ -14,7 +14,7 @@ import msgspec
 from serai.ir.viewpoint import Viewpoint
 from serai.server.turns import Turns
 from serai.xds.conversation import Conversation, Memory
-from serai.xds.events import Acknowledged, Event
+from serai.xds.events import Event
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.wire import Node, Unreadable
 from serai.xds.world import Resources
@@ -29,13 +29,9 @@ Out_contra = TypeVar("Out_contra", contravariant=True)
 
 
 class TypeState(msgspec.Struct, frozen=True):
-    """How far a client is with one type of resources; all but the first two are counts."""
+    """How far a client is with one type of resources; all but the first are counts."""
 
     type: ResourceType
-    wildcard: bool
-    """Whether it asked for all there are."""
-    subscribed: int
-    """By name."""
     acked: int
     pending: int
     rejected: int
@@ -51,7 +47,6 @@ class ClientState(msgspec.Struct, frozen=True):
     protocol: Literal["delta", "sotw"]
     connected_at: float
     """Seconds since the epoch."""
-    last_ack_at: float | None
     known: bool
     """Whether there is such a Gateway; if not, nothing is sent."""
     types: tuple[TypeState, ...]
@@ -143,7 +138,6 @@ class Client(Generic[In, Out]):
         self._sink = sink
         self._turns = turns
         self._connected_at = time.time()
-        self._last_ack_at: float | None = None
         self._requests: deque[In] = deque()
         self._changed: dict[ResourceKey, None] = {}
         self._world: Resources | None = None
@@ -225,15 +219,9 @@ class Client(Generic[In, Out]):
         if full:
             self._sink.release()
         responses += self.stream.tick(now)
-        self._tell(self.stream.events())
+        if events := self.stream.events():
+            self._on_events(self, events)
         return responses
-
-    def _tell(self, events: list[Event]) -> None:
-        if not events:
-            return
-        if any(isinstance(event, Acknowledged) for event in events):
-            self._last_ack_at = time.time()
-        self._on_events(self, events)
 
     def _wait(self, now: float) -> None:
         """Wakes up when it is time, if nothing happens before."""
@@ -254,14 +242,11 @@ class Client(Generic[In, Out]):
             agent=self.node.agent,
             protocol=self._protocol,
             connected_at=self._connected_at,
-            last_ack_at=self._last_ack_at,
             known=self.known,
             viewpoint=self.viewpoint,
             types=tuple(
                 TypeState(
                     type=type_,
-                    wildcard=ledgers[type_].wildcard,
-                    subscribed=len(ledgers[type_].names),
                     acked=len(ledgers[type_].held),
                     pending=len(ledgers[type_].pending()),
                     rejected=len(ledgers[type_].rejected),

@@ -20,7 +20,6 @@ class Connected(Value, frozen=True):
     """What is done with a connection, and what is known of it."""
 
     handling: Handling
-    origin: Origin
     identified: bool
     """Whether it may carry an identity."""
     ended: bool = False
@@ -60,13 +59,12 @@ def connected(
             return named
         return Connected(
             named.handling,
-            named.origin,
             False,
             ended=named.tls is not None,
             settings=named.settings,
         )
     found = listener.default
-    origin, settings = listener.origin, listener.settings
+    settings = listener.settings
     way = request.way
     if isinstance(way, Destination) and listener.chains:
         chosen, others = _chain(listener, way)
@@ -75,11 +73,11 @@ def connected(
             return Closed("no_chain", f"filter chain {chosen.chain} is not there")
         if chosen is not None and chain is not None:
             steps.append(_chain_step(chosen, others, chain.origin))
-            found, origin, settings = chain.handling, chain.origin, chain.settings
+            found, settings = chain.handling, chain.settings
     if found is None:
         return Closed("no_chain", f"nothing in listener {listener.name} takes this destination")
     known = listener.proxy_protocol or listener.tunnelled
-    return Connected(found, origin, known, settings=settings)
+    return Connected(found, known, settings=settings)
 
 
 def inspected(
@@ -98,7 +96,7 @@ def inspected(
     why = "the port does not say what it speaks, and the connection's first bytes do"
     steps.append(Step("protocol", "HTTP" if http else "not HTTP", why, inside.origin))
     chosen = inside.requests if http and inside.requests else inside.default
-    return Connected(chosen, inside.origin, found.identified, settings=inside.settings)
+    return Connected(chosen, found.identified, settings=inside.settings)
 
 
 def _chain(listener: Listener, way: Destination) -> tuple[ChainMatch | None, list[ChainMatch]]:

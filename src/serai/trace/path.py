@@ -25,11 +25,6 @@ class Path(Value, frozen=True):
     redirected: bool = False
     """Whether the client is told to ask for this path instead, by 307."""
 
-    @property
-    def bare(self) -> str:
-        """Without the query."""
-        return self.text.partition("?")[0]
-
 
 def normalised(text: str) -> Path | None:
     """The path as Envoy normalises it; None where it answers 400."""

@@ -18,14 +18,13 @@ def client(*types: TypeState, known: bool = True) -> ClientState:
         agent="envoy",
         protocol="delta",
         connected_at=0.0,
-        last_ack_at=None,
         known=known,
         types=types,
     )
 
 
 def of(kind: ResourceType, acked: int, pending: int = 0, rejected: int = 0) -> TypeState:
-    return TypeState(kind, True, 0, acked, pending, rejected)
+    return TypeState(kind, acked, pending, rejected)
 
 
 def test_counts_are_by_type_and_in_all() -> None:

@@ -45,7 +45,7 @@ class FakeEnvoy:
         writer.close()
 
     def status(self, gateway: str) -> EnvoyStatus:
-        return EnvoyStatus(gateway=gateway, state="ready", since=0.0, admin=self.admin)
+        return EnvoyStatus(gateway=gateway, state="ready", admin=self.admin)
 
 
 @contextlib.asynccontextmanager
@@ -116,7 +116,7 @@ async def test_silence_is_unknown_and_a_late_answer_serves_the_next(
     monkeypatch.setattr(health, "ANSWER_SECONDS", 0.05)
     quick, slow = FakeEnvoy(("10.0.0.1", {})), FakeEnvoy(("10.0.0.1", {}))
     slow.may_answer.clear()
-    starting = EnvoyStatus(gateway="infra/new", state="starting", since=0.0)
+    starting = EnvoyStatus(gateway="infra/new", state="starting")
 
     async with answering(quick, slow) as found:
         envoys = [quick.status("infra/edge"), slow.status("infra/waypoint"), starting]

@@ -26,10 +26,8 @@ class AccessLine(msgspec.Struct, frozen=True):
     upstream_host: str | None = None
     response_flags: str | None = None
     response_code_details: str | None = None
-    downstream_local_address: str | None = None
     downstream_remote_address: str | None = None
     peer_principal: str | None = None
-    duration_ms: int | None = None
 
 
 class AccessLog:

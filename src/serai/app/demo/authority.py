@@ -25,7 +25,7 @@ class Authority:
 
     def __init__(self, name: str, folder: Path) -> None:
         """`folder` is where certificates are kept; it is made if need be."""
-        self._name, self._folder = name, folder
+        self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         ours, subject = self._key.public_key(), _name(name)
         draft = (

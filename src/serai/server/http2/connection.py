@@ -165,11 +165,6 @@ class Connection(asyncio.BufferedProtocol):
             self.write(reset(stream.number, Code.NO_ERROR))
         self._forget(stream)
 
-    def reset(self, stream: Stream, code: Code) -> None:
-        """End a stream."""
-        self.write(reset(stream.number, code))
-        self._forget(stream)
-
     def close(self, code: Code = Code.NO_ERROR, why: str = "") -> None:
         """Say good-bye, and go once what was written has left."""
         if self._transport is not None and not self._transport.is_closing():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
-from serai.server.http2.frames import END_HEADERS, END_STREAM, Code, Kind, frame, head
+from serai.server.http2.frames import END_HEADERS, END_STREAM, Kind, frame, head
 from serai.server.http2.windows import Incoming, Outgoing
 
 if TYPE_CHECKING:
@@ -116,13 +116,6 @@ class Stream:
             return
         self._connection.write(trailers)
         self._end()
-
-    def reset(self, code: Code) -> None:
-        """End it without an answer, or without the rest of one."""
-        if not self.local_ended:
-            self.local_ended = True
-            self._waiting.clear()
-            self._connection.reset(self, code)
 
     def flush(self) -> bool:
         """Send what there is room for; whether that is all."""
