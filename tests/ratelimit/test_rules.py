@@ -72,8 +72,8 @@ def test_plain_values_are_what_is_written() -> None:
 
 
 def test_two_domains_can_be_in_one_text_and_nothing_in_another() -> None:
-    assert rules(f"{TEXT}\n---\ndomain: second\n---\n").domains == ("second", "shop")
-    assert rules("# nothing yet\n").domains == ()
+    assert rules(f"{TEXT}\n---\ndomain: second\n---\n")._domains.keys() == {"second", "shop"}
+    assert not rules("# nothing yet\n")._domains
 
 
 LIMITED = "domain: d\ndescriptors: [{key: k, rate_limit: "

@@ -39,7 +39,6 @@ class ListenerTarget(Value, frozen=True):
     """A gateway's listener that the route attaches to, and the hosts it answers for there."""
 
     listener: ListenerKey
-    port: int
     hostnames: tuple[str, ...]
 
 
@@ -354,7 +353,7 @@ def _on_listener(route: Route, state: ListenerState) -> ListenerTarget | None:
     wanted = hostnames_of(route) or (ANY,)
     shared = (intersection(own, each) for each in wanted)
     hostnames = tuple(dict.fromkeys(each for each in shared if each))
-    return ListenerTarget(state.key, state.listener.port, hostnames) if hostnames else None
+    return ListenerTarget(state.key, hostnames) if hostnames else None
 
 
 def _asked(parent: ParentReference) -> str:

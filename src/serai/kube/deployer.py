@@ -23,15 +23,6 @@ HANDOVER = f"{FIELD_MANAGER}-handover"
 Json = dict[str, Any]
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """What came of it."""
-
-    changed: tuple[str, ...] = ()
-    """The objects (``Kind name``) that are other than they were."""
-    others: str = ""
-    """The object of that name that is not this Gateway's, so that it is left alone."""
-
-
 class Deployer:
     """Applies each Gateway's objects when they change; their end is left to their owner's."""
 
@@ -49,11 +40,15 @@ class Deployer:
         else:
             self._applied.pop(gateway, None)
 
-    async def settle(self, gateway: Key, objects: Objects) -> Settled:
-        """Have a Gateway's objects as they should be.  Raises ApiError; then try again."""
+    async def settle(self, gateway: Key, objects: Objects) -> str:
+        """Have a Gateway's objects as they should be.  Raises ApiError; then try again.
+
+        Returns the object (``Kind name``) that has a name it needs and is not this Gateway's, so
+        that all is left alone; empty if there is none.
+        """
         digest = sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
         if self._applied.get(gateway) == digest:
-            return Settled()
+            return ""
         first = next(obj for _, obj in objects if obj is not None)
         uid, name = _owner(first), _name(first)
         found = [await self._access.read(resource, name) for resource, _ in objects]
@@ -61,7 +56,7 @@ class Deployer:
         for (resource, obj), there, ours in zip(objects, found, own, strict=True):
             if obj is not None and there != ours:
                 # Somebody else deploys this Gateway, or needs the name.
-                return Settled(others=f"{resource.kind} {name.name}")
+                return f"{resource.kind} {name.name}"
         changed = [
             f"{resource.kind} {name.name}"
             for (resource, obj), ours in zip(objects, own, strict=True)
@@ -69,7 +64,7 @@ class Deployer:
         ]
         self._applied[gateway] = digest
         log.info("deploy.applied", gateway=str(gateway), changed=changed)
-        return Settled(tuple(changed))
+        return ""
 
     async def _settle(
         self, gateway: Key, resource: Resource, name: Name, there: Json | None, obj: Json | None

@@ -95,11 +95,6 @@ class Events:
             self._waiting.popitem(last=False)
         self._news.set()
 
-    @property
-    def waiting(self) -> int:
-        """How many are yet to be told."""
-        return len(self._waiting)
-
     async def run(self) -> None:
         """Write until cancelled."""
         while True:

@@ -74,7 +74,6 @@ class Counters:
 
         Raises ValueError for a URL that is none.
         """
-        self.window: Window = window
         self.storage: MemoryStorage | RedisStorage = _redis(redis) if redis else MemoryStorage()
         self._limiter: RateLimiter | None = None
         if window == "moving":

@@ -68,11 +68,6 @@ class Rules:
             self._domains.setdefault(each.domain, each)
         self._levels: dict[int, _Level] = {}
 
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Their names, sorted."""
-        return tuple(sorted(self._domains))
-
     def limit(self, domain: str, entries: Entries) -> Limit | None:
         """The limit of a descriptor; None if there is none."""
         found = self._domains.get(domain)

@@ -12,16 +12,12 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 _STEP = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
 
 
-def line_of(text: str, path: str) -> int:
-    """The line, from 1, of a field such as ``spec.rules[0].name`` in a document's text.
-
-    A field that is not there has the line of the nearest one around it that is.
-    """
-    return lines_of(text, (path,))[0]
-
-
 def lines_of(text: str, paths: Iterable[str]) -> tuple[int, ...]:
-    """The lines of some fields of one document; all 1 where it can't be parsed."""
+    """The lines, from 1, of fields such as ``spec.rules[0].name`` in a document's text.
+
+    A field that is not there has the line of the nearest one around it that is; all have line 1
+    where the document can't be parsed.
+    """
     try:
         root = compose(text, CSafeLoader)
     except (YAMLError, UnicodeEncodeError, RecursionError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serai.sources.lines import line_of, lines_of
+from serai.sources.lines import lines_of
 
 TEXT = """\
 kind: HTTPRoute
@@ -38,7 +38,7 @@ spec:
     ],
 )
 def test_a_field_or_the_nearest_around_it(path: str, line: int) -> None:
-    assert line_of(TEXT, path) == line
+    assert lines_of(TEXT, (path,)) == (line,)
 
 
 def test_json_too() -> None:
@@ -46,5 +46,5 @@ def test_json_too() -> None:
 
 
 def test_what_cannot_be_parsed_has_line_one() -> None:
-    assert line_of("a: [", "a") == 1
-    assert line_of("a: \udcff", "a") == 1
+    assert lines_of("a: [", ("a",)) == (1,)
+    assert lines_of("a: \udcff", ("a",)) == (1,)

@@ -142,10 +142,10 @@ class Deploying:
         asked, drain, secured = _bootstrap_of(wish), drain_path(uid), self.keys is not None
         config = pod_bootstrap(proxy.name, xds, drain, asked, secured=secured)
         how = _secured(how, xds.host, self.keys) if self.keys is not None else how
-        settled = await self.deployer.settle(key, objects(proxy, gateway, uid, config, how, wish))
-        if settled.others:
-            log.warning("deploy.left_alone", gateway=str(key), object=settled.others)
-            self._happenings.left_alone(key, settled.others)
+        others = await self.deployer.settle(key, objects(proxy, gateway, uid, config, how, wish))
+        if others:
+            log.warning("deploy.left_alone", gateway=str(key), object=others)
+            self._happenings.left_alone(key, others)
             self._later(key, OTHERS_SECONDS)
 
     def _drifted(self, drift: Drift) -> None:
