@@ -153,18 +153,18 @@ def _sent(asked: Asked, way: WayIn, *, verbose: bool) -> Outcome:
 
 
 def _way(way: WayIn) -> str:
-    from serai.app.client.http import shown  # noqa: PLC0415
     from serai.app.client.request import entry  # noqa: PLC0415
+    from serai.model.addresses import with_port  # noqa: PLC0415
     from serai.trace.request import Destination  # noqa: PLC0415
 
     start = entry(way)
     parts = [f"* connecting to {way.gateway} at {start.shown}"]
     to = way.trace.request.way
     if isinstance(to, Destination) and to.hbone:
-        parts.append(f"HBONE for {shown((to.address, to.port))}")
+        parts.append(f"HBONE for {with_port(to.address, to.port)}")
     if start.destination:
         caller = f"as {start.principal}" if start.principal else "without an identity"
-        parts.append(f"PROXY header for {shown(start.destination)} {caller}")
+        parts.append(f"PROXY header for {with_port(*start.destination)} {caller}")
     return ", ".join(parts)
 
 

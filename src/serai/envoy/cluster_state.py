@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from serai.model.addresses import with_port
+
 _PENDING = frozenset(
     {"pending_dynamic_removal", "pending_active_hc", "failed_active_degraded_check"}
 )
@@ -97,5 +99,4 @@ def _shown(address: _Address) -> str:
     found = address.socket_address
     if found is None:
         return address.pipe.path
-    host = f"[{found.address}]" if ":" in found.address else found.address
-    return f"{host}:{found.port_value}"
+    return with_port(found.address, found.port_value)

@@ -9,6 +9,7 @@ import msgspec
 import psutil
 
 from serai.api.problem import Problem
+from serai.model.addresses import with_port
 
 PORT_IN_USE = "SER0904"
 """The code of that problem."""
@@ -68,9 +69,8 @@ def port_in_use(
     address: str, port: int, holder: ListeningProcess | None, wanted_by: str
 ) -> Problem:
     """What to tell when `wanted_by`, such as ``Gateway infra/edge``, can't have a port."""
-    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     by = f" by {holder}" if holder else ""
-    message = f"Port {where} is taken{by}; {wanted_by} can't listen there."
+    message = f"Port {with_port(address, port)} is taken{by}; {wanted_by} can't listen there."
     if holder is None or holder.pid is None:
         remedy = f"Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or use another port."
     elif holder.keeper is not None:

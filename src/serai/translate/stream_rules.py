@@ -12,6 +12,7 @@ from serai.api.destination_rule import TcpSettings, TrafficPolicy
 from serai.api.meta import Key
 from serai.incremental import Reader
 from serai.ir.listener import TcpForward, Tunnel
+from serai.model.addresses import with_port
 from serai.model.service import BackendKey
 from serai.translate.collections import Attached
 
@@ -42,5 +43,5 @@ def _as_asked(forward: TcpForward, policy: TrafficPolicy) -> TcpForward:
     if tunnel is None:
         return timed
     kind = Tunnel.POST if tunnel.protocol == "POST" else Tunnel.CONNECT
-    host = f"[{tunnel.target_host}]" if ":" in tunnel.target_host else tunnel.target_host
-    return replace(timed, tunnel=kind, authority=f"{host}:{tunnel.target_port}")
+    authority = with_port(tunnel.target_host, tunnel.target_port)
+    return replace(timed, tunnel=kind, authority=authority)

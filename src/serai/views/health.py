@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from serai.api.meta import Key
-from serai.model.addresses import is_socket
+from serai.model.addresses import is_socket, with_port
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate.clusters import Proxied
 from serai.views.members import HOST_NAME, INLINE, Member
@@ -130,10 +130,9 @@ def sources(members: Iterable[Member]) -> tuple[str, ...]:
 
 def joined(address: str, port: int) -> str:
     """``ip:port``, as Envoy writes it; only the address where there is no port."""
-    if is_socket(address):
-        return address
-    shown = f"[{address}]" if ":" in address else address
-    return f"{shown}:{port}" if port else shown
+    if port or is_socket(address):
+        return with_port(address, port)
+    return f"[{address}]" if ":" in address else address
 
 
 def _counted(kind: str, number: int) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from serai.api.problem import Problem
 from serai.app.client.hbone import Tunnel, TunnelRefusedError, through
 from serai.app.client.proxy_protocol import Socket, proxy_header
+from serai.model.addresses import with_port
 
 _CHUNK = 64 * 1024
 _LARGEST_HEAD = 1024 * 1024
@@ -38,7 +39,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown(self) -> str:
         """Where to connect, as it is written."""
-        return shown(self.connect)
+        return with_port(*self.connect)
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,12 +187,6 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def shown(socket: Socket) -> str:
-    """``address:port``, or ``[address]:port`` for IPv6."""
-    address, port = socket
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def _is_refusal(error: OSError) -> bool:
     """Whether the connection was never made."""
     return isinstance(error, ConnectionRefusedError) or error.errno in _UNREACHED
@@ -210,7 +205,7 @@ def _refused(entry: Entry, error: OSError) -> Problem:
 def _closed(entry: Entry, why: str) -> Problem:
     to, remedy = "", "See what Envoy said of it, in its log."
     if entry.destination is not None:
-        to = f" for {shown(entry.destination)}"
+        to = f" for {with_port(*entry.destination)}"
         remedy = "A waypoint does so for what it does not capture; see `serai get services`."
     message = f"{entry.shown} closed the connection{to} without an answer: {why}."
     return Problem("SER0802", "error", message, remedy)

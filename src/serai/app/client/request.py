@@ -15,7 +15,7 @@ from serai import __version__
 from serai.api.problem import Problem
 from serai.app.client.access_log import AccessLine, AccessLog
 from serai.app.client.hbone import Tunnel
-from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send, shown
+from serai.app.client.http import Entry, Headers, HttpAnswer, HttpRequest, send
 from serai.app.identity import CHAIN, KEY, ROOT, Authority
 from serai.model.addresses import with_port
 from serai.trace.request import Destination
@@ -126,7 +126,7 @@ async def ask_often(asked: Asked, way: WayIn, times: int) -> list[Outcome | Prob
         if isinstance(answer, Problem):
             found.append(answer)
             continue
-        client = shown(answer.local)
+        client = with_port(*answer.local)
         line = await log.line_of(request_id, client, LOG_SECONDS)
         found.append(Outcome(way=way, answer=answer, line=line))
     return found
