@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from serai.envoy.state import PRIVATE, write_atomically
+from serai.model.spiffe import spiffe_id
 
 CHAIN, KEY, ROOT = "cert-chain.pem", "key.pem", "root-cert.pem"
 """As Istio calls these files."""
@@ -44,7 +45,7 @@ class Authority:
 
     def identity(self, namespace: str, account: str) -> str:
         """A workload's SPIFFE identity."""
-        return f"spiffe://{self._trust_domain}/ns/{namespace}/sa/{account}"
+        return spiffe_id(self._trust_domain, f"{namespace}/{account}")
 
     def issue(self, folder: Path, identity: str, life: dt.timedelta = LIFE) -> None:
         """Put a new certificate for an identity into a folder, all of its files at once."""

@@ -17,6 +17,7 @@ from serai.backends.feature import Draft, Feature, SpeaksTls, Subject
 from serai.ir.cluster import Refusal
 from serai.ir.tls import ClientCertificate, Material, SubjectName, UpstreamTls
 from serai.model import pem
+from serai.model.spiffe import spiffe_prefix
 from serai.proto.envoy import UpstreamTlsContext
 from serai.proto.pool import pack
 
@@ -221,7 +222,7 @@ def _of_mesh(tls: ClientTls, subject: Subject) -> UpstreamTls:
         names=tuple(map(_name, names)),
         alpn=("istio", *(version if subject.port.protocol.is_http else ())),
         mesh=subject.identity,
-        identities=f"spiffe://{domain}/ns/{backend.service.namespace}/sa/",
+        identities=spiffe_prefix(domain, backend.service.namespace),
     )
 
 

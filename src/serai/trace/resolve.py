@@ -13,6 +13,7 @@ from serai.ir.origin import Value
 from serai.model.addresses import canonical, is_loopback, is_range
 from serai.model.hosts import patterns, ranked
 from serai.model.service import BackendKey, Service
+from serai.model.spiffe import spiffe_id
 from serai.trace.arrival import owner
 from serai.trace.request import Destination, GatewayPort, TraceRequest, Way
 from serai.trace.view import View
@@ -113,7 +114,7 @@ def _principal(as_: str, trust_domain: str) -> str | None:
     if not as_ or "://" in as_:
         return as_ or None
     namespace, _, account = as_.partition("/")
-    return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account or 'default'}"
+    return spiffe_id(trust_domain, f"{namespace}/{account or 'default'}")
 
 
 def _way(

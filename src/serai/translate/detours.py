@@ -16,6 +16,7 @@ from serai.ir.cluster import Cluster, Discovery, Endpoint
 from serai.ir.listener import Listener, TcpForward, Tunnel
 from serai.ir.origin import Origin
 from serai.ir.route import WeightedCluster
+from serai.model.spiffe import spiffe_prefix
 from serai.translate import names
 from serai.translate.clusters import Proxied, SenderKey
 from serai.translate.collections import Attached, Named
@@ -77,7 +78,7 @@ def _waypoints(graph: Graph, attached: Attached) -> Derived[str, Cluster]:
             http2=True,
             dns_endpoints=tuple(Endpoint(host, port) for host in hosts),
             tls=workload_tls(settings),
-            identities=f"spiffe://{settings.trust_domain}/ns/{key.namespace}/sa/",
+            identities=spiffe_prefix(settings.trust_domain, key.namespace),
         )
         yield name, cluster
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from serai.model.service import Backend, Resolution
+from serai.model.spiffe import spiffe_id
 from serai.views.backends import order
 from serai.views.health import RESOLVED, Heard, Opinion, joined
 from serai.views.members import CALLER, HOST_NAME, Member, Members
@@ -127,6 +128,4 @@ def opinions_in_words(opinions: tuple[Opinion, ...]) -> str:
 
 
 def _spiffe(state: State, identity: str) -> str:
-    namespace, _, account = identity.partition("/")
-    domain = state.pipeline.settings.trust_domain
-    return f"spiffe://{domain}/ns/{namespace}/sa/{account}" if account else ""
+    return spiffe_id(state.pipeline.settings.trust_domain, identity) if identity else ""

@@ -8,6 +8,7 @@ from typing import Any
 from serai.ir.cluster import ClusterEndpoints, Endpoint, Health, Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.model.addresses import SOCKET, is_ip, is_socket, with_port
+from serai.model.spiffe import spiffe_id
 from serai.proto.envoy import ClusterLoadAssignment, LocalityLbEndpoints
 from serai.translate.localities import LocalityEndpoints, localities
 from serai.translate.names import INWARD, ORIGINATE
@@ -138,14 +139,9 @@ def _whereto(endpoint: Endpoint, trust_domain: str) -> dict[str, Any]:
     identities = through.identities if through else (endpoint.identity,)
     said = {"authority": through.authority} if through else {}
     if any(identities):
-        said["san"] = ",".join(_san(each, trust_domain) for each in identities)
+        said["san"] = ",".join(spiffe_id(trust_domain, each) for each in identities)
     metadata: dict[str, Any] = {TO: _struct(local=where)}
     return {**metadata, EXPECTED: _struct(**said)} if said else metadata
-
-
-def _san(identity: str, trust_domain: str) -> str:
-    namespace, _, account = identity.partition("/")
-    return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
 
 
 def _struct(**texts: str) -> dict[str, Any]:
