@@ -8,6 +8,8 @@ from serai.api.gateway_tls import GatewayTLSConfig, ListenerTLSConfig
 from serai.api.meta import LabelSelector, Object, Struct
 
 GROUP = "gateway.networking.k8s.io"
+GATEWAY_NAME = f"{GROUP}/gateway-name"
+"""The label of what is deployed for a Gateway.  Gateway API: GEP-1762."""
 
 DefaultScope = Literal["All", "None"]
 """Of Gateway.spec.defaultScope and useDefaultGateways of routes.  Gateway API: GEP-3793."""

@@ -10,6 +10,8 @@ GROUP = "networking.istio.io"
 
 ALLOCATE = "networking.istio.io/enable-autoallocate-ip"
 """The label of a ServiceEntry that is to get no VIP where it says false, in any case."""
+USE_WAYPOINT = "istio.io/use-waypoint"
+"""The label of what a waypoint is to capture: it names the waypoint, or says ``none``."""
 
 ResolutionName = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
 

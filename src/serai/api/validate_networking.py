@@ -12,6 +12,7 @@ from serai.api.fields_check import entry_path
 from serai.api.limits_networking import entry_limits, workload_limits
 from serai.api.networking import (
     ALLOCATE,
+    USE_WAYPOINT,
     ServiceEntry,
     ServiceEntryPort,
     WorkloadEntry,
@@ -41,8 +42,6 @@ LONGEST_SOCKET = 107
 
 MOST_WEIGHT = 2**32 - 1
 """Of an endpoint.  Istio: WorkloadEntry.weight is a uint32."""
-
-USE_WAYPOINT = "istio.io/use-waypoint"
 
 
 def check_service_entry(entry: ServiceEntry) -> Iterator[Problem]:

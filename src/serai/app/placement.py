@@ -7,11 +7,11 @@ Two Gateways that listen on the same port cannot share an address, so each gets 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 
 from serai.api.gateway import Gateway
 from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
+from serai.model.addresses import is_ip
 from serai.model.settings import Settings
 
 _MOST = 250
@@ -51,7 +51,7 @@ def place(
 
 def _asked(gateway: Gateway) -> tuple[str, ...]:
     wanted = (each.value for each in gateway.spec.addresses if each.type == "IPAddress")
-    return tuple(dict.fromkeys(each for each in wanted if _is_ip(each)))
+    return tuple(dict.fromkeys(each for each in wanted if is_ip(each)))
 
 
 def _first_free(proxy: Proxy, settings: Settings, taken: set[str]) -> tuple[str, ...]:
@@ -70,11 +70,3 @@ def _ports(proxy: Proxy, listening: set[int]) -> set[int]:
 
 def _age(gateways: Mapping[Key, Gateway], key: Key) -> str:
     return gateways[key].metadata.creation_timestamp or "9999"
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -6,7 +6,6 @@ Gateway API: GatewayStatus.addresses.  Istio: who writes WaypointBound and alloc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from typing import Any
 
 from serai.api.core import LoadBalancerIngress, Service
@@ -14,6 +13,7 @@ from serai.api.gateway import GatewayAddress, GatewayClass
 from serai.api.meta import Key
 from serai.app.pipeline import Pipeline
 from serai.kube.deployment import name_of
+from serai.model.addresses import is_ip
 from serai.status.service import WAYPOINT_BOUND
 from serai.status.values import written
 
@@ -63,11 +63,11 @@ def addresses_of(service: Service | None) -> tuple[GatewayAddress, ...]:
     if outside or service.spec.type == "LoadBalancer":
         return tuple(dict.fromkeys(outside))[:MOST_ADDRESSES]
     inside = service.spec.cluster_ips or (service.spec.cluster_ip or "",)
-    return tuple(GatewayAddress(each) for each in inside if _is_ip(each))
+    return tuple(GatewayAddress(each) for each in inside if is_ip(each))
 
 
 def _ingress(found: LoadBalancerIngress) -> Iterator[GatewayAddress]:
-    if found.ip and _is_ip(found.ip):
+    if found.ip and is_ip(found.ip):
         yield GatewayAddress(found.ip)
     if found.hostname:
         yield GatewayAddress(found.hostname, "Hostname")
@@ -104,11 +104,3 @@ def _lacking(status: dict[str, Any], reason: str, message: str) -> dict[str, Any
 def _without_istiods(status: dict[str, Any]) -> dict[str, Any] | None:
     conditions = [each for each in status.get("conditions", ()) if each["type"] != WAYPOINT_BOUND]
     return {"conditions": conditions} if conditions else None
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -11,8 +11,9 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from serai.api.core import Namespace
-from serai.api.gateway import RouteNamespaces
+from serai.api.gateway import GATEWAY_NAME, RouteNamespaces
 from serai.api.meta import Key
+from serai.api.networking import USE_WAYPOINT
 from serai.attach.gateways import Proxy
 from serai.attach.selectors import admits
 from serai.attach.transports import HBONE, PROXY
@@ -22,14 +23,12 @@ from serai.ir.origin import Value
 from serai.model.service import Service, WaypointLabels
 from serai.model.waypoint_labels import (
     OPT_OUT,
-    USE_WAYPOINT,
     USE_WAYPOINT_NAMESPACE,
     ingress_by_waypoint,
     waypoint_labels,
 )
 
 MANAGED = "gateway.istio.io/managed"
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 _ALL = 100
 """Percent."""
 

@@ -14,6 +14,7 @@ import msgspec
 
 from serai.api.backend_policy import EXPERIMENTAL_GROUP
 from serai.api.gateway import GROUP, GatewayClass
+from serai.api.kgateway import GROUP as KGATEWAY
 from serai.api.meta import Key
 from serai.api.networking import GROUP as ISTIO
 from serai.attach.gateways import is_ours
@@ -24,7 +25,6 @@ from serai.model.catalog import Catalog
 from serai.model.service import MOST_KEPT, ServicePort
 from serai.model.settings import Settings
 
-KGATEWAY = "gateway.kgateway.dev"
 HOSTNAME = "Hostname"
 CLASS = "GatewayClass"
 _GROUPS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from serai.api.validate_listeners import OPTIONS
 from serai.ir.origin import Value
 
-PREFIX = "kgateway.dev/"
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
 CIPHERS = frozenset(
     {
@@ -50,7 +50,7 @@ def tls_options(written: Mapping[str, str]) -> TlsOptions | str:
     """The options, or what is wrong with them; those that mean nothing here are passed over."""
     found: dict[str, object] = {}
     for name, text in sorted(written.items()):
-        option = _OPTIONS.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+        option = _OPTIONS.get(name.removeprefix(OPTIONS)) if name.startswith(OPTIONS) else None
         if option is None:
             continue
         field, allowed = option

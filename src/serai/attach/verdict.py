@@ -14,6 +14,8 @@ class Verdict(Value, frozen=True):
 
 
 ACCEPTED = Verdict(ok=True, reason="Accepted")
+RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
+ATTACHED = Verdict(ok=True, reason="Attached")
 
 
 def refused(reason: str, message: str) -> Verdict:

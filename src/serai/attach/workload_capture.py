@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from serai.api.core import Namespace
+from serai.api.gateway import GATEWAY_NAME
 from serai.api.meta import Key
-from serai.attach.capture import GATEWAY_NAME, Asking, Wish, bind, wished
+from serai.attach.capture import Asking, Wish, bind, wished
 from serai.attach.gateways import Proxy
 from serai.attach.verdict import Verdict
 from serai.incremental import Derived, Graph, Index, Node, Reader, mapped

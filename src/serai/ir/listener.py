@@ -68,6 +68,10 @@ class TcpForward(Value, frozen=True):
     """Whether whoever opens tunnels behind it is told where the connection was going."""
 
 
+CLOSED = TcpForward((WeightedCluster(None),))
+"""Connections are closed: there is no such cluster."""
+
+
 class Connects(Value, frozen=True):
     """CONNECT requests: the bytes inside each are sent to a cluster."""
 

@@ -34,6 +34,8 @@ class ValueMatch(Value, frozen=True):
 
 PAYLOAD = "payload"
 """Where filters look for what a caller's own token says, in dynamic metadata."""
+TOKENS = "envoy.filters.http.jwt_authn"
+"""Whose dynamic metadata that is, whatever the filter is called."""
 
 
 class ClaimMatch(Value, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from serai.api.gateway import Gateway
+from serai.api.gateway import GATEWAY_NAME, Gateway
 from serai.api.gateway_parameters import KubeParameters
 from serai.attach.deployment import Port, Wish, service_type
 from serai.attach.gateways import Proxy, Role
@@ -19,7 +19,6 @@ from serai.kube.ending import DRAIN_ARGUMENTS, GRACE_SECONDS, drained
 from serai.kube.resource import Resource
 from serai.kube.scaling import AUTOSCALERS, BUDGETS, autoscaler, budget
 from serai.kube.shape import (
-    GATEWAY_NAME,
     MANAGED_BY,
     shaped_account,
     shaped_deployment,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.api.gateway import GATEWAY_NAME
 from serai.api.gateway_parameters import (
     EnvoyContainer,
     KubeParameters,
@@ -21,7 +22,6 @@ from serai.kube.strategic import merge
 
 Json = dict[str, Any]
 
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 
 _HANDLERS = frozenset({"exec", "grpc", "httpGet", "tcpSocket"})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from serai.api.networking import USE_WAYPOINT
 from serai.model.service import WaypointLabels
 
-USE_WAYPOINT = "istio.io/use-waypoint"
 USE_WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
 CANARY, CANARY_NAMESPACE = f"{USE_WAYPOINT}-canary", f"{USE_WAYPOINT}-canary-namespace"
 CANARY_WEIGHT = f"{USE_WAYPOINT}-canary-weight"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from serai.api.meta import Key
-from serai.attach.verdict import Verdict, refused
-
-ATTACHED = Verdict(ok=True, reason="Attached")
+from serai.attach.verdict import ATTACHED, Verdict, refused
 
 
 def attachment(said: int, lost: Iterable[tuple[str, Key]]) -> Verdict:

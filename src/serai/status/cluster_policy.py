@@ -15,7 +15,7 @@ from serai.api.kinds import by_kind
 from serai.api.meta import Condition, Key
 from serai.attach.gateways import CONTROLLER
 from serai.attach.targets import Target, TargetReference
-from serai.attach.verdict import ACCEPTED, Verdict, refused
+from serai.attach.verdict import ACCEPTED, ATTACHED, RESOLVED, Verdict, refused
 from serai.backends.upstream_tls import SYSTEM, trust_of
 from serai.incremental import Derived, Graph, Reader, mapped
 from serai.status.values import ConditionsStatus, PolicyAncestorStatus, PolicyStatus, condition
@@ -25,8 +25,6 @@ from serai.translate.collections import Attached
 from serai.translate.destination_rules import host_of
 
 MOST_ANCESTORS = 16
-RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
-ATTACHED = Verdict(ok=True, reason="Attached")
 APPLIED = "serai.dev/Applied"
 
 Conditions = dict[str, Verdict]

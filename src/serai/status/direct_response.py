@@ -5,13 +5,11 @@ from __future__ import annotations
 from serai.api.direct_response import DirectResponse
 from serai.api.meta import Key
 from serai.attach.gateways import CONTROLLER
-from serai.attach.verdict import ACCEPTED, Verdict
+from serai.attach.verdict import ACCEPTED, ATTACHED
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.policy import MOST_ANCESTORS, naming_routes
 from serai.status.values import PolicyAncestorStatus, PolicyStatus, condition
 from serai.translate.collections import Attached
-
-_ATTACHED = Verdict(ok=True, reason="Attached")
 
 
 def direct_response_statuses(
@@ -23,7 +21,7 @@ def direct_response_statuses(
         generation = answer.metadata.generation
         conditions = (
             condition("Accepted", ACCEPTED, generation),
-            condition("Attached", _ATTACHED, generation),
+            condition("Attached", ATTACHED, generation),
         )
         ancestors = [
             PolicyAncestorStatus(route, CONTROLLER, conditions)

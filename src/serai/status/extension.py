@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from serai.api.gateway_extension import GatewayExtension
 from serai.api.meta import Key
+from serai.attach.verdict import RESOLVED
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import ConditionsStatus, condition
 from serai.translate.extension_references import provided, unresolved
 from serai.translate.policies import Looks
-from serai.translate.rules import RESOLVED
 
 
 def extension_statuses(

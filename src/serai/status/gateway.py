@@ -13,9 +13,9 @@ from serai.api.meta import Condition, Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listener_sets import AddedListeners
 from serai.attach.listeners import ListenerKey, ListenerState
-from serai.attach.verdict import ACCEPTED, Verdict, refused
+from serai.attach.verdict import ACCEPTED, RESOLVED, Verdict, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
-from serai.status.listener import PROGRAMMED, RESOLVED, listener_programmed, listener_status, words
+from serai.status.listener import PROGRAMMED, listener_programmed, listener_status, words
 from serai.status.overlap import Overlaps
 from serai.status.values import GatewayStatus, ListenerSetStatus, condition
 from serai.translate.collections import Attached

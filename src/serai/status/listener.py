@@ -8,7 +8,7 @@ from serai.api.gateway import RouteGroupKind
 from serai.attach.gateways import Role
 from serai.attach.listeners import ListenerState
 from serai.attach.transports import HBONE, PROXY
-from serai.attach.verdict import Verdict, refused
+from serai.attach.verdict import RESOLVED, Verdict, refused
 from serai.incremental import Reader
 from serai.status.overlap import Overlaps
 from serai.status.values import ListenerStatus, condition
@@ -18,7 +18,6 @@ from serai.xds.refusals import Refusal
 
 PROGRAMMED = Verdict(ok=True, reason="Programmed")
 NO_CONFLICTS = Verdict(ok=False, reason="NoConflicts")
-RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
 
 
 def listener_status(

@@ -6,11 +6,10 @@ from serai.api.gateway import GROUP, ParentReference
 from serai.api.meta import Key
 from serai.api.xbackend import XBackend
 from serai.attach.gateways import CONTROLLER
-from serai.attach.verdict import ACCEPTED, refused
+from serai.attach.verdict import ACCEPTED, RESOLVED, refused
 from serai.incremental import Derived, Graph, Node, Reader, mapped
 from serai.status.values import RouteParentStatus, RouteStatus, condition
 from serai.translate.applied import Applied
-from serai.translate.rules import RESOLVED
 
 
 def xbackend_statuses(

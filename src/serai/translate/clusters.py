@@ -33,7 +33,7 @@ from serai.translate.rules import CompiledRoute
 
 Sender = RouteConfiguration | FilterChain | Listener
 
-_DISCOVERY = {
+DISCOVERY = {
     Resolution.KNOWN: Discovery.EDS,
     Resolution.DNS: Discovery.DNS,
     Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
@@ -143,7 +143,7 @@ def _discovery(backend: Backend, *, addressed: bool, inside: bool) -> Discovery:
     """`addressed`: of the endpoint that a connection came for; `inside` a tunnel to it."""
     if inside:
         return Discovery.INTERNAL
-    return Discovery.ORIGINAL_DST if addressed else _DISCOVERY[backend.resolution]
+    return Discovery.ORIGINAL_DST if addressed else DISCOVERY[backend.resolution]
 
 
 class ClusterKey(NamedTuple):

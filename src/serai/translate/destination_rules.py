@@ -23,7 +23,7 @@ from serai.api.destination_rule import (
     TcpSettings,
     TrafficPolicy,
 )
-from serai.api.gateway import Gateway
+from serai.api.gateway import GATEWAY_NAME, Gateway
 from serai.api.meta import Key
 from serai.backends.feature import Asked
 from serai.incremental import Graph, Index, Node, Reader, mapped
@@ -31,8 +31,6 @@ from serai.model.hosts import patterns
 from serai.model.inputs import Inputs
 from serai.model.service import BackendKey, Service
 from serai.model.settings import Settings
-
-GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
 class DestinationRules(msgspec.Struct, frozen=True):

@@ -11,9 +11,9 @@ from serai.api.meta import Key
 from serai.attach.gateways import Proxy, Role
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Node, Reader
-from serai.ir.listener import Listener, NamedRoutes, TcpForward
+from serai.ir.listener import CLOSED, Listener, NamedRoutes
 from serai.ir.origin import Origin
-from serai.ir.route import RouteConfiguration, VirtualHost, WeightedCluster
+from serai.ir.route import RouteConfiguration, VirtualHost
 from serai.translate import names
 from serai.translate.collections import Attached, Named
 from serai.translate.division import PARTS, WHOLE, Division, Part, Shape, part_of
@@ -30,9 +30,6 @@ from serai.translate.gateway_tls import (
 )
 from serai.translate.listener_policies import of_chain, of_port
 from serai.translate.streams import streams
-
-REJECTED = TcpForward((WeightedCluster(None),))
-"""Connections are closed: there is no such cluster."""
 
 
 def gateway_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
@@ -149,7 +146,7 @@ def _listener(
             return Listener(name, addresses, port, routes, origin, settings=settings)
         case "TCP":
             found = streams(reader, attached, first)
-            forward = found[0].forward if found else REJECTED
+            forward = found[0].forward if found else CLOSED
             own = (*shared, *of_chain(settings, http=False))
             return Listener(name, addresses, port, forward, origin, settings=own)
         case _:

@@ -15,9 +15,16 @@ from serai.api.meta import Key
 from serai.attach.hostnames import ANY
 from serai.attach.listeners import ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Index, Reader
-from serai.ir.listener import ClientCheck, FilterChain, NamedRoutes, SniMatch, TcpForward, Tls
+from serai.ir.listener import (
+    CLOSED,
+    ClientCheck,
+    FilterChain,
+    NamedRoutes,
+    SniMatch,
+    Tls,
+)
 from serai.ir.origin import Origin
-from serai.ir.route import VirtualHost, WeightedCluster
+from serai.ir.route import VirtualHost
 from serai.listener_policies.client_certificates import Trusted
 from serai.translate import names
 from serai.translate.collections import Attached, Named
@@ -33,7 +40,6 @@ MOST_APART = 64
 NOBODY = "0" * 64
 """The hash of a certificate that nobody has."""
 HTTP_PROTOCOLS = ("h2", "http/1.1")
-_REJECTED = TcpForward((WeightedCluster(None),))
 
 
 class GatewayPortKey(NamedTuple):
@@ -104,7 +110,7 @@ def _chains(
         yield SniMatch(hostname, name), chain
     if host not in found:
         name = names.gateway_chain(state.key, port, host)
-        chain = FilterChain(name, _REJECTED, Origin(state.key.parent), tls)
+        chain = FilterChain(name, CLOSED, Origin(state.key.parent), tls)
         yield SniMatch(host, name), chain
 
 

@@ -22,7 +22,7 @@ from serai.api.httproute import (
 from serai.api.meta import Key, ObjectMeta
 from serai.api.streamroutes import BackendRef
 from serai.api.validate_filters import OF_RULES
-from serai.attach.verdict import Verdict, refused
+from serai.attach.verdict import RESOLVED, Verdict, refused
 from serai.backends import Invalid
 from serai.ir.leaf import FailClosed, Leaf
 from serai.ir.match import RequestMatch
@@ -43,7 +43,6 @@ from serai.translate.filters import Filters, gather
 from serai.translate.order import Age, Rank, RankedRoute
 from serai.translate.session import session
 
-RESOLVED = Verdict(ok=True, reason="ResolvedRefs")
 INCOMPATIBLE = "IncompatibleFilters"
 UNSUPPORTED = "UnsupportedValue"
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from serai.ir.cluster import Discovery
-from serai.model.service import Backend, BackendKey, Resolution
+from serai.model.service import Backend, BackendKey
+from serai.translate.clusters import DISCOVERY
 from serai.views.health import Endpoints, clusters_of, count
 from serai.views.members import Members
 from serai.views.row import Row, object_name
 from serai.views.state import State
-
-_DISCOVERY = {
-    Resolution.KNOWN: Discovery.EDS,
-    Resolution.DNS: Discovery.DNS,
-    Resolution.DNS_ROUND_ROBIN: Discovery.LOGICAL_DNS,
-    Resolution.NONE: Discovery.ORIGINAL_DST,
-    Resolution.DYNAMIC_DNS: Discovery.DYNAMIC_DNS,
-}
 
 
 class BackendRow(Row, frozen=True):
@@ -52,7 +44,7 @@ def backend_row(
 ) -> BackendRow:
     """One backend as a row; `users` are the Gateways that send to each cluster."""
     cluster = state.pipeline.attached.cluster_names.row(backend.key) or ""
-    discovery = _DISCOVERY.get(backend.resolution)
+    discovery = DISCOVERY.get(backend.resolution)
     return BackendRow(
         cluster=cluster,
         namespace=backend.key.service.namespace,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serai.api.gateway_parameters import GatewayParameters
+from serai.api.kgateway import GROUP as KGATEWAY
 from serai.api.meta import Key, Object
 from serai.attach.capture import captures, namespace_wishes
 from serai.attach.certificates import Certificates
@@ -15,7 +16,7 @@ from serai.attach.grants import Grants
 from serai.attach.listeners import Listening, listening
 from serai.attach.parameters import Tables
 from serai.attach.routes import Attachment, AttachmentKey, Parents, attachments
-from serai.attach.targets import KGATEWAY, Targets, targets
+from serai.attach.targets import Targets, targets
 from serai.attach.workload_capture import workload_captures
 from serai.backends import Lookup
 from serai.incremental import Graph, Node

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from serai.ir.match import PAYLOAD
+from serai.ir.filter_state import PEER_PRINCIPAL, SOURCE_ADDRESS
+from serai.ir.match import PAYLOAD, TOKENS
 from serai.policies.authorization.predicate import (
     Address,
     AllOf,
@@ -23,10 +24,6 @@ from serai.policies.authorization.predicate import (
 )
 from serai.proto.envoy import UriTemplateMatchConfig
 from serai.proto.pool import pack
-
-PEER_PRINCIPAL = "io.istio.peer_principal"
-SOURCE_ADDRESS = "serai.source_address"
-TOKENS = "envoy.filters.http.jwt_authn"
 
 
 class _Side(msgspec.Struct, frozen=True):

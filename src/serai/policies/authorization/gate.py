@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import Message
 
-from serai.policies.authorization.encode import PEER_PRINCIPAL
+from serai.ir.filter_state import PEER_PRINCIPAL
 from serai.policies.authorization.predicate import (
     Address,
     AllOf,

@@ -19,8 +19,6 @@ from serai.proto.envoy import HeaderMutation, JwtAuthentication, JwtPerRoute
 
 FILTER = "serai.tokens"
 """Of every connection manager; it comes by itself (ECDS), so that no policy changes a listener."""
-METADATA = "envoy.filters.http.jwt_authn"
-"""Whose dynamic metadata that is, whatever the filter is called."""
 _MUTATION = "envoy.filters.http.header_mutation"
 _OWN = "x-serai-token-"
 

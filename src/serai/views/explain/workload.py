@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from serai.api.meta import Key
+from serai.api.networking import USE_WAYPOINT
 from serai.model.service import backends
-from serai.model.waypoint_labels import USE_WAYPOINT, USE_WAYPOINT_NAMESPACE
+from serai.model.waypoint_labels import USE_WAYPOINT_NAMESPACE
 from serai.model.workload import Workload
 from serai.views.explain.explanation import Explanation, Line
 from serai.views.explain.subject import Subject

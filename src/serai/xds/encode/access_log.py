@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.ir.filter_state import PEER_PRINCIPAL
 from serai.proto.envoy import StdoutAccessLog
 from serai.xds.encode.body import extension
-from serai.xds.encode.identity import PEER_PRINCIPAL, SOURCE_NAMESPACE
+from serai.xds.encode.identity import SOURCE_NAMESPACE
 from serai.xds.encode.telemetry import service_fields
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.ir.filter_state import PEER_PRINCIPAL, SOURCE_ADDRESS
 from serai.proto.cel import cel_formatter
 from serai.proto.envoy import HttpSetFilterState, NetworkSetFilterState, ProxyProtocol
 from serai.xds.encode.body import extension
-
-PEER_PRINCIPAL = "io.istio.peer_principal"
-"""The filter state that holds the caller's identity, under the name that Istio's policies use."""
 
 PRINCIPAL_TLV, HOST_TLV = 0xD0, 0xD1
 """As Istio's workload.proto has them.  ztunnel does not send the second one yet."""
@@ -29,13 +27,6 @@ def proxy_protocol() -> dict[str, Any]:
     # Only in filter state can the choice of a chain look at it.
     found = ProxyProtocol(rules=rules, tlv_location="FILTER_STATE")
     return extension("envoy.filters.listener.proxy_protocol", found)
-
-
-SOURCE = "serai.source_address"
-"""The filter state that holds the connection's other end, as the PROXY protocol or a tunnel tells.
-
-What Envoy itself calls the direct address is ztunnel's, or none inside the proxy.
-"""
 
 
 SOURCE_PRINCIPAL = "serai.source_principal"
@@ -64,7 +55,7 @@ def identity() -> dict[str, Any]:
 def _source() -> dict[str, Any]:
     """Not shared: it has to divide no connections to endpoints."""
     address = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
-    return _noted(SOURCE, address, "envoy.network.ip", shared=False)
+    return _noted(SOURCE_ADDRESS, address, "envoy.network.ip", shared=False)
 
 
 def _told() -> list[dict[str, Any]]:

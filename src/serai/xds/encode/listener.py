@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward, Tls
+from serai.ir.listener import CLOSED, Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward, Tls
 from serai.ir.listener import FilterChain as IrChain
 from serai.ir.listener import Listener as IrListener
 from serai.ir.origin import Origin
-from serai.ir.route import WeightedCluster
 from serai.listener_policies.setting import Changes
 from serai.proto.envoy import (
     Filter,
@@ -41,7 +40,6 @@ from serai.xds.encode.udp import udp_proxy
 from serai.xds.resource import Resource, ResourceType
 
 UNCHOSEN = "unchosen"
-CLOSED = TcpForward((WeightedCluster(None),))
 _HTTP = ("http/1.0", "http/1.1", "h2c")
 """What the inspector calls what it has seen."""
 _LOOK = timedelta(seconds=1)

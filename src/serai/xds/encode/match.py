@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from serai.ir.filter_state import PEER_PRINCIPAL
 from serai.ir.match import (
+    TOKENS,
     ClaimMatch,
     PathKind,
     PathMatch,
@@ -14,8 +16,6 @@ from serai.ir.match import (
     as_number,
     is_connect,
 )
-from serai.policies.tokens.encode import METADATA
-from serai.xds.encode.identity import PEER_PRINCIPAL
 
 
 def encode_match(
@@ -74,7 +74,7 @@ def _claim(match: ClaimMatch) -> dict[str, Any]:
     if not match.regex and match.value in {"true", "false"}:
         values.append({"bool_match": match.value == "true"})
     return {
-        "filter": METADATA,
+        "filter": TOKENS,
         "path": [{"key": each} for each in (match.said_in, *match.path)],
         "value": {"or_match": {"value_matchers": values}},
     }

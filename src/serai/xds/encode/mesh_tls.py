@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.backends.upstream_tls import TLS_SOCKET
 from serai.ir.tls import WorkloadTls
 from serai.proto.envoy import DownstreamTlsContext, UpstreamTlsContext
 from serai.xds.encode.body import ADS, extension
-
-_TLS = "envoy.transport_sockets.tls"
 
 
 def downstream(tls: WorkloadTls) -> dict[str, Any]:
@@ -21,12 +20,12 @@ def downstream(tls: WorkloadTls) -> dict[str, Any]:
         require_client_certificate={"value": True},
         common_tls_context=_common(tls, prefixes),
     )
-    return extension(_TLS, context)
+    return extension(TLS_SOCKET, context)
 
 
 def upstream(tls: WorkloadTls, identities: str) -> dict[str, Any]:
     """What is asked of whom a tunnel leads to: an identity that begins so."""
-    return extension(_TLS, UpstreamTlsContext(common_tls_context=_common(tls, [identities])))
+    return extension(TLS_SOCKET, UpstreamTlsContext(common_tls_context=_common(tls, [identities])))
 
 
 def _common(tls: WorkloadTls, identities: list[str]) -> dict[str, Any]:

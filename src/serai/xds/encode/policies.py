@@ -39,6 +39,7 @@ from serai.proto.envoy import (
 )
 from serai.proto.pool import pack
 from serai.xds.encode import tokens
+from serai.xds.encode.body import extension
 
 EARLY, AUTHN, LATE = "serai.policies.early", "serai.policies.authn", "serai.policies.late"
 TOKENS, AUTHZ = "serai.policies.tokens", "serai.policies.authz"
@@ -61,11 +62,11 @@ def http_filters(answering: tuple[tuple[str, Message], ...] = ()) -> list[dict[s
     What is `answering` for Envoy itself comes once it is decided who may call.
     """
     deciding = [
-        _filter(name, HttpRBAC(shadow_rules_stat_prefix=tried_prefix(action)))
+        extension(name, HttpRBAC(shadow_rules_stat_prefix=tried_prefix(action)))
         for action, name in AUTHORIZATION.items()
     ]
-    own = [_filter(*each) for each in answering]
-    before = [_filter(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
+    own = [extension(*each) for each in answering]
+    before = [extension(CORS, Cors()), *_row(EARLY), *_row(AUTHN)]
     decided = [tokens.filter_of_manager(), *_row(TOKENS), *deciding, *_row(AUTHZ)]
     return [*before, *decided, *own, *_row(LATE)]
 
@@ -139,8 +140,8 @@ def network_filters(leaves: Iterable[Leaf]) -> list[dict[str, Any]]:
     """The network filters of a chain that is not HTTP."""
     found = list(leaves)
     if any(isinstance(each.value, FailClosed) for each in found):
-        return [_filter(*closed())]
-    return [_filter(*each) for found in _encoded(found) for each in found.network]
+        return [extension(*closed())]
+    return [extension(*each) for found in _encoded(found) for each in found.network]
 
 
 def _configs(leaves: tuple[Leaf, ...], by_claims: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -190,20 +191,16 @@ def run(filters: tuple[tuple[str, Message], ...]) -> dict[str, Any]:
     """What a slot does for a route: these filters, in this order."""
     if not filters:
         return pack(ExtensionWithMatcherPerRoute(xds_matcher={}))
-    chain = [_filter(name, message) for name, message in filters]
+    chain = [extension(name, message) for name, message in filters]
     action = ExecuteFilterAction(filter_chain={"typed_config": chain})
-    matcher = {"on_no_match": {"action": _filter("run", action)}}
+    matcher = {"on_no_match": {"action": extension("run", action)}}
     return pack(ExtensionWithMatcherPerRoute(xds_matcher=matcher))
 
 
 def slot(name: str) -> dict[str, Any]:
     """A filter of a connection manager that runs what routes say under its name."""
-    composite = _filter("envoy.filters.http.composite", Composite())
-    return _filter(name, ExtensionWithMatcher(xds_matcher={}, extension_config=composite))
-
-
-def _filter(name: str, config: Message) -> dict[str, Any]:
-    return {"name": name, "typed_config": pack(config)}
+    composite = extension("envoy.filters.http.composite", Composite())
+    return extension(name, ExtensionWithMatcher(xds_matcher={}, extension_config=composite))
 
 
 def _by_feature(leaves: Iterable[Leaf]) -> list[tuple[str, Encoded]]:

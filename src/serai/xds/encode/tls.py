@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from serai.backends.upstream_tls import TLS_SOCKET
 from serai.ir.listener import ClientCheck, Tls
 from serai.proto.envoy import DownstreamTlsContext
-from serai.proto.pool import pack
-from serai.xds.encode.body import ADS
+from serai.xds.encode.body import extension
+from serai.xds.encode.mesh_tls import named_secret
 
 _VERSIONS = {"1.0": "TLSv1_0", "1.1": "TLSv1_1", "1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 
@@ -16,7 +17,7 @@ def ended(tls: Tls) -> dict[str, Any]:
     """The transport socket of a chain that ends TLS."""
     context = DownstreamTlsContext(
         common_tls_context={
-            "tls_certificate_sds_secret_configs": [_secret(each) for each in tls.certificates],
+            "tls_certificate_sds_secret_configs": [named_secret(each) for each in tls.certificates],
             "alpn_protocols": list(tls.alpn),
             "tls_params": _parameters(tls),
             **(_validation(tls.clients) if tls.clients else {}),
@@ -25,7 +26,7 @@ def ended(tls: Tls) -> dict[str, Any]:
         # Certificates of several kinds or names: the client's hello decides.
         full_scan_certs_on_sni_mismatch={"value": len(tls.certificates) > 1},
     )
-    return {"name": "envoy.transport_sockets.tls", "typed_config": pack(context)}
+    return extension(TLS_SOCKET, context)
 
 
 def _required(clients: ClientCheck | None) -> bool:
@@ -55,10 +56,6 @@ def _validation(clients: ClientCheck) -> dict[str, Any]:
         return {"validation_context": context}
     combined = {
         "default_validation_context": context,
-        "validation_context_sds_secret_config": _secret(clients.authority),
+        "validation_context_sds_secret_config": named_secret(clients.authority),
     }
     return {"combined_validation_context": combined}
-
-
-def _secret(name: str) -> dict[str, Any]:
-    return {"name": name, "sds_config": ADS}
