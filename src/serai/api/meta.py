@@ -24,6 +24,11 @@ class Key(NamedTuple):
         scope = f"{self.namespace}/" if self.namespace else ""
         return f"{self.kind} {scope}{self.name}"
 
+    @property
+    def namespaced_name(self) -> str:
+        """``namespace/name``, where the kind goes without saying."""
+        return f"{self.namespace}/{self.name}"
+
 
 _NOTHING: dict[str, Any] = {}
 

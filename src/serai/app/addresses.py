@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from serai.api.meta import Key
+from serai.attach.gateways import proxy_key
 from serai.envoy.state import write_atomically
 
 log = structlog.get_logger(__name__)
@@ -30,11 +31,11 @@ class AddressFile:
             kept = msgspec.json.decode(self._path.read_bytes(), type=_Addresses)
         except (OSError, msgspec.DecodeError):
             return None
-        return {Key("Gateway", *name.split("/", 1)): addresses for name, addresses in kept.items()}
+        return {proxy_key(name): addresses for name, addresses in kept.items()}
 
     def keep(self, addresses: Mapping[Key, tuple[str, ...]]) -> None:
         """Write them, if they are others than before."""
-        kept = {f"{key.namespace}/{key.name}": each for key, each in sorted(addresses.items())}
+        kept = {key.namespaced_name: each for key, each in sorted(addresses.items())}
         if kept == self._kept:
             return
         try:

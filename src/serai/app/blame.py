@@ -29,7 +29,7 @@ async def guilty(
         return tuple(routes) if type_ is ResourceType.ROUTES and routes else origins
     found = []
     for key in keys:
-        part = _part(body, f"{key.namespace}/{key.name}/")
+        part = _part(body, f"{key.namespaced_name}/")
         try:
             if await refusal(binary, _bootstrap(part)):
                 found.append(key)

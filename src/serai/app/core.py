@@ -12,6 +12,7 @@ from serai.app.expiry import Expiry
 from serai.app.pipeline import Pipeline, pipeline
 from serai.app.placement import place
 from serai.attach.deployment import WISHES
+from serai.attach.gateways import proxy_key
 from serai.incremental import Failure
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
@@ -243,7 +244,7 @@ class Core:
     def look(self, places: Iterable[tuple[str, Viewpoint]]) -> Committed:
         """These are the places of their own that clients look from, from now on."""
         wanted = {
-            ViewpointKey(Key("Gateway", *proxy.split("/", 1)), viewpoint): (proxy, viewpoint)
+            ViewpointKey(proxy_key(proxy), viewpoint): (proxy, viewpoint)
             for proxy, viewpoint in places
             if "/" in proxy
         }
@@ -256,7 +257,7 @@ class Core:
         committed = self.commit()
         changes: PlaceChanges = {wanted[key]: {} for key in come}
         changes |= committed.places
-        changes |= {(_name(key.proxy), key.viewpoint): None for key in gone}
+        changes |= {(key.proxy.namespaced_name, key.viewpoint): None for key in gone}
         return msgspec.structs.replace(committed, places=changes)
 
     def _allocate(self, claims: dict[Key, Claim | None], *, keep: bool) -> dict[Key, Vips | None]:
@@ -305,7 +306,7 @@ class Core:
         resources: ResourceChanges = {}
         places: dict[tuple[str, Viewpoint], dict[ResourceKey, Resource | None]] = {}
         for key in found.snapshot if of is None else of:
-            name, viewpoint = _name(key.proxy), key.viewpoint
+            name, viewpoint = key.proxy.namespaced_name, key.viewpoint
             changed = (
                 resources.setdefault(name, {})
                 if viewpoint is None
@@ -321,10 +322,6 @@ class Core:
             wishes=tuple(found.wishes),
             rows=found.rows,
         )
-
-
-def _name(proxy: Key) -> str:
-    return f"{proxy.namespace}/{proxy.name}"
 
 
 class _Changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from serai.api.meta import Key
+from serai.attach.gateways import proxy_key
 from serai.envoy.event import EnvoyStatus
 from serai.server import client as server
 from serai.views.state import ClientState, EnvoyState
@@ -37,8 +38,7 @@ def envoy_states(envoys: Iterable[EnvoyStatus]) -> tuple[EnvoyState, ...]:
 def _state(
     client: server.ClientState, refusals: Mapping[Key, Mapping[ResourceKey, Refusal]]
 ) -> ClientState:
-    namespace, _, name = client.proxy.partition("/")
-    refused = refusals.get(Key("Gateway", namespace, name), {})
+    refused = refusals.get(proxy_key(client.proxy), {})
     rejected = sum(each.rejected for each in client.types)
     return ClientState(
         node=client.node_id,

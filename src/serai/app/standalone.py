@@ -26,7 +26,7 @@ from serai.app.ports import PortGate
 from serai.app.refused import Refused
 from serai.app.told import Told
 from serai.app.vips import VipJournal
-from serai.attach.gateways import Proxy
+from serai.attach.gateways import Proxy, proxy_key
 from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, render
 from serai.envoy.event import FleetEvent
 from serai.envoy.fleet import Fleet
@@ -247,7 +247,7 @@ class Standalone:
                 continue
             async with self._lock:
                 for proxy, key, resource in await self._gate.released(self._listener):
-                    self.server.publish({_name(proxy): {key: resource}})
+                    self.server.publish({proxy.namespaced_name: {key: resource}})
                     self._tell_refusals(proxy)
 
     async def _begin(self, batch: Batch) -> None:
@@ -290,8 +290,7 @@ class Standalone:
     async def _publish(self, committed: Committed) -> None:
         passing: dict[str, Mapping[ResourceKey, Resource | None]] = {}
         for name, changes in committed.resources.items():
-            namespace, _, gateway = name.partition("/")
-            proxy = Key("Gateway", namespace, gateway)
+            proxy = proxy_key(name)
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing, committed.places)
@@ -311,7 +310,7 @@ class Standalone:
             log.warning("vips.not_kept", error=str(error))
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
-        self._refused.change(Key("Gateway", *name.split("/", 1)), found)
+        self._refused.change(proxy_key(name), found)
 
     def _resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
         return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
@@ -382,7 +381,3 @@ class Standalone:
         return GatewaySpec(
             bootstrap=render(bootstrap(settings)), drain_seconds=self.options.drain_seconds
         )
-
-
-def _name(proxy: Key) -> str:
-    return f"{proxy.namespace}/{proxy.name}"

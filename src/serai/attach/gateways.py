@@ -58,7 +58,7 @@ class Proxy(Value, frozen=True):
     @property
     def name(self) -> str:
         """``namespace/name``, by which the proxy's Envoys ask for their configuration."""
-        return f"{self.key.namespace}/{self.key.name}"
+        return self.key.namespaced_name
 
     @property
     def hears_names(self) -> bool:
@@ -68,6 +68,12 @@ class Proxy(Value, frozen=True):
     def serves(self, traffic: str) -> bool:
         """Whether traffic to a "service", or to a "workload"'s own addresses, is captured by it."""
         return self.role is Role.WAYPOINT and self.waypoint_for in {traffic, "all"}
+
+
+def proxy_key(name: str) -> Key:
+    """The Gateway whose proxy is called so.  No Gateway has the key of a text without a slash."""
+    namespace, _, gateway = name.partition("/")
+    return Key("Gateway", namespace, gateway)
 
 
 def proxies(

@@ -108,5 +108,5 @@ def _foreign_to(reader: Reader, attached: Attached, done: Applied, rule: Destina
         service = cluster.origin.key.namespace if cluster else ""
         if is_foreign(rule.key, key.namespace, service, attached.settings.root_namespace):
             proxies = reader.members(done.used, key)
-            return f"{proxies[0].proxy.namespace}/{proxies[0].proxy.name}" if proxies else ""
+            return proxies[0].proxy.namespaced_name if proxies else ""
     return ""

@@ -18,7 +18,7 @@ def refusal_problems(
     """A problem for every object that a refused resource came from."""
 
     def rows(_: Reader, key: SnapshotKey, refusal: Refusal) -> Iterator[tuple[ProblemKey, Problem]]:
-        where = f"{key.proxy.namespace}/{key.proxy.name} {refusal.resource.name}"
+        where = f"{key.proxy.namespaced_name} {refusal.resource.name}"
         for origin in refusal.origins:
             yield keyed(
                 Problem(

@@ -66,16 +66,16 @@ def _gateways(found: Offline, asked: str) -> list[Key]:
     known = sorted(found.pipeline.attached.proxies.keys())
     if not asked:
         return known
-    chosen = [key for key in known if f"{key.namespace}/{key.name}" == asked]
+    chosen = [key for key in known if key.namespaced_name == asked]
     if not chosen:
-        names = ", ".join(f"{key.namespace}/{key.name}" for key in known) or "none"
+        names = ", ".join(key.namespaced_name for key in known) or "none"
         usage(f"there is no Gateway {asked} of a class of ours; there are: {names}")
     return chosen
 
 
 def _one(keys: list[Key]) -> Key:
     if len(keys) != 1:
-        names = ", ".join(f"{key.namespace}/{key.name}" for key in keys) or "none"
+        names = ", ".join(key.namespaced_name for key in keys) or "none"
         usage(f"a config dump is of one Gateway: choose with --gateway; there are: {names}")
     return keys[0]
 

@@ -185,7 +185,7 @@ def rule_statuses(
         if refusal is not None:
             verdict = refused(refusal.reason, f"{refusal.path}: {refusal.message}")
         elif gateways:
-            names = ", ".join(f"{each.namespace}/{each.name}" for each in gateways)
+            names = ", ".join(each.namespaced_name for each in gateways)
             verdict = Verdict(ok=True, reason="Applied", message=f"by {names}")
         else:
             host = host_of(rule, attached.settings.cluster_domain)

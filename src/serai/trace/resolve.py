@@ -265,7 +265,7 @@ def _through_waypoint(view: View, url: _Url, key: Key) -> Way | Unresolved:
         way = _to_service(view, url, service, direct=False)
         if not isinstance(way, Unresolved) and way.proxy == key:
             return way
-    message = f"waypoint {key.namespace}/{key.name} has not captured {url.host}"
+    message = f"waypoint {key.namespaced_name} has not captured {url.host}"
     return Unresolved("NotCaptured", message, "Leave out the gateway to see who has.")
 
 
@@ -310,6 +310,6 @@ def _unknown(url: _Url) -> Unresolved:
 def _no_hbone(way: Destination) -> Unresolved:
     return Unresolved(
         "NoListener",
-        f"waypoint {way.proxy.namespace}/{way.proxy.name} does not take HBONE",
+        f"waypoint {way.proxy.namespaced_name} does not take HBONE",
         "Give it a listener of protocol HBONE, port 15008, or leave out --hbone.",
     )

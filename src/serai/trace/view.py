@@ -45,7 +45,7 @@ class ProxyView(msgspec.Struct, frozen=True):
     @property
     def name(self) -> str:
         """``namespace/name`` of its Gateway."""
-        return f"{self.key.namespace}/{self.key.name}"
+        return self.key.namespaced_name
 
     @property
     def gateway(self) -> Proxy | None:

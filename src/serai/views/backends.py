@@ -34,7 +34,7 @@ def backend_rows(state: State) -> list[BackendRow]:
     members = Members(state.pipeline)
     users: dict[str, list[str]] = defaultdict(list)
     for key in sorted(state.pipeline.translated.demand.keys()):
-        users[key.cluster].append(f"{key.proxy.namespace}/{key.proxy.name}")
+        users[key.cluster].append(key.proxy.namespaced_name)
     listed = sorted(state.pipeline.attached.catalog.backends.items(), key=lambda each: order(*each))
     return [backend_row(state, members, backend, users) for _, backend in listed]
 

@@ -59,7 +59,7 @@ def configuration(
         keys = sorted(pipeline.attached.proxies.keys() if gateways is None else gateways)
         resources = resources_of(pipeline)
         whole["gateways"] = {
-            f"{key.namespace}/{key.name}": {
+            key.namespaced_name: {
                 section: [as_json(each) for each in resources.get((key, SECTIONS[section]), ())]
                 for section in sections
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from serai.api.meta import Key
+from serai.attach.gateways import proxy_key
 from serai.model.addresses import is_socket, with_port
 from serai.model.service import Backend, BackendKey, Resolution
 from serai.translate.clusters import Proxied
@@ -114,8 +114,7 @@ def silent(state: State, backend: Backend) -> tuple[str, ...]:
 
 
 def _proxied(gateway: str, cluster: str) -> Proxied:
-    namespace, _, name = gateway.partition("/")
-    return Proxied(Key("Gateway", namespace, name), cluster)
+    return Proxied(proxy_key(gateway), cluster)
 
 
 def _opinion(health: EndpointHealth) -> Opinion:

@@ -51,7 +51,7 @@ def _lookers(state: State, cluster: str) -> list[tuple[str, Distribution | None,
     found: list[tuple[str, Distribution | None, Viewpoint | None]] = []
     for proxied in pipeline.translated.users.row(cluster) or ():
         proxy, distribution = proxied.proxy, _distribution(state, proxied)
-        gateway = f"{proxy.namespace}/{proxy.name}"
+        gateway = proxy.namespaced_name
         own = [each.viewpoint for each in pipeline.translated.viewpoints.row(proxy) or ()]
         clients = [each for each in state.facts.clients if each.gateway == gateway]
         if not own or any(each.viewpoint is None for each in clients):

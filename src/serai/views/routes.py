@@ -84,9 +84,9 @@ def target_name(target: ListenerTarget | WaypointTarget | ServiceTarget) -> str:
     match target:
         case ListenerTarget(listener):
             parent = listener.parent
-            return f"listener {listener.name} of {parent.namespace}/{parent.name}"
+            return f"listener {listener.name} of {parent.namespaced_name}"
         case WaypointTarget(waypoint):
-            return f"all that waypoint {waypoint.namespace}/{waypoint.name} captures"
+            return f"all that waypoint {waypoint.namespaced_name} captures"
         case ServiceTarget(service, host, port, clients):
             parts = [str(service)]
             parts += [f"host {host}"] if host else []

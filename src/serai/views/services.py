@@ -90,7 +90,7 @@ def resolution_name(resolution: Resolution) -> str:
 def waypoint_of(capture: Capture | None) -> str:
     """``namespace/name`` of the waypoint that takes a service's traffic; empty if none does."""
     bound = capture.bound_to if capture else None
-    return f"{bound.namespace}/{bound.name}" if bound else ""
+    return bound.namespaced_name if bound else ""
 
 
 def _order(key: Key) -> tuple[str, str, str]:

@@ -99,4 +99,4 @@ def _no_gateway(asked: str) -> Response:
 
 def _gateways(state: State, asked: str) -> list[Key]:
     known = sorted(state.pipeline.attached.proxies.keys())
-    return [key for key in known if asked in {"", f"{key.namespace}/{key.name}"}]
+    return [key for key in known if asked in {"", key.namespaced_name}]

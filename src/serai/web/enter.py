@@ -36,7 +36,7 @@ class WayIn(msgspec.Struct, frozen=True, rename="camel"):
     def gateway(self) -> str:
         """``namespace/name``."""
         proxy = self.trace.request.way.proxy
-        return f"{proxy.namespace}/{proxy.name}"
+        return proxy.namespaced_name
 
     @property
     def service(self) -> str:

@@ -265,7 +265,7 @@ class Clusters:
         endpoints = {each for row in rows if row is not None for each in row.endpoints}
         return ClusterState(
             name=member.name,
-            secret=f"{member.secret.namespace}/{member.secret.name}",
+            secret=member.secret.namespaced_name,
             server=remote.server if remote else "",
             state=remote.reach if remote else Reach.REFUSED,
             heard=remote.last_heard() if remote else 0.0,

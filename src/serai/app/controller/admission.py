@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import time
 
-from serai.api.meta import Key
 from serai.app.pipeline import Pipeline
+from serai.attach.gateways import proxy_key
 from serai.kube.access import Access, ApiError
 from serai.kube.deployment import name_of
 from serai.kube.token_review import TokenReviews
@@ -46,11 +46,11 @@ class Admission:
 
     def permit(self, who: Identity, node: Node) -> None:
         """Whether he runs as the ServiceAccount of the Gateway that the node names."""
-        namespace, _, name = node.cluster.partition("/")
-        gateway = self._pipeline.inputs.gateways.row(Key("Gateway", namespace, name))
+        key = proxy_key(node.cluster)
+        gateway = self._pipeline.inputs.gateways.row(key)
         said = gateway.metadata.annotations.get(ACCOUNT, "") if gateway is not None else ""
-        account = said or name_of(name)
+        account = said or name_of(key.name)
         owner, _, account = account.rpartition("/")
-        if who.name != f"{_PREFIX}{owner or namespace}:{account}":
+        if who.name != f"{_PREFIX}{owner or key.namespace}:{account}":
             why = f"{who.name} is not the ServiceAccount of the Gateway {node.cluster}"
             raise RefusedError("forbidden", why)

@@ -26,6 +26,7 @@ from serai.app.key_sets import KeySets
 from serai.app.refused import Refused
 from serai.app.said import istiod_runs, wanted_status
 from serai.app.told import Told
+from serai.attach.gateways import proxy_key
 from serai.envoy.bootstrap import HostPort
 from serai.kube.access import Access
 from serai.kube.deployment import name_of
@@ -222,7 +223,7 @@ class Controller:
         self.server.publish(committed.resources, committed.places)
         self._keys.look(committed)
         for name in committed.resources:
-            self._tell_refusals(Key("Gateway", *name.split("/", 1)))
+            self._tell_refusals(proxy_key(name))
         self.writer.look(committed.statuses)
         self.deploying.look(committed.wishes)
         self._commits += 1
@@ -263,7 +264,7 @@ class Controller:
         return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
 
     def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
-        self._refused.change(Key("Gateway", *name.split("/", 1)), found)
+        self._refused.change(proxy_key(name), found)
 
     def _settle_soon(self, proxy: Key) -> None:
         self._soon(self._settle(proxy))

@@ -59,7 +59,7 @@ class Happenings:
             for origin in refusal.origins:
                 where = f" {origin.path}" if origin.path else ""
                 note = (
-                    f"An Envoy of Gateway {gateway.namespace}/{gateway.name} refused what comes of"
+                    f"An Envoy of Gateway {gateway.namespaced_name} refused what comes of"
                     f"{where or ' this'}, and keeps what it had: {refusal.message}"
                 )
                 self._tell(origin.key, "RefusedByEnvoy", "Program", note)

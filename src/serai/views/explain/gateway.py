@@ -92,7 +92,7 @@ def _captured(subject: Subject, waypoint: Key) -> Iterator[Line]:
 
 def _on_all(subject: Subject, waypoint: Key) -> Iterator[Line]:
     for key in subject.attached.on_waypoint.row(waypoint) or ():
-        route = f"{key.route.namespace}/{key.route.name}"
+        route = key.route.namespaced_name
         yield Line("routes", f"route {route}, for everything that it captures")
 
 
@@ -101,6 +101,6 @@ def _refused(subject: Subject, gateway: Key) -> Iterator[Line]:
         parent = attachment.parent
         named = Key(parent.kind, parent.namespace or key.route.namespace, parent.name)
         if named == gateway and not attachment.verdict.ok:
-            shown = f"route {key.route.namespace}/{key.route.name}"
+            shown = f"route {key.route.namespaced_name}"
             said = parent_name(parent, key.route.namespace)
             yield Line("not attached", f"{shown} ({said}): {attachment.verdict.message}")

@@ -99,7 +99,7 @@ def _refused(subject: Subject, service: Service) -> Iterator[Line]:
     for key, attachment in sorted(subject.attached.attachments.items()):
         refers = _names(attachment.parent, key.route, service)
         if refers and not attachment.verdict.ok:
-            route = f"route {key.route.namespace}/{key.route.name}"
+            route = f"route {key.route.namespaced_name}"
             parent = parent_name(attachment.parent, key.route.namespace)
             yield Line("not attached", f"{route} ({parent}): {attachment.verdict.message}")
 

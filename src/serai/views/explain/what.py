@@ -106,7 +106,7 @@ def _owners(state: State, host: str) -> Iterator[Key]:
 
 
 def _names(key: Key) -> tuple[str, ...]:
-    return (key.name, f"{key.name}.{key.namespace}", f"{key.namespace}/{key.name}")
+    return (key.name, f"{key.name}.{key.namespace}", key.namespaced_name)
 
 
 def _namespaces(state: State) -> set[str]:

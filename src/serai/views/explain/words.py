@@ -45,7 +45,7 @@ def route(found: Route) -> str:
         clients = found.match.client_namespace
         return f"whatever else clients of namespace {clients} ask for -> {action(found.action)}"
     rule = found.origin.path.removeprefix("spec.rules[").removesuffix("]")
-    whose = f"route {found.origin.key.namespace}/{found.origin.key.name}"
+    whose = f"route {found.origin.key.namespaced_name}"
     whose = f"{whose} rule {rule}" if rule.isdecimal() else whose
     return f"{whose}: {match(found.match)} -> {action(found.action)}"
 

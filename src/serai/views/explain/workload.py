@@ -45,7 +45,7 @@ def _captured(subject: Subject, workload: Workload) -> list[Line]:
     bound = capture.bound_to
     if bound is None:
         return [Line("not captured", f"at its own address: {capture.verdict.message}")]
-    where = f"{bound.namespace}/{bound.name}"
+    where = bound.namespaced_name
     return [Line("captured by", f"{where} at its own address", (f"because {capture.because}",))]
 
 
