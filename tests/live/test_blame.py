@@ -68,12 +68,16 @@ async def test_all_are_told_at_once_and_then_the_guilty_only(binary: EnvoyBinary
             narrowed.set()
 
     refused = Refused(binary, lambda *_: made, tell)
-    refused.change(PROXY, {made.key: Rejection(made.version, "missing ]", made.origins)})
+    refused.change(
+        PROXY.namespaced_name, {made.key: Rejection(made.version, "missing ]", made.origins)}
+    )
     await asyncio.wait_for(narrowed.wait(), 10)
     assert [each[made.key].origins for each in told] == [made.origins, (BAD,)]
-    refused.change(PROXY, {made.key: Rejection(made.version, "missing ]", made.origins)})
+    refused.change(
+        PROXY.namespaced_name, {made.key: Rejection(made.version, "missing ]", made.origins)}
+    )
     assert told[-1][made.key].origins == (BAD,)
-    refused.change(PROXY, {})
+    refused.change(PROXY.namespaced_name, {})
     assert told[-1] == {}
     await refused.stop()
 

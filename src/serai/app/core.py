@@ -241,6 +241,10 @@ class Core:
             found = msgspec.structs.replace(found, network=own)
         return None if found in (Viewpoint(), self.pipeline.settings.viewpoint) else found
 
+    def resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
+        """What a proxy should have under a key; None if nothing."""
+        return self.pipeline.snapshot.row(SnapshotKey(proxy, *key))
+
     def look(self, places: Iterable[tuple[str, Viewpoint]]) -> Committed:
         """These are the places of their own that clients look from, from now on."""
         wanted = {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
 
 from serai.api.meta import Key
+from serai.app.background import Background
 from serai.app.blame import guilty
+from serai.attach.gateways import proxy_key
 from serai.envoy.binary import EnvoyBinary
 from serai.ir.origin import Origin
 from serai.xds.events import Rejection
@@ -37,7 +38,7 @@ class Refused:
         self._by_proxy: dict[Key, dict[ResourceKey, Refusal]] = {}
         self._found: dict[str, tuple[Origin, ...]] = {}
         """By version: who was found guilty."""
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking = Background()
 
     def of(self, proxy: Key) -> dict[ResourceKey, Refusal]:
         """What a proxy's Envoys refuse."""
@@ -47,8 +48,9 @@ class Refused:
         """What every proxy's Envoys refuse."""
         return self._by_proxy
 
-    def change(self, proxy: Key, rejections: Mapping[ResourceKey, Rejection]) -> None:
-        """These are the proxy's rejections from now on."""
+    def change(self, name: str, rejections: Mapping[ResourceKey, Rejection]) -> None:
+        """These are the rejections of the proxy of that name from now on."""
+        proxy = proxy_key(name)
         self._by_proxy[proxy] = {
             key: Refusal(key, each.message, self._found.get(each.version, each.origins))
             for key, each in rejections.items()
@@ -61,16 +63,12 @@ class Refused:
             is_open = each.version not in self._found and len(each.origins) > 1
             if resource is not None and resource.version == each.version and is_open:
                 self._found[each.version] = each.origins
-                task = asyncio.ensure_future(self._ask(proxy, resource, each.origins))
-                self._asking.add(task)
-                task.add_done_callback(self._asking.discard)
+                self._asking.begin(self._ask(proxy, resource, each.origins))
         self._tell(proxy)
 
     async def stop(self) -> None:
         """Ask no more."""
-        for task in self._asking:
-            task.cancel()
-        await asyncio.gather(*self._asking, return_exceptions=True)
+        await self._asking.stop()
 
     async def _ask(self, proxy: Key, resource: Resource, origins: tuple[Origin, ...]) -> None:
         if self._binary is None:

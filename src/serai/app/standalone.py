@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from serai.api.meta import Key
 from serai.api.problem import Problem
 from serai.app.addresses import AddressFile
+from serai.app.background import Background
 from serai.app.clock import follow_clock
 from serai.app.core import Committed, Core
 from serai.app.facts import client_states, envoy_states
@@ -41,9 +42,7 @@ from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
 from serai.web.instance import Changes
 from serai.web.server import WebServer
-from serai.xds.events import Rejection
 from serai.xds.resource import Resource, ResourceKey
-from serai.xds.snapshot import SnapshotKey
 
 log = structlog.get_logger(__name__)
 
@@ -106,12 +105,14 @@ class Standalone:
         self._gate = PortGate(self._own_pids)
         self._commits = 0
         self._health = EnvoyHealth()
-        self._refused = Refused(fleet.binary if fleet else None, self._resource, self._settle_soon)
+        self._refused = Refused(
+            fleet.binary if fleet else None, self.core.resource, self._settle_soon
+        )
         self._told = Told(self.core.pipeline.refusals)
         self._lock = asyncio.Lock()
         """Held while the pipeline is changed, or read beside the event loop."""
         self._keys = KeySets(core, self._lock, self._brought_in, instance.keys)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._addresses = AddressFile(instance.folder / "addresses")
         self._vips = VipJournal(instance.vips)
         self.limits = OwnRateLimits(instance, core, bind_life=options.bind_life)
@@ -120,7 +121,7 @@ class Standalone:
         self._listen_to(server, fleet)
 
     def _listen_to(self, server: AdsServer, fleet: Fleet | None) -> None:
-        server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
+        server.on_rejections, server.on_clients = self._refused.change, self.changes.tell
         server.locate, server.on_places = self.core.locate, self._look_soon
         if fleet is not None:
             fleet.on_event = self._on_event
@@ -309,30 +310,19 @@ class Standalone:
         except OSError as error:
             log.warning("vips.not_kept", error=str(error))
 
-    def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
-        self._refused.change(proxy_key(name), found)
-
-    def _resource(self, proxy: Key, key: ResourceKey) -> Resource | None:
-        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
-
     def _settle_soon(self, proxy: Key) -> None:
         """Put on the objects what is refused now, once nobody reads them."""
-        self._soon(self._settle(proxy))
+        self._background.begin(self._settle(proxy))
 
     def _look_soon(self) -> None:
         """Work out what is different where clients have come to, once nobody reads."""
-        self._soon(self._look())
+        self._background.begin(self._look())
 
     async def _look(self) -> None:
         async with self._lock:
             # Nobody comes or goes between these two: they are one step of the event loop.
             committed = self.core.look(self.server.places())
             self.server.publish({}, committed.places)
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
 
     async def _settle(self, proxy: Key) -> None:
         async with self._lock:

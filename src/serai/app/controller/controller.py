@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable
 from ssl import SSLContext
 from typing import Any, TypeVar
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
+from serai.app.background import Background
 from serai.app.clock import follow_clock
 from serai.app.clusters import Clusters, Following
 from serai.app.controller.admission import Admission
@@ -43,10 +44,6 @@ from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
 from serai.web.instance import Changes
 from serai.web.server import WebServer
-from serai.xds.events import Rejection
-from serai.xds.resource import Resource as XdsResource
-from serai.xds.resource import ResourceKey
-from serai.xds.snapshot import SnapshotKey
 
 Found = TypeVar("Found")
 
@@ -86,16 +83,16 @@ class Controller:
         self._keys = KeySets(self.core, self._lock, self._brought_in, options.keys)
         self.clusters = Clusters(self.core, self._lock, self._brought_in, _following(options))
         self.followed.on_secrets = self.clusters.heard
-        self._refused = Refused(None, self._resource, self._settle_soon)
+        self._refused = Refused(None, self.core.resource, self._settle_soon)
         self._told = Told(self.core.pipeline.refusals)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._commits = 0
         self._ranges: tuple[str, ...] = ()
         self._serving = False
         self._listen_to(self.server)
 
     def _listen_to(self, server: AdsServer) -> None:
-        server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
+        server.on_rejections, server.on_clients = self._refused.change, self.changes.tell
         server.locate, server.on_places = self.core.locate, self._look_soon
 
     def _secured(self, access: Access) -> XdsKeys | None:
@@ -231,7 +228,7 @@ class Controller:
         look_after(committed.rows)
 
     def _on_leading(self, leading: bool) -> None:  # noqa: FBT001  as it is called
-        self._soon(self._reallocate())
+        self._background.begin(self._reallocate())
         if leading:
             options = self.options
             self.happenings.leading(options.namespace, options.lease, options.identity)
@@ -260,21 +257,15 @@ class Controller:
     async def _find(self, kind: str) -> Resource | None:
         return await self.cluster.find(self.cluster.wanted[kind])
 
-    def _resource(self, proxy: Key, key: ResourceKey) -> XdsResource | None:
-        return self.core.pipeline.snapshot.row(SnapshotKey(proxy, *key))
-
-    def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
-        self._refused.change(proxy_key(name), found)
-
     def _settle_soon(self, proxy: Key) -> None:
-        self._soon(self._settle(proxy))
+        self._background.begin(self._settle(proxy))
 
     async def _settle(self, proxy: Key) -> None:
         async with self._lock:
             self._tell_refusals(proxy)
 
     def _look_soon(self) -> None:
-        self._soon(self._look())
+        self._background.begin(self._look())
 
     async def _look(self) -> None:
         async with self._lock:
@@ -291,11 +282,6 @@ class Controller:
         )
         self.writer.look(self.core.commit().statuses)
         self.changes.tell()
-
-    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
 
 
 def _following(options: Options) -> Following:

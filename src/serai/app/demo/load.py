@@ -10,6 +10,7 @@ from http import HTTPStatus
 import msgspec
 
 from serai.api.problem import Problem
+from serai.app.background import Background
 from serai.app.client.http import send
 from serai.app.client.request import Asked, entry, http_request
 from serai.app.demo.steps import Load
@@ -36,7 +37,7 @@ class Requests:
         self._way = way
         self._failures: list[str] = []
         self._answered = 0
-        self._asking: set[asyncio.Task[None]] = set()
+        self._background = Background()
 
     def take(self) -> Meanwhile:
         """What came of those that ended since this was asked last."""
@@ -47,23 +48,18 @@ class Requests:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Asks while this is entered."""
-        pacing = asyncio.create_task(self._pace())
+        self._background.begin(self._pace())
         try:
             yield
         finally:
-            tasks = [pacing, *self._asking]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._background.stop()
 
     async def _pace(self) -> None:
         asked = Asked(url=self._load.get, as_=self._load.as_, via=self._load.via)
         loop = asyncio.get_running_loop()
         due = loop.time()
         while True:
-            task = asyncio.create_task(self._ask(asked))
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._background.begin(self._ask(asked))
             due = max(due + 1 / self._load.per_second, loop.time())
             await asyncio.sleep(due - loop.time())
 
