@@ -48,7 +48,7 @@ class EnvoyStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     """How often it was started again after a death, by us."""
     access_log: str = ""
-    """A line of JSON for each request (xds.listener has the fields)."""
+    """A line of JSON for each request (xds.encode.access_log has the fields)."""
 
 
 Emit = Callable[[FleetEvent], None]

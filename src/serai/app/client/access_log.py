@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.01
 
 
 class AccessLine(msgspec.Struct, frozen=True):
-    """A line of the access log, as far as it says who answered; xds.listener has all fields."""
+    """A line of the access log, as far as it says who answered; xds.encode.access_log has all."""
 
     request_id: str | None = None
     route_name: str | None = None
