@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
+import msgspec
+
 from serai.api.core import EndpointSlice
 from serai.api.meta import Key
 from serai.incremental import Index, Node, Reader
@@ -28,35 +30,21 @@ from serai.model.workload import SelectorKey, Workload
 Selector = tuple[tuple[str, str], ...]
 
 
-class EndpointLookup:
+class EndpointLookup(msgspec.Struct, frozen=True, kw_only=True):
     """The collections that endpoints are found in."""
 
-    def __init__(
-        self,
-        workloads: Node[Key, Workload],
-        by_selector: Index[SelectorKey, Key],
-        slices: Node[Key, EndpointSlice],
-        slices_of: Index[Key, Key],
-        written: Node[Key, tuple[InlineEndpoint, ...]],
-        localities: Node[str, Locality],
-        others: Others | None = None,
-        reaching: Reaching | None = None,
-        *,
-        with_unready: bool = False,
-    ) -> None:
-        """`others` are other clusters, `reaching` how other networks are reached.
-
-        `with_unready`: whoever joins what is found sorts it out.
-        """
-        self.others = others
-        self.reaching = reaching
-        self.with_unready = with_unready
-        self.workloads = workloads
-        self.by_selector = by_selector
-        self.slices = slices
-        self.slices_of = slices_of
-        self.written = written
-        self.localities = localities
+    workloads: Node[Key, Workload]
+    by_selector: Index[SelectorKey, Key]
+    slices: Node[Key, EndpointSlice]
+    slices_of: Index[Key, Key]
+    written: Node[Key, tuple[InlineEndpoint, ...]]
+    localities: Node[str, Locality]
+    others: Others | None = None
+    """Other clusters."""
+    reaching: Reaching | None = None
+    """How other networks are reached."""
+    with_unready: bool = False
+    """Whether whoever joins what is found sorts it out."""
 
     def endpoints(self, reader: Reader, backend: Backend) -> tuple[Endpoint, ...]:
         """The endpoints of a backend, sorted; in a DNS cluster their addresses may be names.

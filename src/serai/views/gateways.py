@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from serai.api.meta import Condition, Key
 from serai.api.problem import Problem
 from serai.attach.gateways import Proxy, Role
-from serai.attach.routes import ListenerTarget, ServiceTarget, WaypointTarget
+from serai.attach.routes import ListenerTarget, ServiceTarget, Target, WaypointTarget
 from serai.status.values import GatewayStatus
 from serai.translate import names
 from serai.views.health import joined
@@ -103,18 +103,23 @@ def _attached(pipeline: Pipeline) -> Mapping[Key, set[Key]]:
     found: dict[Key, set[Key]] = defaultdict(set)
     for key, attachment in pipeline.attached.attachments.items():
         for target in attachment.targets:
-            match target:
-                case ListenerTarget(listener):
-                    state = pipeline.attached.listeners.row(listener)
-                    if state:
-                        found[state.gateway].add(key.route)
-                case WaypointTarget(waypoint):
-                    found[waypoint].add(key.route)
-                case ServiceTarget(service):
-                    capture = pipeline.attached.captures.row(service)
-                    if capture and capture.bound_to:
-                        found[capture.bound_to].add(key.route)
+            gateway = _gateway_of(pipeline, target)
+            if gateway is not None:
+                found[gateway].add(key.route)
     return found
+
+
+def _gateway_of(pipeline: Pipeline, target: Target) -> Key | None:
+    """Whose proxy serves what a route attaches to; None if nobody's does."""
+    match target:
+        case ListenerTarget(listener):
+            state = pipeline.attached.listeners.row(listener)
+            return state.gateway if state else None
+        case WaypointTarget(waypoint):
+            return waypoint
+        case ServiceTarget(service):
+            capture = pipeline.attached.captures.row(service)
+            return capture.bound_to if capture else None
 
 
 def _addresses(pipeline: Pipeline) -> Mapping[Key, set[str]]:

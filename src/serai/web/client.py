@@ -58,16 +58,18 @@ class AdminClient:
     async def changes(self) -> AsyncIterator[None]:
         """Goes on each time that the answers may have become others."""
         connected = False
-        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=SECONDS) as client:
-            try:
-                async with client.stream("GET", f"{self._url}/api/v1/events") as response:
-                    connected = True
-                    async for line in response.aiter_lines():
-                        if line.startswith("data:"):
-                            yield
-            except httpx2.TransportError as error:
-                if not connected:
-                    raise self._unreachable(error) from error
+        try:
+            async with (
+                httpx2.AsyncClient(trust_env=False, verify=False, timeout=SECONDS) as client,
+                client.stream("GET", f"{self._url}/api/v1/events") as response,
+            ):
+                connected = True
+                async for line in response.aiter_lines():
+                    if line.startswith("data:"):
+                        yield
+        except httpx2.TransportError as error:
+            if not connected:
+                raise self._unreachable(error) from error
         raise UnreachableError(f"the instance at {self._address} has ended")
 
     def _read(self, plain: Any, form: type[_Form]) -> _Form:
