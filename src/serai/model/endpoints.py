@@ -57,7 +57,8 @@ class EndpointLookup(msgspec.Struct, frozen=True, kw_only=True):
         listed = [each for part in parts for each in self._share(reader, backend, part)]
         if self.others is not None:
             elsewhere = self.others.endpoints(reader, backend)
-            listed += [each for each in elsewhere if self._counts(each, backend)]
+            unready = self._takes_unready(backend)
+            listed += [each for each in elsewhere if unready or each.health is Health.HEALTHY]
         if backend.resolution is Resolution.DNS_ROUND_ROBIN:
             # Envoy's logical DNS has one name only.  Istio keeps the first too.
             listed = listed[:1]
@@ -72,18 +73,19 @@ class EndpointLookup(msgspec.Struct, frozen=True, kw_only=True):
 
     def _share(self, reader: Reader, backend: Backend, part: Backend) -> Iterator[Endpoint]:
         """What an object adds to a backend: a name only where names are resolved."""
-        resolved = backend.resolution is not Resolution.KNOWN
+        # Most have been looked at where they were found.
+        looked_at = part.resolution is backend.resolution and not isinstance(part.members, Selected)
+        any_address = looked_at or backend.resolution is not Resolution.KNOWN
+        unready = self._takes_unready(backend)
         for each in self._find(reader, part):
-            known = resolved or is_ip(each.address) or is_socket(each.address)
-            known = known or (not each.address and bool(each.network))
-            if known and self._counts(each, backend):
+            healthy = unready or each.health is Health.HEALTHY
+            if healthy and (any_address or _is_known(each)):
                 yield each
 
-    def _counts(self, endpoint: Endpoint, backend: Backend) -> bool:
-        """Whether it is to be known of: what is not ready only as a part of the whole."""
+    def _takes_unready(self, backend: Backend) -> bool:
+        """Whether what is not ready is to be known of, as a part of the whole."""
         ranked = backend.distribution is not None or self.with_unready
-        known = backend.resolution is Resolution.KNOWN
-        return endpoint.health is Health.HEALTHY or (ranked and known)
+        return ranked and backend.resolution is Resolution.KNOWN
 
     def _find(self, reader: Reader, backend: Backend) -> Iterable[Endpoint]:
         namespace = backend.key.service.namespace
@@ -136,6 +138,13 @@ def _inline(endpoints: tuple[InlineEndpoint, ...], backend: Backend) -> Iterator
         elif (named and endpoint.address) or is_ip(endpoint.address) or _is_behind(endpoint):
             number = dict(endpoint.ports).get(port.name) or port.target_number
             yield _given(endpoint, number, backend)
+
+
+def _is_known(endpoint: Endpoint) -> bool:
+    """Whether it can be sent to without looking a name up."""
+    if not endpoint.address:
+        return bool(endpoint.network)
+    return is_ip(endpoint.address) or is_socket(endpoint.address)
 
 
 def _is_behind(endpoint: InlineEndpoint | Workload) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from serai.api.core import EndpointSlice, SliceEndpoint
 from serai.api.meta import Key
 from serai.ir.cluster import Endpoint, Health, Locality
-from serai.model.addresses import canonical
+from serai.model.addresses import canonical, is_range
 from serai.model.locality import of_zone
 from serai.model.service import ServicePort
 from serai.model.workload import Workload
@@ -35,7 +35,7 @@ def endpoints_from_slice(
         node = locality_of_node(endpoint.node_name) if endpoint.node_name else None
         place = node or of_zone(endpoint.zone or "")
         for address in filter(None, map(canonical, endpoint.addresses)):
-            for number in numbers:
+            for number in numbers if not is_range(address) else ():
                 yield Endpoint(
                     address,
                     number,

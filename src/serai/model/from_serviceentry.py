@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from serai.api.meta import Key
 from serai.api.networking import ALLOCATE, ServiceEntry, ServiceEntryPort, WorkloadEntrySpec
+from serai.ir.cluster import Locality
 from serai.ir.distribution import NETWORK
 from serai.model import locality, protocol
 from serai.model.addresses import canonical, is_socket
@@ -123,18 +126,26 @@ def _port(port: ServiceEntryPort) -> ServicePort:
 
 
 def _endpoint(endpoint: WorkloadEntrySpec, *, in_mesh: bool) -> InlineEndpoint:
-    written = endpoint.address
-    return InlineEndpoint(
+    written, said = endpoint.address, endpoint.labels
+    found = InlineEndpoint(
         address=written if is_socket(written) else canonical(written) or written.lower(),
-        ports=tuple(sorted(endpoint.ports.items())),
+        ports=tuple(sorted(endpoint.ports.items())) if endpoint.ports else (),
         weight=endpoint.weight or 1,
-        locality=(
-            locality.parse(endpoint.locality)
-            if endpoint.locality
-            else locality.of_labels(endpoint.labels) or locality.parse("")
-        ),
-        network=endpoint.network or endpoint.labels.get(NETWORK, ""),
+        locality=locality.parse(endpoint.locality),
+        network=endpoint.network,
         service_account=endpoint.service_account,
-        labels=labelled(endpoint.labels),
-        in_mesh=in_mesh or takes_hbone(endpoint.labels, {}),
+        in_mesh=in_mesh,
+    )
+    return _labelled(found, said) if said else found
+
+
+def _labelled(found: InlineEndpoint, labels: dict[str, str]) -> InlineEndpoint:
+    """The endpoint with what its labels say, where its fields say nothing."""
+    unplaced = found.locality == Locality()
+    return replace(
+        found,
+        locality=(locality.of_labels(labels) if unplaced else None) or found.locality,
+        network=found.network or labels.get(NETWORK, ""),
+        labels=labelled(labels),
+        in_mesh=found.in_mesh or takes_hbone(labels, {}),
     )
