@@ -260,8 +260,8 @@ class Clusters:
         discovery = _discovery(backend, addressed=addressed, inside=inside)
         resolved = discovery in {Discovery.DNS, Discovery.LOGICAL_DNS}
         ported = backend.resolution in {Resolution.NONE, Resolution.DYNAMIC_DNS}
-        found = in_force(self._asked(reader, key, backend), self._subject(reader, key, backend))
-        asking = tuple(dict.fromkeys(each.policy for each in self._asked(reader, key, backend)))
+        asked = tuple(self._asked(reader, key, backend))
+        found = in_force(asked, self._subject(reader, key, backend))
         distribution = preferred(found.leaves) or backend.distribution
         unknown = bool(backend.key.subset) and self._subset(reader, key, backend) is None
         return Cluster(
@@ -286,7 +286,7 @@ class Clusters:
             internal_listener=names.ORIGINATE if inside else "",
             tunnels="" if addressed and not inside else self._trust_domain(key),
             beside_ztunnel=key.beside_ztunnel,
-            policies=asking,
+            policies=tuple(dict.fromkeys(each.policy for each in asked)),
             refusals=found.refusals,
         )
 
