@@ -39,7 +39,7 @@ _LAST_PORT = 65535
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH",
+        metavar="PATH...",
         help="Files, or folders to read recursively: YAML and JSON.",
         exists=True,
         callback=_readable,
