@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -167,7 +167,8 @@ def _items(field: FieldDescriptor, content: Any) -> Iterable[Message]:
     if not field.is_repeated:
         return (content,)
     entry = field.message_type
-    if entry is None or not entry.GetOptions().map_entry:
+    # Its options say it too; to be asked for them, protobuf loads 5 MiB.
+    if entry is None or not isinstance(content, Mapping):
         return tuple(content)
     if entry.fields_by_name["value"].type != FieldDescriptor.TYPE_MESSAGE:
         return ()
