@@ -71,7 +71,7 @@ class Attachment(Value, frozen=True):
     verdict: Verdict
     targets: tuple[Target, ...] = ()
     namespace: str = ""
-    """The namespace of what it attaches to."""
+    """The namespace of the service that is meant, attached or not: mesh routes may send there."""
 
 
 class Parents(msgspec.Struct, frozen=True):
@@ -210,12 +210,13 @@ def _to_service(
     *,
     host: str,
 ) -> Attachment:
+    home = service.key.namespace
     capture = reader.get(parents.captures, service.key)
     waypoint = capture.bound_to if capture else None
     if capture is None or waypoint is None:
         why = capture.verdict.message if capture else ""
         message = f"{service.key} is not captured by a waypoint: {why}"
-        return Attachment(parent, refused("NoMatchingParent", message))
+        return Attachment(parent, refused("NoMatchingParent", message), namespace=home)
     asked = [
         port
         for port in service.ports
@@ -226,21 +227,22 @@ def _to_service(
         spoken = ", ".join(f"{port.number} speaks {port.protocol}" for port in asked)
         nothing = f"has no port for {_A[key.kind]} there: {spoken}"
         why = nothing if asked else f"has no port {_asked(parent)}"
-        return Attachment(parent, refused("NoMatchingParent", f"{service.key} {why}"))
+        verdict = refused("NoMatchingParent", f"{service.key} {why}")
+        return Attachment(parent, verdict, namespace=home)
     everywhere = parent.port is None and parent.section_name is None
-    own = key.namespace in {service.key.namespace, waypoint.namespace}
+    own = key.namespace in {home, waypoint.namespace}
     clients = "" if own or parents.grants.permits(reader, key, service.key) else key.namespace
     if clients and key.kind not in REQUESTS:
         message = (
             f"{key.kind} of namespace {clients} would take the connections of all clients of"
             f" {service.key}: who calls is told apart request by request only. Put it into"
-            f" namespace {service.key.namespace}, or grant it there"
+            f" namespace {home}, or grant it there"
         )
         return Attachment(parent, refused("NotAllowedByListeners", message))
     targets = tuple(
         ServiceTarget(service.key, host, port, clients) for port in ([0] if everywhere else ports)
     )
-    return Attachment(parent, ACCEPTED, targets, service.key.namespace)
+    return Attachment(parent, ACCEPTED, targets, home)
 
 
 _A = {
@@ -328,7 +330,7 @@ def _to_listeners(
     if not targets:
         message = f"none of the route's hostnames is one of a listener of {owner}"
         return Attachment(parent, refused("NoMatchingListenerHostname", message))
-    return Attachment(parent, ACCEPTED, targets, owner.namespace)
+    return Attachment(parent, ACCEPTED, targets)
 
 
 def _to_waypoint(key: Key, route: Route, parent: ParentReference, proxy: Proxy) -> Attachment:
@@ -339,7 +341,7 @@ def _to_waypoint(key: Key, route: Route, parent: ParentReference, proxy: Proxy) 
         message = f"Gateway {proxy.name} has no listener whose allowedRoutes admits {key.namespace}"
         return Attachment(parent, refused("NotAllowedByListeners", message))
     target = WaypointTarget(proxy.key, hostnames_of(route) or (ANY,))
-    return Attachment(parent, ACCEPTED, (target,), proxy.key.namespace)
+    return Attachment(parent, ACCEPTED, (target,))
 
 
 def _admitted(reader: Reader, parents: Parents, key: Key, state: ListenerState) -> bool:

@@ -105,7 +105,7 @@ def compiled_routes(
     lookup, clusters, policies = looks.lookup, looks.clusters, extensions.policies
 
     def compiled(reader: Reader, key: AttachmentKey, attachment: Attachment) -> CompiledRoute:
-        trusted = attachment.namespace if _is_mesh(attachment) else ""
+        trusted = attachment.namespace
         edge = any(isinstance(each, ListenerTarget) for each in attachment.targets)
 
         def to_cluster(ref: AnyBackendRef) -> WeightedCluster | Invalid:
@@ -160,10 +160,6 @@ def _compile(
             return compile_grpc(key, route, resolve, leaves, extend, clients)
         case _:
             return compile_stream(route, resolve)
-
-
-def _is_mesh(attachment: Attachment) -> bool:
-    return any(isinstance(target, ServiceTarget) for target in attachment.targets)
 
 
 def _misled(
