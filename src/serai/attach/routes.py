@@ -25,7 +25,7 @@ from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
 from serai.model.catalog import Catalog, HostOwners
 from serai.model.protocol import Protocol
-from serai.model.service import Service
+from serai.model.service import Service, ServicePort
 
 
 class AttachmentKey(NamedTuple):
@@ -224,11 +224,8 @@ def _to_service(
     ]
     ports = [port.number for port in asked if takes(key.kind, port.protocol)]
     if not ports:
-        spoken = ", ".join(f"{port.number} speaks {port.protocol}" for port in asked)
-        nothing = f"has no port for {_A[key.kind]} there: {spoken}"
-        why = nothing if asked else f"has no port {_asked(parent)}"
-        verdict = refused("NoMatchingParent", f"{service.key} {why}")
-        return Attachment(parent, verdict, namespace=home)
+        message = f"{service.key} has no port {_lacking(key.kind, parent, asked)}"
+        return Attachment(parent, refused("NoMatchingParent", message), namespace=home)
     everywhere = parent.port is None and parent.section_name is None
     own = key.namespace in {home, waypoint.namespace}
     clients = "" if own or parents.grants.permits(reader, key, service.key) else key.namespace
@@ -243,6 +240,14 @@ def _to_service(
         ServiceTarget(service.key, host, port, clients) for port in ([0] if everywhere else ports)
     )
     return Attachment(parent, ACCEPTED, targets, home)
+
+
+def _lacking(kind: str, parent: ParentReference, asked: list[ServicePort]) -> str:
+    """Which port a service would have to have for a kind of route."""
+    if not asked:
+        return _asked(parent)
+    spoken = ", ".join(f"{port.number} speaks {port.protocol}" for port in asked)
+    return f"for {_A[kind]} there: {spoken}"
 
 
 _A = {
