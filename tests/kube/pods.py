@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from kube.test_cluster import CONFIG_MAP
+from kube.manifests import CONFIG_MAP
 from kube.traffic import Address
 from live.namespaces import Namespace
 from serai.envoy.binary import find_envoy

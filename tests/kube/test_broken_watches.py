@@ -14,10 +14,9 @@ from lightkube.config.models import Cluster as Server
 from lightkube.config.models import User
 
 from kube import assets
+from kube.manifests import CONFIG_MAP, ENTRY, ROUTE, SERVICE, head, namespace
 from kube.meddler import FAULTS, Meddler
-from kube.test_cluster import CONFIG_MAP, namespace, until
-from kube.test_controller import SERVICE
-from kube.test_statuses import ENTRY, ROUTE, head
+from kube.waiting import until
 from serai.app.controller.followed import wanted_kinds
 from serai.kube.access import MERGE_PATCH, Access, access_of
 from serai.kube.cluster import Cluster

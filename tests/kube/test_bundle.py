@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from kube import assets
-from kube.test_cluster import namespace
-from kube.test_controller import CLASS, conditions, controller, gateway_class, status
+from kube.controllers import controller
+from kube.manifests import CLASS, gateway_class, namespace
+from kube.waiting import conditions, status
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.wire import Name
 from serai.status.bundle import ANNOTATION, CLASSES

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from kube import assets
+from kube.manifests import NAMESPACE
 from kube.rendered import CHART, SPACE, dry_run, helm, kustomize, objects, plain, refused
-from kube.test_install import NAMESPACES
 from serai.kube.access import Access, ApiError
 
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution[0]"
@@ -68,7 +68,7 @@ def test_chart_and_base_install_the_same(base: str, values: tuple[str, ...]) -> 
 async def space(admin: Access) -> str:
     """The namespace, which a dry run does not make."""
     try:
-        await admin.create(NAMESPACES, "", {"metadata": {"name": SPACE}})
+        await admin.create(NAMESPACE, "", {"metadata": {"name": SPACE}})
     except ApiError as error:
         assert error.status == 409, error  # noqa: PT017
     return SPACE

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from kube import assets
+from kube.manifests import CONFIG_MAP, namespace
+from kube.waiting import until
 from serai.api.kinds import by_kind
 from serai.api.meta import Key, LabelSelector, Object
 from serai.kube.access import Access, ApiError
@@ -21,8 +23,6 @@ from serai.kube.wire import Name, read_item
 from serai.sources.batch import Batch
 from serai.sources.cluster import ClusterSource, Scope
 
-CONFIG_MAP = Resource("", "v1", "configmaps", "ConfigMap")
-NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 WIDGET = Resource("serai.test", "v1", "widgets", "Widget")
 WANTED = (
     Wanted("ConfigMap", "", "configmaps", ("v1",)),
@@ -44,12 +44,6 @@ class Mirror:
             self.kinds[kind][item.name] = item.raw
 
 
-async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110  there is nothing to wait for
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def following(access: Access) -> AsyncIterator[tuple[Cluster, Mirror]]:
     mirror = Mirror()
@@ -65,17 +59,6 @@ async def following(access: Access) -> AsyncIterator[tuple[Cluster, Mirror]]:
 
 def config_map(name: str, value: str = "") -> dict[str, Any]:
     return {"metadata": {"name": name}, "data": {"value": value}}
-
-
-async def namespace(access: Access, name: str) -> str:
-    """A namespace of this name, or of one like it where a run before has left one."""
-    try:
-        await access.create(NAMESPACE, "", {"metadata": {"name": name}})
-    except ApiError as error:
-        if error.status != 409:
-            raise
-        return await namespace(access, f"{name}-again")
-    return name
 
 
 async def fresh(access: Access, space: str) -> dict[str, str]:

@@ -6,10 +6,9 @@ import asyncio
 from typing import Any
 
 from kube import assets
-from kube.test_cluster import namespace, until
-from kube.test_clusters import (
+from kube.manifests import ENTRY, GATEWAY, NAMESPACE, head, namespace
+from kube.remotes import (
     GLOBAL,
-    NAMESPACE,
     POD,
     SECRET,
     addresses,
@@ -19,7 +18,7 @@ from kube.test_clusters import (
     secret,
     shop,
 )
-from kube.test_statuses import ENTRY, GATEWAY, head
+from kube.waiting import until
 from serai.app.clusters import MOST_AT_ONCE
 from serai.app.clusters.remote import Reach
 from serai.ir.distribution import NETWORK

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from kube import assets
-from kube.test_cluster import namespace
-from kube.test_controller import CLASS, conditions, entry, gateway_class, told
-from kube.test_deployer import deployed, deploying
-from kube.test_statuses import ENTRY, GATEWAY, ROUTE, head
+from kube.controllers import deploying
+from kube.manifests import CLASS, ENTRY, GATEWAY, ROUTE, entry, gateway_class, head, namespace
+from kube.waiting import conditions, deployed, told
 from serai.attach.gateways import CONTROLLER
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.deployment import RESOURCES

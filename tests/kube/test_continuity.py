@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from kube import assets
+from kube.controllers import SETTINGS, answering
+from kube.manifests import ENTRY, GATEWAY, ROUTE, edge, entry, namespace, route
 from kube.replicas import SECONDS, envoy, replica
-from kube.test_cluster import namespace, until
-from kube.test_controller import SETTINGS, answering, edge, entry, route, told
-from kube.test_statuses import ENTRY, GATEWAY, ROUTE
 from kube.traffic import Balancer, Traffic
+from kube.waiting import told, until
 from live.envoys import free_port
 from serai.api.meta import Key, LabelSelector
 from serai.app.controller import Controller, Options

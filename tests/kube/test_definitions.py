@@ -9,8 +9,8 @@ import httpx2
 import pytest
 
 from kube import assets
-from kube.test_cluster import until
-from kube.test_controller import SETTINGS
+from kube.controllers import SETTINGS
+from kube.waiting import until
 from live.envoys import free_port
 from serai.app.controller import Controller, Options
 from serai.web.server import WebServer

@@ -4,79 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from kube import assets
-from kube.test_cluster import namespace, until
-from kube.test_controller import SERVICE, SETTINGS, gateway_class, told
-from kube.test_statuses import GATEWAY, head
-from serai.app.controller import Controller, Options
+from kube.controllers import deploying
+from kube.manifests import GATEWAY, SERVICE, gateway, namespace
+from kube.waiting import deployed, happened, told
 from serai.envoy.binary import find_envoy
 from serai.envoy.bootstrap import HostPort
 from serai.envoy.pod_bootstrap import pod_bootstrap
 from serai.kube.access import MERGE_PATCH, Access
-from serai.kube.deployment import LONGEST_NAME, RESOURCES, Deployment, name_of
+from serai.kube.deployment import LONGEST_NAME, RESOURCES, name_of
 from serai.kube.ending import drain_path
-from serai.kube.events import EVENTS
 from serai.kube.wire import Name
-
-
-@asynccontextmanager
-async def deploying(
-    api: assets.ApiServer, space: str, xds_host: str = "serai.serai-system.svc"
-) -> AsyncIterator[Controller]:
-    options = Options(
-        xds="127.0.0.1:0",
-        namespace=space,
-        identity="one",
-        xds_host=xds_host,
-        deployment=Deployment(image="envoy:1.40"),
-    )
-    one = Controller(api.access(), SETTINGS, options)
-    task = asyncio.create_task(one.run())
-    try:
-        await until(lambda: not one.waiting_for() or task.done())
-        yield one
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def gateway(
-    access: Access, space: str, class_name: str = "serai", **infrastructure: Any
-) -> None:
-    await gateway_class(access)
-    spec = {
-        "gatewayClassName": class_name,
-        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
-        "infrastructure": infrastructure or {"labels": {"team": "edge"}},
-    }
-    await access.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
-
-
-async def happened(access: Access, space: str, reason: str) -> dict[str, Any]:
-    """The first Event of a reason in a namespace."""
-    async with asyncio.timeout(20):
-        while True:
-            data = msgspec.json.decode(await access.get(EVENTS.path(Name(space, ""))))
-            for event in data["items"]:
-                if event["reason"] == reason:
-                    return dict(event)
-            await asyncio.sleep(0.05)
-
-
-async def deployed(access: Access, space: str) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
-        while True:
-            found = [await access.read(each, Name(space, "edge")) for each in RESOURCES]
-            if all(found):
-                return [each for each in found if each]
-            await asyncio.sleep(0.05)
 
 
 async def test_a_gateway_gets_envoys_that_are_its_own(api: assets.ApiServer, admin: Access) -> None:

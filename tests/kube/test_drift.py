@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from kube import assets
-from kube.test_cluster import namespace
-from kube.test_controller import SERVICE
-from kube.test_deployer import deployed, deploying, gateway, happened
-from kube.test_parameters import CONFIG_MAP, DEPLOYMENT, when
+from kube.controllers import deploying
+from kube.manifests import CONFIG_MAP, DEPLOYMENT, SERVICE, gateway, namespace
+from kube.waiting import deployed, happened, when
 from serai.api.meta import Key
 from serai.kube.access import MERGE_PATCH, Access
 from serai.kube.contest import FIRST, LONGEST, QUIET_SECONDS, Contest

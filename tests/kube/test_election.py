@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from kube import assets
-from kube.test_cluster import namespace, until
+from kube.manifests import namespace
+from kube.waiting import until
 from serai.kube.access import Access
 from serai.kube.election import LEASE_SECONDS, RENEW_SECONDS, Election
 from serai.kube.leader import Leader

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from kube import assets
-from kube.test_cluster import namespace
-from kube.test_controller import controller, edge, envoy
-from kube.test_deployer import happened
+from kube.controllers import controller, envoy
+from kube.manifests import edge, namespace
+from kube.waiting import happened
 from serai.kube import events
 from serai.kube.access import Access
 from serai.kube.events import EVENTS, About, Events, Happened

@@ -13,7 +13,7 @@ from lightkube import KubeConfig
 from lightkube.config.models import Cluster
 
 from kube.store import Store, names
-from kube.test_cluster import until
+from kube.waiting import until
 from serai.kube.access import access_of
 from serai.kube.reflector import Delta, Reflector
 from serai.kube.resource import Resource

@@ -5,59 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
-import yaml
 
 from kube import assets
-from kube.test_cluster import until
-from kube.test_controller import SETTINGS, told
-from kube.test_deployer import deployed, gateway, happened
-from kube.test_parameters import gone, parameters, when
-from kube.test_statuses import GATEWAY
+from kube.controllers import SETTINGS
+from kube.installing import SPACE, install, token
+from kube.manifests import GATEWAY, NAMESPACE, gateway, parameters
+from kube.waiting import deployed, gone, happened, told, until, when
 from live.envoys import free_port
 from serai.app.controller import Controller, Options
 from serai.kube.access import Access, ApiError
 from serai.kube.deployment import Deployment
-from serai.kube.resource import Resource
 from serai.kube.scaling import AUTOSCALERS
 from serai.kube.wire import Name
-
-BASE = Path(__file__).parents[2] / "deploy" / "base"
-SPACE = "serai-system"
-
-
-def manifests(folder: Path = BASE) -> list[dict[str, Any]]:
-    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
-    files = [folder / name for name in listed if (folder / name).is_file()]
-    return [doc for file in files for doc in yaml.safe_load_all(file.read_text())]
-
-
-async def install(admin: Access, folder: Path = BASE) -> None:
-    """Apply everything; a field that the API server does not know is an error."""
-    served = (await admin.discover()).served
-    for doc in manifests(folder):
-        group, _, version = doc["apiVersion"].rpartition("/")
-        (kind,) = (each for each in served[group, version] if each.kind == doc["kind"])
-        resource = Resource(group, version, kind.plural, kind.kind)
-        name = Name(doc["metadata"].get("namespace", ""), doc["metadata"]["name"])
-        await admin._write(
-            "PATCH",
-            resource.path(name),
-            doc,
-            "application/apply-patch+yaml",
-            {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"},
-        )
-
-
-async def token(admin: Access, account: str = "serai-controller") -> str:
-    """Of the ServiceAccount that the controller, or another, runs as."""
-    path = f"/api/v1/namespaces/{SPACE}/serviceaccounts/{account}/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = await admin._write("POST", path, body)
-    return str(answer["status"]["token"])
 
 
 async def test_the_controller_needs_no_more_than_it_is_given(
@@ -76,9 +38,9 @@ async def test_the_controller_needs_no_more_than_it_is_given(
     try:
         await until(lambda: not one.waiting_for() or task.done())
         await until(lambda: one.cluster.troubles() == {})
-        assert await admin.read(NAMESPACES, Name("", SPACE)) is not None
+        assert await admin.read(NAMESPACE, Name("", SPACE)) is not None
         try:
-            await admin.create(NAMESPACES, "", {"metadata": {"name": "least-privilege"}})
+            await admin.create(NAMESPACE, "", {"metadata": {"name": "least-privilege"}})
         except ApiError as error:
             assert error.status == 409, msgspec.json.encode(str(error))  # noqa: PT017
         scaled = {"horizontalPodAutoscaler": {"spec": {"maxReplicas": 3}}}
@@ -97,9 +59,6 @@ async def test_the_controller_needs_no_more_than_it_is_given(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 
 
 async def test_the_command_serves_until_it_is_told_to_end(api: assets.ApiServer) -> None:

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from kube import assets
-from kube.test_cluster import CONFIG_MAP, namespace
-from kube.test_install import BASE, install, token
+from kube.installing import BASE, install, token
+from kube.manifests import CONFIG_MAP, namespace
 from serai.api.rate_limit_config import LABEL
 from serai.app.cluster_limits import ClusterLimits
 from serai.kube.access import MERGE_PATCH, Access

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from kube import assets
-from kube.test_cluster import namespace, until
-from kube.test_controller import SERVICE, SETTINGS
-from kube.test_statuses import ENTRY, head
+from kube.controllers import SETTINGS
+from kube.manifests import ENTRY, SERVICE, head, namespace
+from kube.waiting import until
 from serai.api.meta import LabelSelector
 from serai.app.controller import Controller, Options
 from serai.kube.access import Access, Params

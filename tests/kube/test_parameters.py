@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
 
 from kube import assets
-from kube.test_cluster import namespace
-from kube.test_controller import CLASS, SERVICE, told
-from kube.test_deployer import deploying, gateway, happened
-from kube.test_statuses import GATEWAY
+from kube.controllers import deploying
+from kube.manifests import (
+    CLASS,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    GATEWAY,
+    SERVICE,
+    Json,
+    gateway,
+    namespace,
+    parameters,
+)
+from kube.waiting import gone, happened, told, when
 from live.envoys import free_port
 from serai.envoy.binary import find_envoy
 from serai.kube.access import MERGE_PATCH, Access
-from serai.kube.deployment import RESOURCES
-from serai.kube.resource import Resource
 from serai.kube.scaling import AUTOSCALERS, BUDGETS
 from serai.kube.wire import Name
-
-PARAMETERS = Resource("gateway.kgateway.dev", "v1alpha1", "gatewayparameters", "GatewayParameters")
-CONFIG_MAP, DEPLOYMENT = RESOURCES[1], RESOURCES[3]
-Json = dict[str, Any]
-
-
-async def parameters(access: Access, space: str, name: str, **spec: Any) -> Json:
-    """Apply GatewayParameters; the reference to them."""
-    obj = {"metadata": {"name": name}, "spec": spec}
-    await access.apply(PARAMETERS, Name(space, name), obj, manager="somebody")
-    return {"group": PARAMETERS.group, "kind": PARAMETERS.kind, "name": name}
-
-
-async def when(
-    access: Access, resource: Resource, name: Name, true: Callable[[Json], bool]
-) -> Json:
-    """An object, once it is as it should be."""
-    async with asyncio.timeout(20):
-        while True:
-            found = await access.read(resource, name)
-            if found is not None and true(found):
-                return found
-            await asyncio.sleep(0.05)
 
 
 async def test_a_gateway_and_its_class_say_how_it_is_deployed(
@@ -124,12 +107,6 @@ async def test_what_scales_comes_and_goes_and_the_number_of_pods_stays(
         await parameters(admin, space, "own", kube={"deployment": {"replicas": 3}})
         await gone(admin, AUTOSCALERS, name)
         await when(admin, DEPLOYMENT, name, lambda found: found["spec"]["replicas"] == 3)
-
-
-async def gone(access: Access, resource: Resource, name: Name) -> None:
-    async with asyncio.timeout(20):
-        while await access.read(resource, name) is not None:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
 
 
 async def test_parameters_that_cannot_be_used_leave_what_is_there(

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from kube import assets
+from kube.controllers import answering
+from kube.manifests import GATEWAY, entry, gateway_class, head, namespace, route
 from kube.pods import Network, Pod
-from kube.test_cluster import namespace, until
-from kube.test_controller import answering, entry, gateway_class, route
-from kube.test_deployer import deployed
-from kube.test_statuses import GATEWAY, head
 from kube.traffic import Balancer, Traffic
+from kube.waiting import deployed, until
 from live.namespaces import cannot
 from serai.app.controller import Controller, Options
 from serai.kube.access import Access

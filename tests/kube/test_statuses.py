@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kube.test_cluster import namespace, until
+from kube.manifests import ENTRY, GATEWAY, ROUTE, head, namespace
+from kube.waiting import until
 from serai.api.kinds import by_kind
 from serai.api.meta import Key
 from serai.attach.gateways import CONTROLLER
@@ -19,9 +20,6 @@ from serai.kube.wire import Name
 from serai.kube.writer import StatusWriter
 
 NOW, BEFORE = "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"
-ROUTE = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
-GATEWAY = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
-ENTRY = Resource("networking.istio.io", "v1", "serviceentries", "ServiceEntry")
 
 
 def condition(
@@ -161,14 +159,6 @@ async def route(access: Access, space: str, name: str) -> Key:
     spec = {"parentRefs": [{"name": "edge"}]}
     await access.create(ROUTE, space, {**head(ROUTE, name), "spec": spec})
     return Key("HTTPRoute", space, name)
-
-
-def head(resource: Resource, name: str) -> dict[str, Any]:
-    return {
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "metadata": {"name": name},
-    }
 
 
 async def theirs_too(access: Access, key: Key, *parents: dict[str, Any]) -> None:

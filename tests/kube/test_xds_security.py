@@ -15,11 +15,11 @@ import grpc
 import pytest
 
 from kube import assets
+from kube.controllers import SETTINGS, answering
+from kube.manifests import GATEWAY, edge, entry, namespace, route
 from kube.pods import token
-from kube.test_cluster import namespace, until
-from kube.test_controller import SETTINGS, answering, edge, entry, route
-from kube.test_statuses import GATEWAY
 from kube.traffic import Traffic
+from kube.waiting import until
 from live.envoys import free_port
 from serai.api.meta import LabelSelector
 from serai.app.controller import Controller, Options

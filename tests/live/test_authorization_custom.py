@@ -9,15 +9,24 @@ from pathlib import Path
 import pytest
 
 from live.asked import allowed, denied, guarding
-from live.envoys import admin_address
-from live.serving import Place, Served, answer, echoed, eventually, request, serving, workload
-from live.test_hbone import WAYPOINT, who
-from serai.app.client.http import Entry, HttpAnswer, HttpRequest, send
+from live.hbone import WAYPOINT, who
+from live.serving import (
+    SECONDS,
+    Place,
+    Served,
+    answer,
+    echoed,
+    eventually,
+    request,
+    serving,
+    workload,
+)
+from live.stats import stats
+from serai.app.client.http import Entry, HttpAnswer
 from serai.app.client.proxy_protocol import proxy_header
 
 pytestmark = pytest.mark.live
 
-SECONDS = 10.0
 ENTRY = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -150,15 +159,6 @@ async def test_a_grpc_service_is_asked_about_requests_and_connections(tmp_path: 
         )
         assert denied_now.status == 403
         assert await said(served, vips["web"]) == b""
-
-
-async def stats(tmp_path: Path, *words: str) -> int:
-    """The sum of all statistics that have these words in their names."""
-    host, _, port = admin_address(tmp_path / "state").rpartition(":")
-    asked = HttpRequest(target="/stats", headers=(("host", "x"),))
-    found = answer(await send(Entry(connect=(host, int(port))), asked, SECONDS))
-    lines = (each.partition(": ") for each in found.body.decode().splitlines())
-    return sum(int(value) for name, _, value in lines if all(word in name for word in words))
 
 
 async def test_what_is_tried_is_counted_and_decides_nothing(tmp_path: Path) -> None:

@@ -8,33 +8,18 @@ from pathlib import Path
 import pytest
 
 from listening import listening
+from live.entries import ENTRY, entry
+from live.mesh import mesh
 from live.serving import Place, Served, answer, eventually, pod, serving
 from live.sick_server import sick
-from live.test_facts import until
-from live.test_standalone import mesh
+from live.state import shown, until_known
 from live.worlds import edge, rule
-from serai.views.endpoints import endpoint_rows, opinions_in_words
 from serai.views.state import State
 
 pytestmark = pytest.mark.live
 
 HOST = "pay.example.com"
 HEALTH = "timeout: 1s, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1"
-
-
-def entry(endpoints: list[str]) -> str:
-    listed = ", ".join(f"{{address: {each}}}" for each in endpoints)
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: pay, namespace: shop}}
-        spec:
-          hosts: [pay.example.com]
-          addresses: [240.0.0.7]
-          ports: [{{number: 8000, name: http, protocol: HTTP, targetPort: 3000}}]
-          resolution: STATIC
-          endpoints: [{listed}]
-        """
 
 
 def service(endpoints: list[str]) -> str:
@@ -54,7 +39,6 @@ def service(endpoints: list[str]) -> str:
         """
 
 
-ENTRY = "{group: networking.istio.io, kind: ServiceEntry, name: pay}"
 SERVICE = "{group: '', kind: Service, name: pay}"
 
 
@@ -67,13 +51,6 @@ def policy(spec: str, target: str = ENTRY) -> str:
           targetRefs: [{target}]
           {spec}
         """
-
-
-def shown(state: State) -> dict[str, tuple[str, str]]:
-    return {
-        row.address.partition(":")[0]: (row.status, opinions_in_words(row.envoys))
-        for row in endpoint_rows(state)
-    }
 
 
 async def ask(served: Served) -> object:
@@ -106,17 +83,17 @@ async def test_a_health_check_takes_a_failing_endpoint_out_and_back(
         sick(two, 3000, "two"),
         serving(tmp_path, files, [], place) as served,
     ):
-        await until(served, lambda state: _sound(state, one, two), health=True)
+        await until_known(served, lambda state: _sound(state, one, two), health=True)
         assert await who(served) == {"one", "two"}
         assert first.hosts >= {host}
 
         first.paths["/healthz"] = 500
         failed = "failed_active_health_check"
-        await until(served, lambda state: failed in shown(state)[one][1], health=True)
+        await until_known(served, lambda state: failed in shown(state)[one][1], health=True)
         assert await who(served) == {"two"}
 
         first.paths.clear()
-        await until(served, lambda state: _sound(state, one, two), health=True)
+        await until_known(served, lambda state: _sound(state, one, two), health=True)
         assert await who(served) == {"one", "two"}
 
 
@@ -135,7 +112,7 @@ async def test_a_tcp_health_check_asks_for_a_connection_only(tmp_path: Path) -> 
     }
     async with sick(one, 3000, "one"), serving(tmp_path, files, [], place) as served:
         failed = "failed_active_health_check"
-        await until(served, lambda state: failed in shown(state)[two][1], health=True)
+        await until_known(served, lambda state: failed in shown(state)[two][1], health=True)
         assert await who(served) == {"one"}
 
 
@@ -172,7 +149,7 @@ async def test_an_endpoint_that_fails_in_a_row_is_ejected(
         assert statuses.count(500) == 3
         assert statuses[-5:] == [200] * 5
         ejected = "failed_outlier_check"
-        await until(served, lambda state: ejected in shown(state)[one][1], health=True)
+        await until_known(served, lambda state: ejected in shown(state)[one][1], health=True)
 
         first.status = 200
         await eventually(
@@ -253,7 +230,7 @@ async def test_below_the_panic_threshold_health_is_not_looked_at(
     async with sick(one, 3000, "one") as first, serving(tmp_path, files, [], place) as served:
         first.paths["/healthz"] = 500
         failed = "failed_active_health_check"
-        await until(served, lambda state: failed in shown(state)[one][1], health=True)
+        await until_known(served, lambda state: failed in shown(state)[one][1], health=True)
 
         found = answer(await served.to_vip("240.0.0.7", 8000, host="x"))
         assert found.status == (200 if sent else 503)

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from live.asked import Guard, allowed, denied, guarding, processing
+from live.extensions import VIP, ask, called, policy, setting
+from live.mesh import entry, mesh
 from live.serving import Place, echoed, eventually, serving, workload
-from live.test_ext_auth import VIP, ask, called, policy
-from live.test_ext_proc import setting
-from live.test_standalone import entry, mesh
 
 pytestmark = pytest.mark.live
 

@@ -5,31 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from live.asked import allowed, denied, guarding, guarding_http
-from live.serving import Place, Served, answer, echoed, eventually, pod, request, serving, workload
-from live.test_standalone import entry, mesh
-from serai.app.client.http import Entry, HttpAnswer
+from live.extensions import PORT, VIP, ask, called, policy
+from live.mesh import entry, mesh
+from live.serving import Place, echoed, eventually, pod, serving, workload
 
 pytestmark = pytest.mark.live
 
-VIP, PORT = "240.0.0.7", 8000
 PAY = "{group: networking.istio.io, kind: ServiceEntry, name: pay"
-
-
-def called(name: str, address: str, port: int, protocol: str, namespace: str = "shop") -> str:
-    """A ServiceEntry that nobody captured, for whom is asked."""
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: {name}, namespace: {namespace}}}
-        spec:
-          hosts: [{name}.{namespace}.example]
-          ports: [{{number: 80, name: port, protocol: {protocol}, targetPort: {port}}}]
-          resolution: STATIC
-          endpoints: [{{address: {address}}}]
-        """
 
 
 def extension(more: str = "", service: str = "") -> str:
@@ -45,27 +29,6 @@ def extension(more: str = "", service: str = "") -> str:
               {service}
             {more}
         """
-
-
-def policy(spec: str, name: str = "pay", kind: str = "ServiceEntry", section: str = "") -> str:
-    group = "networking.istio.io" if kind == "ServiceEntry" else "gateway.networking.k8s.io"
-    more = f", sectionName: {section}" if section else ""
-    return f"""
-        apiVersion: gateway.kgateway.dev/v1alpha1
-        kind: TrafficPolicy
-        metadata: {{name: {name}, namespace: shop}}
-        spec:
-          targetRefs: [{{group: {group}, kind: {kind}, name: pay{more}}}]
-          {spec}
-        """
-
-
-async def ask(served: Served, path: str = "/", body: bytes = b"", **headers: str) -> HttpAnswer:
-    entry = Entry(connect=(served.place.gateway, 15088), destination=(VIP, PORT))
-    if body:
-        headers["content_length"] = str(len(body))
-    wanted = request(path, "pay.example.com", "POST" if body else "GET", **headers)
-    return answer(await served.ask(entry, replace(wanted, body=body)))
 
 
 async def test_a_grpc_service_is_asked_as_its_extension_says(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from live.asked import processing
+from live.extensions import VIP, ask, called, policy, setting
+from live.mesh import entry, mesh
 from live.serving import Place, echoed, eventually, serving, workload
-from live.test_ext_auth import VIP, ask, called, policy
-from live.test_standalone import entry, mesh
 
 pytestmark = pytest.mark.live
 
@@ -37,15 +37,6 @@ def world(place: Place, backend: str, changing: str) -> dict[str, str]:
         "extension.yaml": extension(),
         "policy.yaml": policy("extProc: {extensionRef: {name: change}}"),
     }
-
-
-def setting(side: str, **headers: str) -> dict[str, Any]:
-    """What sets these headers."""
-    options = [
-        {"header": {"key": name.replace("_", "-"), "raw_value": value.encode()}}
-        for name, value in headers.items()
-    ]
-    return {side: {"response": {"header_mutation": {"set_headers": options}}}}
 
 
 def replacing(side: str, body: bytes) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
-from live.serving import SECONDS, Place, Served, serving, workload
-from live.test_standalone import entry, mesh, refuse_one
+from live.mesh import entry, mesh, refuse_one
+from live.serving import SECONDS, Place, serving, workload
+from live.state import until_known
 from serai.envoy.event import FleetEvent
 from serai.views.clients import client_rows
 from serai.views.endpoints import endpoint_rows, opinions_in_words
@@ -41,12 +41,6 @@ def counted(state: State) -> dict[str, str]:
     return {row.name: str(row.endpoints) for row in service_rows(state)}
 
 
-async def until(served: Served, found: Callable[[State], bool], *, health: bool = False) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not await served.instance.read(found, health=health):  # noqa: ASYNC110  # no event
-            await asyncio.sleep(0.05)
-
-
 async def test_envoys_say_what_they_think_of_endpoints(tmp_path: Path) -> None:
     place = Place()
     one = place.address()
@@ -57,7 +51,7 @@ async def test_envoys_say_what_they_think_of_endpoints(tmp_path: Path) -> None:
         "gone.yaml": NAMED.format(name="gone", vip="240.0.0.9", address="nowhere.invalid"),
     }
     async with serving(tmp_path, files, [workload(one, 3000, "pay-1")], place) as served:
-        await until(served, lambda state: counted(state)["here"] == "1/1", health=True)
+        await until_known(served, lambda state: counted(state)["here"] == "1/1", health=True)
         seen = await served.instance.read(endpoints, health=True)
         counts = await served.instance.read(counted, health=True)
         unasked = await served.instance.read(counted)
@@ -90,7 +84,7 @@ async def test_what_is_sent_taken_and_refused_is_counted_and_followed(tmp_path: 
         "bad.yaml": entry("bad", "240.0.0.8", one),
     }
     async with serving(tmp_path, files, place=place) as served:
-        await until(served, lambda state: client_rows(state)[0].state == "in step")
+        await until_known(served, lambda state: client_rows(state)[0].state == "in step")
         before = served.instance.state().facts.counts
         assert before.pushed >= before.acknowledged > 0 == before.rejected
         following = served.instance.changes.follow()
@@ -148,5 +142,5 @@ async def test_nothing_changes_while_somebody_reads(tmp_path: Path) -> None:
         served.write("pay.yaml", entry("pay", "240.0.0.7", "127.0.0.1"))
         await asyncio.sleep(0.5)  # the loop runs on, and would have seen the file
         go_on.set()
-        await until(served, lambda state: len(service_rows(state)) == 1)
+        await until_known(served, lambda state: len(service_rows(state)) == 1)
     assert seen == [0]

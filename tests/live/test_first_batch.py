@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from live.mesh import entry, mesh, route, to_host
 from live.serving import Place, pod, request, serving, workload
-from live.test_standalone import entry, mesh, route, to_host
 from serai.app import core as app
 from serai.app.client.http import Entry, HttpAnswer, send
 from serai.server.ads import AdsServer

@@ -9,31 +9,21 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from live.serving import Place, Served, answer, eventually, pod, request, serving, workload
+from live.hbone import WAYPOINT, Mesh, lines, who
+from live.serving import Place, answer, eventually, pod, request, serving, workload
 from serai.api.problem import Problem
 from serai.app.client.hbone import Tunnel, through
-from serai.app.client.http import Entry, HttpAnswer, HttpRequest
+from serai.app.client.http import HttpAnswer
 from serai.app.client.request import Asked, Outcome, ask
 from serai.app.identity import Authority
-from serai.envoy.logfile import Tail
 from serai.trace import View
 from serai.web.enter import WayIn, way_in
 
 pytestmark = pytest.mark.live
 
-WAYPOINT = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: waypoint, namespace: shop}
-spec:
-  gatewayClassName: serai-waypoint
-  listeners: [{name: mesh, port: 15008, protocol: HBONE}]
-"""
 NOBODY = "spiffe://cluster.local/ns/default/sa/default"
 ENTRY = """
 apiVersion: networking.istio.io/v1
@@ -68,39 +58,6 @@ endpoints: [{{addresses: [{endpoint}]}}]
 """
 
 
-class Mesh:
-    """A waypoint being served, and clients with certificates."""
-
-    def __init__(self, served: Served, folder: Path) -> None:
-        identities = served.instance.identities
-        assert identities is not None
-        self.served = served
-        self.authority = Authority(identities.authority_folder, "cluster.local")
-        self.waypoint = identities.folder / "shop/waypoint"
-        self._folder = folder
-
-    def log(self) -> Tail:
-        fleet = self.served.instance.fleet
-        assert fleet is not None
-        return Tail(Path(fleet.statuses()[0].access_log))
-
-    def tunnel(self, to: str, identity: str, authority: Authority | None = None) -> Tunnel:
-        folder = self._folder / f"{random.getrandbits(64):x}"
-        (authority or self.authority).issue(folder, identity)
-        root = str(self.authority.root)
-        return Tunnel(
-            authority=to, chain=f"{folder}/cert-chain.pem", key=f"{folder}/key.pem", root=root
-        )
-
-    def to(self, tunnel: Tunnel, authority: str) -> Tunnel:
-        """The same caller to another place."""
-        return msgspec.structs.replace(tunnel, authority=authority)
-
-    async def ask(self, tunnel: Tunnel, asked: HttpRequest | None = None) -> HttpAnswer | Problem:
-        entry = Entry(connect=(self.served.place.gateway, 15008), tunnel=tunnel)
-        return await self.served.ask(entry, asked or request("/", "x"))
-
-
 @contextlib.asynccontextmanager
 async def mesh(tmp_path: Path, services: int = 2, *, headless: bool = False) -> AsyncIterator[Mesh]:
     place = Place()
@@ -116,20 +73,6 @@ async def mesh(tmp_path: Path, services: int = 2, *, headless: bool = False) -> 
         endpoints += [workload(address, 18080, name), workload(address, 18090, name, tcp=True)]
     async with serving(tmp_path, files, endpoints, place) as served:
         yield Mesh(served, tmp_path / "clients")
-
-
-async def lines(log: Tail, count: int) -> list[dict[str, Any]]:
-    """That many lines of an access log."""
-    found: list[str] = []
-    async with asyncio.timeout(10):
-        while len(found) < count:
-            found += log.read()
-            await asyncio.sleep(0.05)
-    return [msgspec.json.decode(line) for line in found]
-
-
-def who(name: str) -> str:
-    return f"spiffe://cluster.local/ns/shop/sa/{name}"
 
 
 async def test_a_tunnel_leads_where_it_was_asked_for_with_its_callers_identity(

@@ -8,41 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import GATEWAYS, INSIDE, lines
 from live.serving import Place, Served, answer, pod, serving, workload
-from live.test_hbone import lines
 from live.worlds import rule
 from serai.envoy.logfile import Tail
 
 pytestmark = pytest.mark.live
 
-GATEWAYS = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: near, namespace: shop}}
-spec:
-  gatewayClassName: serai-waypoint
-  listeners: [{{name: mesh, port: 15008, protocol: HBONE}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: far, namespace: shop}}
-spec:
-  gatewayClassName: serai-waypoint
-  addresses: [{{type: IPAddress, value: {far}}}]
-  listeners: [{{name: mesh, port: 15008, protocol: HBONE}}]
-"""
-INSIDE = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: inside, namespace: shop, labels: {{istio.io/use-waypoint: far}}}}
-spec:
-  hosts: [inside.example]
-  addresses: [{far}]
-  resolution: STATIC
-  ports:
-  - {{number: 18080, name: http, protocol: HTTP, targetPort: 18081}}
-  endpoints: [{{address: {endpoint}}}]
-"""
 OUTSIDE = """
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

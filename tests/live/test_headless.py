@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import Mesh, lines, who
 from live.serving import Place, answer, eventually, pod, request, serving, workload
-from live.test_hbone import Mesh, lines, who
 from serai.api.problem import Problem
 from serai.app.client.hbone import through
 from serai.app.client.http import Entry, send

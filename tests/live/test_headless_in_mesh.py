@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import GATEWAYS, INSIDE, Mesh, lines, who
 from live.serving import Place, pod, request, serving, workload
-from live.test_hbone import Mesh, lines, who
-from live.test_hbone_upstream import GATEWAYS, INSIDE
 from live.worlds import rule
 from serai.app.client.hbone import through
 from serai.echo.endpoint import EchoEndpoint

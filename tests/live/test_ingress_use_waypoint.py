@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import WAYPOINT
 from live.serving import Place, answer, echoed, eventually, serving, workload
-from live.test_hbone import WAYPOINT
 from serai.trace import Forwarded, TraceRequest, View, resolve, trace
 
 pytestmark = pytest.mark.live

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import WAYPOINT, Mesh, who
 from live.serving import Place, answer, echoed, serving, workload
-from live.test_hbone import WAYPOINT, Mesh, who
 from serai.app.client.http import Entry, HttpRequest
 
 pytestmark = pytest.mark.live

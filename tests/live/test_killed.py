@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from live.envoys import free_port
+from live.mesh import entry, mesh
+from live.processes import kill, running
 from live.serving import SECONDS, Place, eventually, request, workload
-from live.test_standalone import entry, mesh
 from serai.app.client.http import Entry, HttpAnswer, send
 from serai.echo.server import echo
 from serai.envoy.leftovers import stop_leftovers
@@ -31,38 +30,9 @@ async def _nothing_is_left(tmp_path: Path) -> AsyncIterator[None]:
     await stop_leftovers(tmp_path / "state", drain_seconds=None)
 
 
-@asynccontextmanager
-async def running(folder: Path, state: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`serai run` as a person starts it, from when it is ready."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "serai", "run", str(folder)),
-        *("--admin", f"127.0.0.1:{free_port()}", "--drain-seconds", "1"),
-        env={**os.environ, "SERAI_STATE": str(state)},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said = b""
-    assert process.stderr is not None
-    async with asyncio.timeout(SECONDS):
-        while b"ready in" not in said:
-            line = await process.stderr.readline()
-            assert line, said.decode()
-            said += line
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await asyncio.wait_for(process.communicate(), SECONDS)
-
-
 def envoys(state: Path) -> list[int]:
     """The Envoys of this test that run."""
     return [pid.number for pid, command in processes() if any(str(state) in c for c in command)]
-
-
-async def kill(process: asyncio.subprocess.Process) -> None:
-    process.send_signal(signal.SIGKILL)
-    await process.communicate()
 
 
 class Load:

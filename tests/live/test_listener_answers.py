@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from listening import listening
+from live.listeners import RAW, A, B, changed, edge, policy
 from live.serving import SECONDS, Served, answer, echoed, eventually
-from live.test_listener_policies import A, B, edge, policy
-from live.test_listener_settings import RAW, changed
 from serai.trace import Answered, Forwarded, TraceRequest, View, resolve, trace
 
 pytestmark = pytest.mark.live

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from live.https import PORT, authority, gateway, https, policy, route, secret
 from live.serving import SECONDS, Place, serving, workload
-from live.test_listener_policies_tls import authority, policy
-from live.test_tls import PORT, gateway, https, route, secret
 from live.tls_client import trusting
 
 pytestmark = pytest.mark.live

@@ -13,10 +13,9 @@ from h2.settings import SettingCodes
 
 from listening import listening
 from live.client_http2 import asking, client2
+from live.listeners import RAW, A, B, edge, held, policy
 from live.serving import SECONDS, Served, answer, eventually
 from live.sockets import keepalive, socket_of
-from live.test_listener_policies import A, B, edge, held, policy
-from live.test_listener_settings import RAW
 from live.upstreams import OK
 
 pytestmark = pytest.mark.live

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import trustme
 
+from live.https import PORT, REFUSED, authority, gateway, https, policy, route, secret
 from live.serving import SECONDS, Place, serving, workload
-from live.test_tls import PORT, REFUSED, gateway, https, route, secret
 from live.tls_client import TlsConnection, connection, fetch, trusting
 
 pytestmark = pytest.mark.live
-
-
-def policy(section: str, config: str) -> str:
-    return f"""
-        apiVersion: gateway.kgateway.dev/v1alpha1
-        kind: ListenerPolicy
-        metadata: {{name: of-{section}, namespace: shop}}
-        spec:
-          targetRefs:
-          - {{group: gateway.networking.k8s.io, kind: Gateway, name: edge, sectionName: {section}}}
-          default: {config}
-        """
-
-
-def authority(name: str, ca: trustme.CA) -> str:
-    pem = textwrap.indent(ca.cert_pem.bytes().decode(), "    ")
-    return (
-        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n"
-        f"data:\n  ca.crt: |\n{pem}"
-    )
 
 
 def manifests(place: Place, ca: trustme.CA, at: str) -> dict[str, str]:

@@ -7,43 +7,28 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from live.serving import SECONDS, Served, answer, echoed, eventually, until
-from live.test_listener_policies import (
+from live.listeners import (
     COLLECTED,
     COLLECTOR,
+    RAW,
     A,
+    asked,
+    changed,
     collecting,
+    collector_of,
     edge,
     headers,
     held,
     policy,
+    settings,
 )
+from live.serving import SECONDS, answer, eventually, until
 
 pytestmark = pytest.mark.live
 
-RAW = """
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {{name: raw, namespace: shop}}
-spec:
-  hosts: [raw.internal]
-  ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 3000}}]
-  resolution: STATIC
-  endpoints: [{{address: {address}}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: raw, namespace: shop}}
-spec:
-  parentRefs: [{{name: edge}}]
-  rules:
-  - matches: [{{path: {{value: /raw}}}}]
-    backendRefs: [{{group: networking.istio.io, kind: ServiceEntry, name: raw, port: 80}}]
-"""
 UNTRACED = """
 apiVersion: gateway.kgateway.dev/v1alpha1
 kind: TrafficPolicy
@@ -56,23 +41,6 @@ FORCED = "f4dca0a9-12c7-a307-8002-969403baf480"
 """An id by which a proxy that is trusted says that it was told to follow a request."""
 ALIVE = 2
 """In /proc/net/tcp: the timer that asks whether the other end is still there."""
-
-
-def settings(name: str, asked: str) -> str:
-    """A policy on listener a that also says `name` in its answers, so that a change is seen."""
-    return policy(f"{{httpSettings: {{serverName: {name}, {asked}}}}}", "a")
-
-
-async def changed(served: Served, name: str, asked: str) -> None:
-    """Write such a policy, and wait until it is in force."""
-    served.write("policy.yaml", settings(name, asked))
-    await eventually(
-        lambda: served.to(served.place.gateway, A), lambda got: ("server", name) in got.headers
-    )
-
-
-async def asked(served: Served, path: str = "/", **more: Any) -> dict[str, Any]:
-    return echoed(await served.to(served.place.gateway, A, path, **more))
 
 
 async def test_whose_address_counts(tmp_path: Path) -> None:
@@ -300,11 +268,6 @@ async def logged(log: Path, mark: str) -> str:
 
     await until(there)
     return found[-1]
-
-
-def collector_of(served: Served) -> str:
-    text = (served.folder / "all.yaml").read_text()
-    return text.split("targetPort: 18083", 1)[1].split("address: ", 1)[1].split("}", 1)[0]
 
 
 async def until_it_is(seen: Callable[[], Awaitable[str]], wanted: str) -> None:

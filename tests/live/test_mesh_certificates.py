@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from live.mesh import mesh
 from live.serving import Place, echoed, eventually, pod, serving, workload
-from live.test_standalone import mesh
 from live.tls_echo import echo_over
 from live.worlds import edge, rule
 from serai.app.identity import CHAIN, KEY, Authority

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from live import worlds
+from live.mesh import mesh
 from live.name_server import can_choose_its_server, envoy_that_asks, name_server
 from live.serving import Place, Served, answer, eventually, pod, serving, workload
-from live.test_standalone import mesh
 from serai.app.standalone import Options
 from serai.model.settings import Settings
 

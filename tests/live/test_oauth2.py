@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
+from live.extensions import VIP, ask, called, policy
 from live.issuer import Issuer, issuer
+from live.mesh import entry, mesh
 from live.provider import Browser, Provider, providing, publishing
 from live.serving import Place, Served, answer, echoed, eventually, serving, workload
-from live.test_ext_auth import VIP, ask, called, policy
-from live.test_standalone import entry, mesh
 from serai.app.client.http import HttpAnswer
 from serai.model.settings import Settings
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from live.serving import Place, Served, serving
-from peer.test_kgateway_cases import (
+from peer.kgateway import (
     CASES,
     CHECKER,
     CLIENT,

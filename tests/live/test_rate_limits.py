@@ -17,6 +17,7 @@ import grpc
 import pytest
 
 from live.envoys import end_what_names
+from live.processes import kill, running
 from live.serving import (
     SECONDS,
     Place,
@@ -27,7 +28,6 @@ from live.serving import (
     serving,
     workload,
 )
-from live.test_killed import kill, running
 from ratelimit.redis_server import RedisServer, until
 from serai.app.client.http import Entry, HttpAnswer, send
 from serai.echo.server import echo

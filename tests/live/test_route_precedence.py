@@ -15,8 +15,17 @@ from casekit.case import Case, load
 from casekit.live import live, observe
 from casekit.requests import Expect, Request
 from live.serving import Place
-from property.precedence import GATEWAY, Asked, Route, manifest, requests, route_sets, winner
-from property.test_route_precedence import headers, url
+from property.precedence import (
+    GATEWAY,
+    Asked,
+    Route,
+    headers,
+    manifest,
+    requests,
+    route_sets,
+    url,
+    winner,
+)
 
 pytestmark = pytest.mark.live
 

@@ -14,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from live.listeners import Held, held
 from live.serving import Place, Served, answer, echoed, multiplexed, serving
 from live.sick_server import sick
-from live.test_listener_policies import Held, held
 from live.tls_echo import echo_over
 from live.upstreams import Upstream, upstream
 from live.worlds import edge, entry, rule, shop

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from listening import listening
+from live.hbone import WAYPOINT, Mesh, who
 from live.serving import Place, serving
-from live.test_hbone import WAYPOINT, Mesh, who
 from serai.app.client.hbone import TunnelRefusedError, through
 from serai.app.client.proxy_protocol import proxy_header
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from live.entries import ENTRY, entry
+from live.mesh import mesh
 from live.serving import Place, answer, eventually, pod, serving, workload
-from live.test_cluster_health import ENTRY, entry
-from live.test_standalone import mesh
 from live.worlds import edge
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import WAYPOINT, Mesh, who
 from live.serving import Place, answer, echoed, request, serving, workload
-from live.test_hbone import WAYPOINT, Mesh, who
 from serai.api.problem import Problem
 from serai.app.client.hbone import TunnelRefusedError, through
 from serai.app.client.proxy_protocol import SIGNATURE, proxy_header

@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from live.serving import Place, Served, answer, echoed, eventually, pod, serving, workload
-from serai.api.meta import Key
+from live.mesh import HOST_BAD, REFUSED, entry, mesh, refuse_one, route, to_host
+from live.serving import Place, answer, echoed, eventually, pod, serving, workload
 from serai.app.client.http import HttpAnswer
-from serai.ir.origin import Origin
-from serai.proto.envoy import RouteConfiguration
-from serai.xds.encode.body import resource
-from serai.xds.resource import ResourceType
 
 pytestmark = pytest.mark.live
 
@@ -22,52 +18,7 @@ PARTNER = "spiffe://cluster.local/ns/partner/sa/cart"
 OTHER = "spiffe://cluster.local/ns/other/sa/cart"
 
 
-def mesh(place: Place) -> str:
-    return f"""
-        apiVersion: v1
-        kind: Namespace
-        metadata: {{name: shop, labels: {{istio.io/use-waypoint: waypoint}}}}
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {{name: waypoint, namespace: shop}}
-        spec:
-          gatewayClassName: serai-waypoint
-          addresses: [{{value: {place.gateway}}}]
-          listeners: [{{name: mesh, port: 15088, protocol: istio.io/PROXY}}]
-        """
-
-
-def entry(name: str, vip: str, endpoint: str, *, port: int = 8000, hosts: str = "") -> str:
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: {name}, namespace: shop}}
-        spec:
-          hosts: [{hosts or f"{name}.example.com"}]
-          addresses: [{vip}]
-          ports: [{{number: {port}, name: http, protocol: HTTP, targetPort: 3000}}]
-          resolution: STATIC
-          endpoints: [{{address: {endpoint}}}]
-        """
-
-
-def route(name: str, parent: str, rules: str, namespace: str = "shop") -> str:
-    return f"""
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
-        metadata: {{name: {name}, namespace: {namespace}}}
-        spec:
-          parentRefs: [{parent}]
-          rules: {rules}
-        """
-
-
 HOST = "{{group: networking.istio.io, kind: Hostname, name: {}}}"
-
-
-def to_host(name: str, port: int = 8000) -> str:
-    return f"{{group: networking.istio.io, kind: Hostname, name: {name}, port: {port}}}"
 
 
 async def test_a_service_from_pods_and_an_entry_are_captured_alike(tmp_path: Path) -> None:
@@ -305,26 +256,3 @@ async def test_what_envoy_refuses_is_told_and_harms_nobody(tmp_path: Path) -> No
             lambda: served.to_vip("240.0.0.8", 8000), lambda found: found.status == 500
         )
         assert served.instance.problems() == ()
-
-
-REFUSED = {Key("HTTPRoute", "shop", "bad"), Key("ServiceEntry", "shop", "bad")}
-HOST_BAD = "{group: networking.istio.io, kind: Hostname, name: bad.example.com}"
-
-
-async def refuse_one(served: Served) -> None:
-    """Bytes that Envoy refuses, as if a check of ours had missed what it refuses."""
-    served.write("route.yaml", route("bad", HOST_BAD, "[{matches: [{path: {value: /no}}]}]"))
-    await eventually(lambda: served.to_vip("240.0.0.8", 8000), lambda found: found.status == 404)
-    match = {"safe_regex": {"regex": "["}}
-    answer = {"match": match, "direct_response": {"status": 200}}
-    hosts = [{"name": "v", "domains": ["*"], "routes": [answer]}]
-    name = "http_serviceentry_8000_bad_shop"
-    origins = tuple(Origin(Key(*key)) for key in REFUSED)
-    bad = resource(
-        ResourceType.ROUTES, name, RouteConfiguration(name=name, virtual_hosts=hosts), origins
-    )
-    served.instance.server.publish({"shop/waypoint": {bad.key: bad}})
-    await eventually(
-        lambda: served.to_vip("240.0.0.7", 8000),
-        lambda _: any(each.code == "SER0701" for each in served.instance.problems()),
-    )

@@ -8,8 +8,7 @@ import pytest
 
 from live.serving import Place, eventually, pod, serving, workload
 from live.sick_server import sick
-from live.test_cluster_health import shown
-from live.test_facts import until
+from live.state import shown, until_known
 from live.worlds import edge, rule
 from serai.views.backends import backend_rows
 
@@ -90,7 +89,7 @@ async def test_what_is_ejected_from_a_subset_is_shown(tmp_path: Path) -> None:
         for _ in range(20):
             await served.to(place.gateway, 8080)
         ejected = "failed_outlier_check"
-        await until(served, lambda state: ejected in shown(state)[one][1], health=True)
+        await until_known(served, lambda state: ejected in shown(state)[one][1], health=True)
         found = await served.instance.read(shown, health=True)
         assert found[two] == ("ready", "healthy")
         rows = await served.instance.read(backend_rows)

@@ -11,11 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from live.envoys import admin_address
+from live.hbone import WAYPOINT, Mesh, who
 from live.serving import Place, Served, answer, request, serving, workload
-from live.test_hbone import WAYPOINT, Mesh, who
+from live.stats import prometheus
 from serai.app.client.hbone import through
-from serai.app.client.http import Entry, HttpRequest, send
 from serai.app.client.proxy_protocol import proxy_header
 
 pytestmark = pytest.mark.live
@@ -74,12 +73,9 @@ async def metrics(
     tmp_path: Path, name: str, least: int, total: int = 1
 ) -> list[tuple[Labels, float]]:
     """The samples of a metric, once there are that many, which come to that much."""
-    host, _, port = admin_address(tmp_path / "state").rpartition(":")
-    asked = HttpRequest(target="/stats/prometheus", headers=(("host", "x"),))
     async with asyncio.timeout(SECONDS):
         while True:
-            found = answer(await send(Entry(connect=(host, int(port))), asked, SECONDS))
-            lines = found.body.decode().splitlines()
+            lines = await prometheus(tmp_path)
             samples = [each for each in lines if each.startswith(f"envoy_istio_{name}{{")]
             told = [_sample(each) for each in samples]
             if len(told) >= least and sum(value for _, value in told) >= total:
@@ -168,3 +164,25 @@ async def test_a_line_of_the_access_log_says_who_called_what(tmp_path: Path) -> 
     assert line["destination_service_namespace"] == "shop"
     assert line["response_code"] == 403
     assert line["response_code_details"].startswith("rbac_access_denied_matched_policy")
+
+
+async def test_a_query_by_istios_cluster_name_finds_ours(tmp_path: Path) -> None:
+    async with called(tmp_path) as (served, _):
+        for vip in ("240.22.8.1", "10.22.8.1"):
+            assert answer(await served.to_vip(vip, 80)).status == 200
+        told = await prometheus(tmp_path)
+
+    for host in ("api.partner.example", "cart.shop.svc.cluster.local"):
+        name = f"outbound|80||{host}"
+        found = {
+            line.partition("{")[0]: line.rpartition(" ")[2]
+            for line in told
+            if f'cluster_name="{name}"' in line and f'envoy_cluster_name="{name}"' in line
+        }
+        assert found["envoy_cluster_upstream_rq_total"] == "1"
+        assert found["envoy_cluster_membership_healthy"] == "1"
+        assert found["envoy_cluster_upstream_rq_xx"] == "1"
+    assert [each for each in told if 'envoy_response_code_class="2"' in each]
+    # No part of a host's or a cluster's name is left in a metric's.
+    names = {line.partition("{")[0] for line in told if line.startswith("envoy_cluster_")}
+    assert not [each for each in names if "example" in each or "local" in each or "xds" in each]

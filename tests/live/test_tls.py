@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import datetime as dt
 import ssl
 import textwrap
@@ -15,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric import rsa as rsa_key
 
+from live.https import PORT, REFUSED, gateway, https, route, secret
 from live.serving import Place, Served, serving, workload
 from live.tls_client import TlsAnswer, connection, fetch, trusting
 from serai.api.meta import Key
@@ -22,66 +22,7 @@ from serai.status.values import GatewayStatus
 
 pytestmark = pytest.mark.live
 
-PORT = 18443
-REFUSED = "(?i)reset|pipe|closed|eof|alert|ssl"
 GATEWAY = Key("Gateway", "shop", "edge")
-
-
-def secret(name: str, certificate: trustme.LeafCert, key: trustme.LeafCert | None = None) -> str:
-    chain = b"".join(each.bytes() for each in certificate.cert_chain_pems)
-    pair = {"tls.crt": chain, "tls.key": (key or certificate).private_key_pem.bytes()}
-    data = ", ".join(f"{at}: {base64.b64encode(pem).decode()}" for at, pem in pair.items())
-    return f"""
-        apiVersion: v1
-        kind: Secret
-        metadata: {{name: {name}, namespace: shop}}
-        type: kubernetes.io/tls
-        data: {{{data}}}
-        """
-
-
-def gateway(place: Place, listeners: str, more: str = "") -> str:
-    head = f"""
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: Gateway
-        metadata: {{name: edge, namespace: shop}}
-        spec:
-          gatewayClassName: serai
-          addresses: [{{value: {place.gateway}}}]
-        """
-    body = f"listeners:\n{textwrap.dedent(listeners)}{textwrap.dedent(more)}"
-    return textwrap.dedent(head) + textwrap.indent(body, "  ")
-
-
-def https(name: str, hostname: str, *certificates: str, port: int = PORT) -> str:
-    refs = ", ".join(f"{{name: {each}}}" for each in certificates)
-    host = f", hostname: '{hostname}'" if hostname else ""
-    return (
-        f"- {{name: {name}, port: {port}, protocol: HTTPS{host},"
-        f" tls: {{certificateRefs: [{refs}]}}}}\n"
-    )
-
-
-def route(name: str, section: str, endpoint: str) -> str:
-    return f"""
-        apiVersion: networking.istio.io/v1
-        kind: ServiceEntry
-        metadata: {{name: {name}, namespace: shop}}
-        spec:
-          hosts: [{name}.internal]
-          ports: [{{number: 80, name: http, protocol: HTTP, targetPort: 3000}}]
-          resolution: STATIC
-          endpoints: [{{address: {endpoint}}}]
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
-        metadata: {{name: {name}, namespace: shop}}
-        spec:
-          parentRefs: [{{name: edge, sectionName: {section}}}]
-          rules:
-          - backendRefs:
-            - {{group: networking.istio.io, kind: Hostname, name: {name}.internal, port: 80}}
-        """
 
 
 def names(answer: TlsAnswer) -> list[str]:

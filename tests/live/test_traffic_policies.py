@@ -18,6 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from live.envoys import free_port
+from live.listeners import headers, held
 from live.serving import (
     SECONDS,
     Place,
@@ -29,8 +30,7 @@ from live.serving import (
     serving,
     workload,
 )
-from live.test_authorization_custom import stats
-from live.test_listener_policies import headers, held
+from live.stats import stats
 from serai.app.client.http import Entry, HttpAnswer, HttpRequest
 from serai.ir.origin import Value
 from serai.policies import BY_NAME

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from live.extensions import VIP, ask, policy
+from live.mesh import entry, mesh
 from live.serving import SECONDS, Place, Served, echoed, eventually, serving, workload
-from live.test_ext_auth import VIP, ask, policy
-from live.test_standalone import entry, mesh
 
 pytestmark = pytest.mark.live
 

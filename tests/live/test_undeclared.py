@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import Mesh, lines, who
 from live.serving import Place, Served, answer, eventually, request, serving, workload
-from live.test_hbone import Mesh, lines, who
 from serai.app.client.hbone import through
 from serai.app.client.proxy_protocol import proxy_header
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from live.listeners import held
 from live.serving import SECONDS, Place, Served, multiplexed, serving, until
 from live.sick_server import sick
-from live.test_listener_policies import held
 from live.upstreams import upstream
 from live.worlds import config, entry, rule, shop
 

@@ -13,9 +13,9 @@ import httpx2
 import pytest
 
 from listening import listening
+from live.listeners import held
 from live.serving import Place, Served, answer, serving, until
 from live.sockets import keepalive, socket_of
-from live.test_listener_policies import held
 from live.upstreams import OK, Upstream, black_hole, upstream
 from live.worlds import config, entry, rule, shop
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from live import test_facts as facts
 from live.serving import SECONDS, Place, Served, answer, serving, until
 from live.sick_server import Sick, sick
-from live.test_cluster_health import shown
+from live.state import shown, until_known
 from live.upstreams import upstream
 from live.upstreams_http2 import HEALTH, NOT_SERVING, SERVING, upstream2
 from live.worlds import config, entry, rule, shop
@@ -165,13 +164,13 @@ async def test_who_says_that_he_is_not_serving_gets_nothing(tmp_path: Path) -> N
             return shown(state)[one][1]
 
         both = {"one", "two"}
-        await facts.until(served, lambda state: "healthy" in told(state).split(), health=True)
-        await facts.until(served, lambda state: "healthy" in shown(state)[two][1], health=True)
+        await until_known(served, lambda state: "healthy" in told(state).split(), health=True)
+        await until_known(served, lambda state: "healthy" in shown(state)[two][1], health=True)
         await until_all(both)
         first.health = NOT_SERVING
         failed = "failed_active_health_check"
-        await facts.until(served, lambda state: failed in told(state), health=True)
+        await until_known(served, lambda state: failed in told(state), health=True)
         await until_all({"two"})
         first.health = SERVING
-        await facts.until(served, lambda state: "healthy" in told(state).split(), health=True)
+        await until_known(served, lambda state: "healthy" in told(state).split(), health=True)
         await until_all(both)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from live.client_http2 import asking, client2, until_ended
+from live.listeners import held
 from live.serving import Place, Served, answer, echoed, serving, until, workload
-from live.test_listener_policies import held
 from live.upstreams import Upstream, upstream
 from live.worlds import config, entry, rule, shop
 from serai.echo.endpoint import EchoEndpoint, Identity

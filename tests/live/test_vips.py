@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from live.mesh import mesh
 from live.serving import Place, Served, eventually, pod, serving, workload
-from live.test_standalone import mesh
 from serai.api.meta import Key
 from serai.api.networking import ServiceEntry
 

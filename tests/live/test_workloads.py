@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from live.hbone import GATEWAYS, INSIDE, Mesh, lines, who
 from live.serving import Place, Served, answer, eventually, pod, request, serving, workload
-from live.test_hbone import Mesh, lines, who
-from live.test_hbone_upstream import GATEWAYS, INSIDE
 from serai.api.problem import Problem
 from serai.app.client.hbone import through
 from serai.envoy.logfile import Tail

@@ -261,3 +261,13 @@ requests = st.builds(
     query=_params,
     grpc=st.booleans(),
 )
+
+
+def url(asked: Asked) -> str:
+    query = "&".join(f"{name}=1" for name in asked.query)
+    return f"http://{asked.host}:{PORT}{asked.path}{'?' if query else ''}{query}"
+
+
+def headers(asked: Asked) -> tuple[tuple[str, str], ...]:
+    named = tuple((name, "1") for name in asked.headers)
+    return (*named, ("content-type", "application/grpc")) if asked.grpc else named

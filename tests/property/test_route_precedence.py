@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from property.precedence import (
     GATEWAY,
-    PORT,
     Asked,
     Route,
     asks_for_all,
     close_sets,
+    headers,
     manifest,
     requests,
     route_sets,
+    url,
     winner,
 )
 from serai.api.decode import decode
@@ -33,16 +34,6 @@ def view_of(routes: list[Route]) -> View:
     world = Core(Settings())
     world.apply(objects)
     return View(world.pipeline.attached, world.pipeline.translated)
-
-
-def url(asked: Asked) -> str:
-    query = "&".join(f"{name}=1" for name in asked.query)
-    return f"http://{asked.host}:{PORT}{asked.path}{'?' if query else ''}{query}"
-
-
-def headers(asked: Asked) -> tuple[tuple[str, str], ...]:
-    named = tuple((name, "1") for name in asked.headers)
-    return (*named, ("content-type", "application/grpc")) if asked.grpc else named
 
 
 def foreseen(view: View, asked: Asked) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 
-from property.test_xds_conversation import PROXY, C, E, Envoy, R, S, Talk
+from property.talk import PROXY, C, E, Envoy, R, S, Talk
 from serai.xds import waits
 from serai.xds.resource import ResourceType
 from serai.xds.sotw import WHOLE, SotwRequest, SotwResponse, SotwStream

@@ -5,59 +5,22 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from serai.api.core import Namespace
-from serai.api.gateway import Gateway, GatewaySpec, ParentReference
+from serai.api.gateway import ParentReference
 from serai.api.httproute import HTTPRoute, HTTPRouteRule, HTTPRouteSpec
-from serai.api.meta import Object, ObjectMeta
-from serai.api.networking import (
-    ServiceEntry,
-    ServiceEntryPort,
-    ServiceEntrySpec,
-    WorkloadEntrySpec,
-)
+from serai.api.meta import ObjectMeta
 from serai.app.core import Core
-from serai.model.settings import Settings
 from serai.xds.resource import ResourceType
+from unit.touching import captured, entry, touched
 
 
-def entry(name: str, vip: str, protocol: str = "HTTP", endpoint: str = "10.0.0.1") -> ServiceEntry:
-    return ServiceEntry(
-        ObjectMeta(name, "shop"),
-        ServiceEntrySpec(
-            hosts=(f"{name}.example",),
-            addresses=(vip,),
-            ports=(ServiceEntryPort(80, "p", protocol),),
-            resolution="STATIC",
-            endpoints=(WorkloadEntrySpec(endpoint),),
-        ),
-    )
+@pytest.fixture
+def core() -> Core:
+    return captured()
 
 
 def route(name: str) -> HTTPRoute:
     parent = ParentReference("waypoint")
     return HTTPRoute(ObjectMeta(name, "shop"), HTTPRouteSpec((parent,), rules=(HTTPRouteRule(),)))
-
-
-@pytest.fixture
-def core() -> Core:
-    made = Core(Settings())
-    made.apply(
-        [
-            Namespace(ObjectMeta("shop", labels={"istio.io/use-waypoint": "waypoint"})),
-            Gateway(ObjectMeta("waypoint", "shop"), GatewaySpec("serai-waypoint")),
-            entry("one", "10.9.0.1"),
-            entry("db", "10.9.0.2", "TCP"),
-        ]
-    )
-    return made
-
-
-def touched(core: Core, *objects: Object) -> dict[ResourceType, list[str]]:
-    changes = core.apply(objects).resources.get("shop/waypoint", {})
-    found: dict[ResourceType, list[str]] = {}
-    for key in sorted(changes, key=lambda key: key.name):
-        found.setdefault(key.type, []).append(key.name)
-    return found
 
 
 def test_an_http_service_that_comes_touches_no_listener(core: Core) -> None:

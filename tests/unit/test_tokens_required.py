@@ -18,12 +18,15 @@ from serai.proto.envoy import JwtAuthentication, TypedExtensionConfig
 from serai.translate.claims import claim_path
 from serai.translate.tokens import TokenFilter
 from serai.xds.resource import ResourceType
-from unit.test_shape import core, entry, touched
-
-__all__ = ["core"]
+from unit.touching import captured, entry, touched
 
 URL = "https://keys.example/keys"
 E, R, S = ResourceType.EXTENSION, ResourceType.ROUTES, ResourceType.SCOPE
+
+
+@pytest.fixture
+def core() -> Core:
+    return captured()
 
 
 def policy(issuer: str = "me", name: str = "tokens", to: str = "one") -> RequestAuthentication:

@@ -15,7 +15,7 @@ from serai.model.other_catalog import OtherCatalog
 from serai.model.others import OtherGateway, OtherKey
 from serai.model.settings import Settings
 from serai.views.problems import found_by
-from unit.model.test_others import GLOBAL, SETTINGS, namespace, pod, put, service, told
+from unit.model.elsewhere import GLOBAL, SETTINGS, namespace, pod, put, service, told
 
 NETWORK = "topology.istio.io/network"
 MESHED = {"networking.istio.io/tunnel": "http"}

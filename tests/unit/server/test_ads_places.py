@@ -7,10 +7,8 @@ from msgspec.structs import replace
 from serai.ir.cluster import Locality
 from serai.ir.viewpoint import Viewpoint
 from serai.xds.resource import Resource, ResourceKey
-from unit.server.test_ads_server import NODE, Bench, bench, serving
+from unit.server.streams import NODE, Bench, serving
 from unit.xds.speaker import PROXY, C, plain
-
-__all__ = ["bench"]
 
 PLACE = Viewpoint(Locality("eu", "a"))
 THERE = {**NODE, "id": "two", "locality": {"region": "eu", "zone": "a"}}
