@@ -15,7 +15,7 @@ from serai.views.endpoints import EndpointRow, endpoint_rows, opinions_in_words
 from serai.views.gateways import GatewayRow, gateway_rows
 from serai.views.health import Endpoints
 from serai.views.listing import Column, Listing, Tone
-from serai.views.policies import PolicyRow, policy_kinds, policy_rows
+from serai.views.policies import PolicyRow, policy_rows
 from serai.views.preferences import preferences_in_words
 from serai.views.problems import ProblemRow, problem_rows
 from serai.views.routes import NOT_OURS, RouteRow, route_rows
@@ -214,11 +214,7 @@ POLICIES = Listing(
     rows=policy_rows,
     names=_object,
     aliases=("policy",),
-    nothing=(
-        "no policies: there is no object of a policy's kind"
-        if policy_kinds()
-        else "no policies: this version of Serai reads no kind of policy yet"
-    ),
+    nothing="no policies: there is no object of a policy's kind",
     columns=(
         Column("NAMESPACE", lambda row: row.namespace),
         Column("NAME", lambda row: row.name),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,6 +15,19 @@ from serai.views.state import State
 _TARGETS = ("target_refs", "target_ref")
 
 
+def _target_field(kind: Kind) -> str:
+    spec = msgspec.structs.fields(kind.struct)
+    of_spec = next((field.type for field in spec if field.name == "spec"), None)
+    if not (isinstance(of_spec, type) and issubclass(of_spec, msgspec.Struct)):
+        return ""
+    names = {field.name for field in msgspec.structs.fields(of_spec)}
+    return next((name for name in _TARGETS if name in names), "")
+
+
+POLICY_KINDS = {kind.name: field for kind in KINDS if (field := _target_field(kind))}
+"""The field of its spec that names targets, by kind.  Gateway API: GEP-713."""
+
+
 class PolicyRow(Row, frozen=True):
     """A policy and what it is for."""
 
@@ -25,17 +37,12 @@ class PolicyRow(Row, frozen=True):
     targets: tuple[str, ...]
 
 
-def policy_kinds(kinds: Iterable[Kind] = KINDS) -> tuple[Kind, ...]:
-    """The kinds that are policies: those whose spec has targetRefs.  GEP-713."""
-    return tuple(kind for kind in kinds if _target_field(kind))
-
-
 def policy_rows(state: State) -> list[PolicyRow]:
     """Every policy, by namespace and name."""
     found = [
-        PolicyRow(key.namespace, key.name, key.kind, _targets(kind, obj))
-        for kind in policy_kinds()
-        for key, obj in state.pipeline.inputs.table(kind.name).items()
+        PolicyRow(key.namespace, key.name, key.kind, _targets(field, obj))
+        for kind, field in POLICY_KINDS.items()
+        for key, obj in state.pipeline.inputs.table(kind).items()
     ]
     found += [
         PolicyRow(key.namespace, key.name, key.kind, _unread(state, key))
@@ -52,17 +59,8 @@ def _unread(state: State, key: Key) -> tuple[str, ...]:
     return tuple(f"{each.asked} (unreadable)" for each in targets) or ("nothing (unreadable)",)
 
 
-def _target_field(kind: Kind) -> str:
-    spec = msgspec.structs.fields(kind.struct)
-    of_spec = next((field.type for field in spec if field.name == "spec"), None)
-    if not (isinstance(of_spec, type) and issubclass(of_spec, msgspec.Struct)):
-        return ""
-    names = {field.name for field in msgspec.structs.fields(of_spec)}
-    return next((name for name in _TARGETS if name in names), "")
-
-
-def _targets(kind: Kind, obj: Any) -> tuple[str, ...]:
-    found = getattr(obj.spec, _target_field(kind))
+def _targets(field: str, obj: Any) -> tuple[str, ...]:
+    found = getattr(obj.spec, field)
     listed = found if isinstance(found, tuple) else (found,) if found else ()
     selected = (_selected(each) for each in getattr(obj.spec, "target_selectors", ()))
     return (*(f"{each.kind} {each.name}" for each in listed), *selected)

@@ -168,9 +168,9 @@ def _identity(pattern: str) -> Compare:
     return Compare(Subject.PRINCIPAL, Form.REGEX, IDENTITY + pattern)
 
 
-def _wild(value: str, star: str = "[^/]*") -> str:
-    """A regular expression in which ``*`` stands for `star`, and all else for itself."""
-    return star.join(re2.escape(part) for part in value.split(ANY))
+def _wild(value: str) -> str:
+    """A regular expression in which ``*`` stands for all but ``/``, and all else for itself."""
+    return "[^/]*".join(re2.escape(part) for part in value.split(ANY))
 
 
 def _principal(scope: Scope) -> _Field:
