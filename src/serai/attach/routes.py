@@ -166,10 +166,8 @@ def _to_host(reader: Reader, parents: Parents, key: Key, parent: ParentReference
         return Attachment(parent, refused("NoMatchingParent", message))
 
     def reachable(owner: Service) -> bool:
-        if owner.key.namespace == key.namespace or owner.visible_from(key.namespace):
-            # Of a grant there is no question within a namespace, so it cannot lift exportTo there.
-            return owner.visible_from(key.namespace)
-        return parents.grants.permits(reader, key, owner.key)
+        admitted = owner.admits(key.namespace)
+        return parents.grants.permits(reader, key, owner.key) if admitted is None else admitted
 
     owners = parents.catalog.owners(reader, host, key.namespace, reachable)
     if owners.services:

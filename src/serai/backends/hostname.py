@@ -58,10 +58,8 @@ def _host(reader: Reader, lookup: Lookup, reference: Reference) -> BackendKey | 
     host, namespace, port = reference.name.lower(), reference.source.namespace, reference.port or 0
 
     def reachable(owner: Service) -> bool:
-        if owner.key.namespace == namespace or owner.visible_from(namespace):
-            # Of a grant there is no question within a namespace, so it cannot lift exportTo there.
-            return owner.visible_from(namespace)
-        return may_reach(reader, lookup, reference, owner.key)
+        admitted = owner.admits(namespace)
+        return may_reach(reader, lookup, reference, owner.key) if admitted is None else admitted
 
     owners = lookup.catalog.owners(reader, host, namespace, reachable)
     if owners.services:

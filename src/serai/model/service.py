@@ -180,6 +180,14 @@ class Service(Value, frozen=True):
             or (own and "." in self.exported_to)
         )
 
+    def admits(self, namespace: str) -> bool | None:
+        """Whether objects of a namespace may name it by host; None if a grant decides.
+
+        Of a grant there is no question within a namespace, so it cannot lift exportTo there.
+        """
+        visible = self.visible_from(namespace)
+        return visible if visible or namespace == self.key.namespace else None
+
 
 class BackendKey(NamedTuple):
     """What traffic is sent to: one port of one host of a service."""
