@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from serai.envoy.state import PRIVATE, write_atomically
 from serai.model.spiffe import spiffe_id
+from serai.server.authority import SIGNING, key_pem
 
 CHAIN, KEY, ROOT = "cert-chain.pem", "key.pem", "root-cert.pem"
 """As Istio calls these files."""
@@ -39,7 +40,7 @@ class Authority:
         found = _loaded(folder)
         if found is None:
             found = _new_root(trust_domain)
-            write_atomically(folder / KEY, _key_pem(found[1]))
+            write_atomically(folder / KEY, key_pem(found[1]))
             write_atomically(self.root, found[0].public_bytes(serialization.Encoding.PEM))
         self._certificate, self._key = found
 
@@ -55,7 +56,7 @@ class Authority:
         version = folder / f"..{secrets.token_hex(8)}"
         version.mkdir(mode=PRIVATE)
         chain = certificate.public_bytes(serialization.Encoding.PEM)
-        for name, content in ((CHAIN, chain), (KEY, _key_pem(key)), (ROOT, self.root.read_bytes())):
+        for name, content in ((CHAIN, chain), (KEY, key_pem(key)), (ROOT, self.root.read_bytes())):
             write_atomically(version / name, content)
             if not (folder / name).is_symlink():
                 (folder / name).symlink_to(f"{_DATA}/{name}")
@@ -115,17 +116,6 @@ def _new_root(trust_domain: str) -> tuple[x509.Certificate, ec.EllipticCurvePriv
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, trust_domain)])
     now = _now()
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -135,18 +125,10 @@ def _new_root(trust_domain: str) -> tuple[x509.Certificate, ec.EllipticCurvePriv
         .not_valid_before(now - _SKEW)
         .not_valid_after(now + ROOT_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(SIGNING, critical=True)
         .sign(key, hashes.SHA256())
     )
     return certificate, key
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def _remove(folder: Path) -> None:

@@ -28,6 +28,18 @@ SPREAD = timedelta(days=1)
 """How long a new authority is only trusted, so that every Envoy has heard of it before it signs."""
 SKEW = timedelta(minutes=10)
 """By how much a machine's clock may be behind ours."""
+SIGNING = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What the key of an authority is for."""
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -164,21 +176,10 @@ def _hosts(one: Pair) -> set[str]:
 def _authority(now: datetime) -> Pair:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"serai xDS {now:%Y-%m-%d}")])
     key = ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     builder = (
         _builder(name, name, key, now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(SIGNING, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return _pair(builder.sign(key, hashes.SHA256()), key)
@@ -239,5 +240,9 @@ def _builder(
 
 
 def _pair(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Pair:
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return Pair(certificate.public_bytes(Encoding.PEM), private)
+    return Pair(certificate.public_bytes(Encoding.PEM), key_pem(key))
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A private key in PEM, under no password: whoever keeps it lets nobody else read it."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

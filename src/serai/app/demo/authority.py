@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from serai.app.demo.steps import Trust
 from serai.echo import Tls
+from serai.server.authority import key_pem
 
 _LIFE = dt.timedelta(days=1)
 _SKEW = dt.timedelta(hours=1)
@@ -56,14 +57,7 @@ class Authority:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{certificate.serial_number:x}.pem"
         path.touch(mode=0o600)
-        path.write_bytes(
-            certificate.public_bytes(serialization.Encoding.PEM)
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key_pem(key))
         return Tls(path, path)
 
     def manifest(self, trust: Trust) -> str:
