@@ -25,11 +25,14 @@ class PathMatch(Value, frozen=True):
 
 
 class ValueMatch(Value, frozen=True):
-    """A header or query parameter to compare with."""
+    """A header or query parameter to compare with; as text ``name=value``, or ``name~pattern``."""
 
     name: str
     value: str
     regex: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}{'~' if self.regex else '='}{self.value}"
 
 
 PAYLOAD = "payload"

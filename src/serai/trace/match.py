@@ -81,11 +81,11 @@ def mismatch(match: RequestMatch, facts: Facts) -> str:
     for header in match.headers:
         # Several values are compared one by one, and one is enough.
         if not any(_value_matches(header, value) for value in facts.header(header.name)):
-            return f"header {_shown(header)} is missing"
+            return f"header {header} is missing"
     for parameter in match.query:
         found = facts.parameter(parameter.name)
         if found is None or not _value_matches(parameter, found):
-            return f"query parameter {_shown(parameter)} is missing"
+            return f"query parameter {parameter} is missing"
     if match.grpc and not facts.is_grpc:
         return "it is no call of gRPC"
     for claim in match.claims:
@@ -114,8 +114,8 @@ def shown_path(match: PathMatch) -> str:
 def shown(match: RequestMatch) -> str:
     """A match in words."""
     words = [match.method or "", shown_path(match.path)]
-    words += [f"header {_shown(each)}" for each in match.headers]
-    words += [f"query {_shown(each)}" for each in match.query]
+    words += [f"header {each}" for each in match.headers]
+    words += [f"query {each}" for each in match.query]
     words += [f"claim {_shown_claim(each)}" for each in match.claims]
     if match.client_namespace:
         words.append(f"clients of {match.client_namespace}")
@@ -160,10 +160,6 @@ def _is_claimed(match: ClaimMatch, claims: Mapping[str, Any]) -> bool:
 
 def _shown_claim(match: ClaimMatch) -> str:
     return f"{'.'.join(match.path)}{'~' if match.regex else '='}{match.value}"
-
-
-def _shown(match: ValueMatch) -> str:
-    return f"{match.name}{'~' if match.regex else '='}{match.value}"
 
 
 def _not_a_client(namespace: str, facts: Facts) -> str:

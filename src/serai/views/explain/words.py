@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from serai.attach.hostnames import ANY
 from serai.ir.listener import Connects, Handling, NamedRoutes, ScopedRoutes, TcpForward
-from serai.ir.match import PathKind, RequestMatch, ValueMatch
+from serai.ir.match import PathKind, RequestMatch
 from serai.ir.route import (
     Action,
     DirectResponse,
@@ -56,8 +56,8 @@ def match(found: RequestMatch) -> str:
     parts.append(f"path {_PATHS[found.path.kind]}{found.path.value}")
     if found.path.kind is PathKind.PREFIX:
         parts[-1] = "any path" if found.path.value == "/" else f"paths below {found.path.value}"
-    parts += [f"header {_value(each)}" for each in found.headers]
-    parts += [f"query {_value(each)}" for each in found.query]
+    parts += [f"header {each}" for each in found.headers]
+    parts += [f"query {each}" for each in found.query]
     if found.client_namespace:
         parts.append(f"from clients of namespace {found.client_namespace}")
     return ", ".join(parts)
@@ -95,7 +95,3 @@ def handling(found: Handling) -> str:
             return f"requests, by {name}"
         case ScopedRoutes():
             return "requests, by the address they were sent to"
-
-
-def _value(found: ValueMatch) -> str:
-    return f"{found.name}{'~' if found.regex else '='}{found.value}"
