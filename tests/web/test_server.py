@@ -107,9 +107,7 @@ def test_an_instance_of_another_version_is_told() -> None:
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=older))
     client = AdminClient("127.0.0.1:9095", transport=transport)
 
-    with pytest.raises(
-        RefusedError, match=r"at 127\.0\.0\.1:9095 answers as another version of Serai"
-    ):
+    with pytest.raises(RefusedError, match="answers as another version of Serai"):
         client.rows(SERVICES)
 
 

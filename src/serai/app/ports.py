@@ -20,6 +20,9 @@ from serai.ir.listener import Listener
 from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 
+MOST_RETRIES = 5
+"""Of a listener that Envoy cannot bind although we can."""
+
 Socket = tuple[str, int]
 Find = Callable[[Key, ResourceKey], Listener | None]
 
@@ -38,6 +41,7 @@ class PortGate:
         self._own_pids = own_pids
         self.held: dict[tuple[Key, ResourceKey], Held] = {}
         self._passed: set[tuple[Key, ResourceKey, tuple[Socket, ...]]] = set()
+        self._retries: dict[tuple[Key, ResourceKey], int] = {}
 
     async def filter(
         self, proxy: Key, changes: Mapping[ResourceKey, Resource | None], find: Find
@@ -56,6 +60,32 @@ class PortGate:
             else:
                 passing[key] = resource
         return passing
+
+    async def hold(
+        self, proxy: Key, refused: Mapping[ResourceKey, Resource | None], find: Find
+    ) -> list[ResourceKey]:
+        """Which of these are held from now on: Envoy could not bind them after all.
+
+        Somebody was faster than Envoy.  Who has let go of the port again is not known, so that
+        such a listener is tried again, but not for ever.
+        """
+        held = []
+        for key, resource in refused.items():
+            listener = find(proxy, key)
+            if resource is None or listener is None:
+                continue
+            sockets = _sockets(listener)
+            self._passed.discard((proxy, key, sockets))
+            problem = await self._problem(proxy, key, listener)
+            self._passed.discard((proxy, key, sockets))
+            if problem is None:
+                self._retries[proxy, key] = self._retries.get((proxy, key), 0) + 1
+                if self._retries[proxy, key] > MOST_RETRIES:
+                    continue
+                problem = port_in_use(*sockets[0], None, str(proxy), udp=listener.udp)
+            self.held[proxy, key] = Held(resource, problem)
+            held.append(key)
+        return held
 
     async def released(self, find: Find) -> list[tuple[Key, ResourceKey, Resource]]:
         """Held listeners whose ports have become free."""
@@ -82,18 +112,18 @@ class PortGate:
         }
 
     async def _problem(self, proxy: Key, key: ResourceKey, listener: Listener) -> Problem | None:
-        sockets = tuple((address, listener.port) for address in listener.addresses)
+        sockets = _sockets(listener)
         if (proxy, key, sockets) in self._passed:
             return None
         for address, port in sockets:
-            refusal = _try(address, port)
+            refusal = _try(address, port, udp=listener.udp)
             if refusal is None:
                 continue
             if refusal.errno == errno.EACCES:
                 return _not_allowed(address, port, proxy)
-            holder = await asyncio.to_thread(who_listens, address, port)
+            holder = await asyncio.to_thread(who_listens, address, port, udp=listener.udp)
             if holder is None or holder.pid not in self._own_pids():
-                return port_in_use(address, port, holder, str(proxy))
+                return port_in_use(address, port, holder, str(proxy), udp=listener.udp)
         self._passed.add((proxy, key, sockets))
         return None
 
@@ -104,11 +134,16 @@ def is_bindable(address: str) -> bool:
     return refusal is None or refusal.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-def _try(address: str, port: int) -> OSError | None:
+def _sockets(listener: Listener) -> tuple[Socket, ...]:
+    return tuple((address, listener.port) for address in listener.addresses)
+
+
+def _try(address: str, port: int, *, udp: bool = False) -> OSError | None:
     """Bind a port and let it go again; why it could not be bound, if so."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(family, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as probe:
+        if not udp:  # of datagrams it would let two have one port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:

@@ -32,6 +32,7 @@ from serai.envoy.bootstrap import BootstrapSettings, UnixSocket, bootstrap, rend
 from serai.envoy.event import FleetEvent
 from serai.envoy.fleet import Fleet
 from serai.envoy.launch import GatewaySpec
+from serai.envoy.loglines import taken_address
 from serai.envoy.state import Instance
 from serai.ir.listener import Listener
 from serai.server.ads import AdsServer
@@ -121,7 +122,7 @@ class Standalone:
         self._listen_to(server, fleet)
 
     def _listen_to(self, server: AdsServer, fleet: Fleet | None) -> None:
-        server.on_rejections, server.on_clients = self._refused.change, self.changes.tell
+        server.on_rejections, server.on_clients = self._on_rejections, self.changes.tell
         server.locate, server.on_places = self.core.locate, self._look_soon
         if fleet is not None:
             fleet.on_event = self._on_event
@@ -309,6 +310,18 @@ class Standalone:
                 self._vips.compact()
         except OSError as error:
             log.warning("vips.not_kept", error=str(error))
+
+    def _on_rejections(self, name: str, found: Mapping[ResourceKey, Rejection]) -> None:
+        self._refused.change(name, found)
+        if unbound := [key for key, each in found.items() if taken_address(each.message)]:
+            self._background.begin(self._hold(proxy_key(name), unbound))
+
+    async def _hold(self, proxy: Key, unbound: list[ResourceKey]) -> None:
+        async with self._lock:
+            refused = {key: self.core.resource(proxy, key) for key in unbound}
+            held = await self._gate.hold(proxy, refused, self._listener)
+            self.server.publish({proxy.namespaced_name: dict.fromkeys(held)})
+            self._tell_refusals(proxy)
 
     def _settle_soon(self, proxy: Key) -> None:
         """Put on the objects what is refused now, once nobody reads them."""

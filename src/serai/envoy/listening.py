@@ -40,20 +40,21 @@ class ListeningProcess(msgspec.Struct, frozen=True):
         return f"{self.command or 'a process'} (pid {self.pid}{by})"
 
 
-def who_listens(address: str, port: int) -> ListeningProcess | None:
+def who_listens(address: str, port: int, *, udp: bool = False) -> ListeningProcess | None:
     """The process with a TCP socket that keeps others from `address`:`port`; None if none seems to.
 
-    A wildcard socket holds the port on every address of its family, and :: on both families.
-    Reads the whole socket table, some milliseconds: call it in a thread.
+    With `udp` a UDP socket.  A wildcard socket holds the port on every address of its family, and
+    :: on both families.  Reads the whole socket table, some milliseconds: call it in a
+    thread.
     """
     try:
-        sockets = psutil.net_connections(kind="tcp")
+        sockets = psutil.net_connections(kind="udp" if udp else "tcp")
     except (psutil.Error, OSError):
         return None
     held = [
         found
         for found in sockets
-        if found.status == psutil.CONN_LISTEN
+        if found.status == (psutil.CONN_NONE if udp else psutil.CONN_LISTEN)
         and found.laddr
         and found.laddr.port == port
         and _overlap(found.laddr.ip, address)
@@ -66,13 +67,19 @@ def who_listens(address: str, port: int) -> ListeningProcess | None:
 
 
 def port_in_use(
-    address: str, port: int, holder: ListeningProcess | None, wanted_by: str
+    address: str,
+    port: int,
+    holder: ListeningProcess | None,
+    wanted_by: str,
+    *,
+    udp: bool = False,
 ) -> Problem:
     """What to tell when `wanted_by`, such as ``Gateway infra/edge``, can't have a port."""
     by = f" by {holder}" if holder else ""
     message = f"Port {with_port(address, port)} is taken{by}; {wanted_by} can't listen there."
     if holder is None or holder.pid is None:
-        remedy = f"Find it with `sudo ss -ltnp 'sport = :{port}'` and stop it, or use another port."
+        find = f"sudo ss -l{'u' if udp else 't'}np 'sport = :{port}'"
+        remedy = f"Find it with `{find}` and stop it, or use another port."
     elif holder.keeper is not None:
         other = f"Another `serai` (pid {holder.keeper}) would start it again"
         remedy = f"{other}: end that one (`kill {holder.keeper}`), or use another port."

@@ -139,7 +139,8 @@ def _node(message: Any) -> Node | None:
 def _error(message: Any) -> str | None:
     if not message.HasField("error_detail"):
         return None
-    return message.error_detail.message or f"code {message.error_detail.code}"
+    words = " ".join(message.error_detail.message.split())  # it may have several lines
+    return words or f"code {message.error_detail.code}"
 
 
 @lru_cache(maxsize=16)

@@ -69,7 +69,7 @@ def test_a_delta_request_is_read() -> None:
         resource_names_unsubscribe=["c"],
         initial_resource_versions={"d": "1"},
         response_nonce="7",
-        error_detail={"message": "no"},
+        error_detail={"message": "no\n"},
     )
     node, request = decode_delta(message.SerializeToString())
     assert node == Node("i", "shop/waypoint", "envoy")

@@ -1,0 +1,85 @@
+"""Ports that somebody else has, whenever that comes out."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from live.serving import Place, Served, serving, until
+from serai.app import ports
+
+pytestmark = pytest.mark.live
+
+
+DATAGRAMS = """
+    apiVersion: v1
+    kind: Service
+    metadata: {name: s, namespace: shop}
+    spec: {clusterIP: 127.66.0.77, ports: [{name: dns, port: 53, protocol: UDP}]}
+    ---
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: UDPRoute
+    metadata: {name: r, namespace: shop}
+    spec:
+      parentRefs: [{name: edge}]
+      rules: [{backendRefs: [{name: s, port: 53}]}]
+    """
+
+
+def gateway(place: Place, port: int, protocol: str) -> str:
+    return f"""
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: Gateway
+        metadata: {{name: edge, namespace: shop}}
+        spec:
+          gatewayClassName: serai
+          addresses: [{{value: {place.gateway}}}]
+          listeners: [{{name: a, port: {port}, protocol: {protocol}}}]
+        """
+
+
+def told(served: Served, code: str) -> Callable[[], bool]:
+    return lambda: any(each.code == code for each in served.instance.problems())
+
+
+def _answers(address: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address, port)) == 0
+
+
+async def test_one_that_is_taken_just_before_envoy_binds_it_is_served_once_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place()
+    looked: list[int] = []
+
+    def faster(address: str, port: int, **more: bool) -> OSError | None:
+        looked.append(port)
+        return None if port and looked.count(port) == 1 else real(address, port, **more)
+
+    real = ports._try
+    monkeypatch.setattr(ports, "_try", faster)
+    with socket.create_server((place.gateway, 8080)) as other:
+        async with serving(tmp_path, {"a.yaml": gateway(place, 8080, "HTTP")}, place=place) as it:
+            await until(told(it, "SER0904"))
+            other.close()
+            await until(lambda: not told(it, "SER0904")())
+            await until(lambda: _answers(place.gateway, 8080))
+            assert not told(it, "SER0701")()
+
+
+async def test_of_datagrams_the_udp_port_counts(tmp_path: Path) -> None:
+    place = Place()
+    with (
+        socket.create_server((place.gateway, 8053)),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        datagrams.bind((place.gateway, 8054))
+        files = {"a.yaml": gateway(place, 8053, "UDP"), "b.yaml": DATAGRAMS}
+        async with serving(tmp_path, files, place=place) as it:
+            assert not told(it, "SER0904")()
+            it.write("a.yaml", gateway(place, 8054, "UDP"))
+            await until(told(it, "SER0904"))
