@@ -1,4 +1,4 @@
-"""Ports that somebody else has, whenever that comes out."""
+"""Listeners that come late, or once more: their port was somebody else's, or they had gone."""
 
 from __future__ import annotations
 
@@ -83,3 +83,14 @@ async def test_of_datagrams_the_udp_port_counts(tmp_path: Path) -> None:
             assert not told(it, "SER0904")()
             it.write("a.yaml", gateway(place, 8054, "UDP"))
             await until(told(it, "SER0904"))
+
+
+async def test_a_gateway_whose_only_listener_comes_back_is_served_again(tmp_path: Path) -> None:
+    place = Place()
+    files = {"a.yaml": gateway(place, 8080, "HTTP")}
+    async with serving(tmp_path, files, place=place) as it:
+        await until(lambda: _answers(place.gateway, 8080))
+        it.write("a.yaml", gateway(place, 8080, "SCTP"))
+        await until(lambda: not _answers(place.gateway, 8080))
+        it.write("a.yaml", gateway(place, 8080, "HTTP"))
+        await until(lambda: _answers(place.gateway, 8080))

@@ -8,11 +8,13 @@ from typing import Final
 
 import msgspec
 
+from serai.xds.behind import repeat_endpoints, repeat_scopes
 from serai.xds.draft import Draft
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
 from serai.xds.isolation import Part
 from serai.xds.ledger import Flight, Ledger, Step
 from serai.xds.order import Order
+from serai.xds.references import SCOPES
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.uses import Uses
 from serai.xds.waits import ADDITION_SECONDS, Waits
@@ -24,6 +26,7 @@ MAX_MESSAGE: Final = 4_000
 """Characters of a client's error message that are kept."""
 
 _ORDER: Final = tuple(ResourceType)
+_LOOK_UP: Final = (ResourceType.LISTENER, ResourceType.FILTER_CHAIN)
 _AHEAD: Final = (ResourceType.CLUSTER, ResourceType.ENDPOINTS, ResourceType.SECRET)
 """What answers nobody as long as there is no listener."""
 _TOGETHER: Final = frozenset({ResourceType.LISTENER, ResourceType.FILTER_CHAIN, ResourceType.SCOPE})
@@ -351,20 +354,12 @@ class Conversation:
         ledger.greeting = False
         self._sequence += 1
         flight = Flight(ledger.type, self._sequence, now, items, len(items), part)
-        ledger.send(flight)
         if ledger.type is ResourceType.CLUSTER:
-            self._follow(items.values())
+            repeat_endpoints(self.ledgers, items.values())
+        elif ledger.type in _LOOK_UP and not self._uses.any(SCOPES):
+            repeat_scopes(self.ledgers, items.values())
+        ledger.send(flight)
         return flight
-
-    def _follow(self, clusters: Iterable[Entry | None]) -> None:
-        """Endpoints come behind each cluster sent, or Envoy 1.40 waits 15 s for them."""
-        endpoints = self.ledgers.get(ResourceType.ENDPOINTS)
-        if endpoints is None:
-            return
-        for cluster in clusters:
-            for key in cluster.references if cluster is not None else ():
-                if key.type is ResourceType.ENDPOINTS and endpoints.subscribed(key.name):
-                    endpoints.force(key.name)
 
     def _leave(self, ledger: Ledger, name: str) -> None:
         """Nothing is to be sent; a rejected version that is no longer wanted is forgotten."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from serai.xds.ledger import Ledger
+from serai.xds.references import SCOPES
 from serai.xds.resource import ResourceKey, ResourceType
 from serai.xds.uses import Uses
 from serai.xds.world import Entry, Resources
@@ -103,6 +104,8 @@ class Order:
             ledger = self._ledgers.get(key.type)
             if ledger is None or wanted is None or key.name in ledger.rejected:
                 continue
+            if not ledger.subscribed(key.name) and not self._uses.any(SCOPES):
+                continue  # Envoy asks for a scope's routes only while something looks scopes up
             if key.name not in ledger.held:
                 return key
         return None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from serai.xds.resource import Resource
 
+SCOPES = ResourceKey(ResourceType.SCOPE, "")
+"""What everything names that looks scopes up, whichever they are."""
+
 _EDS = 3
 """Cluster.DiscoveryType.EDS."""
 
@@ -143,7 +146,9 @@ def _in_message(value: Message) -> Iterator[ResourceKey]:
         return
     weighted = descriptor.name == _WEIGHTED
     for field, content in value.ListFields():
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
+        if field.name == "scoped_rds_config_source":
+            yield SCOPES
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
             for item in _items(field, content):
                 yield from _in_message(item)
         elif field.name == "route_config_name":

@@ -61,7 +61,8 @@ def scope(name: str, to: str, version: str = "1") -> Resource:
 
 
 def listener(name: str, to: str = "", version: str = "1") -> Resource:
-    rds = {"rds": {"route_config_name": to}} if to else {}
+    looked_up = {"name": "scopes", "scoped_rds": {"scoped_rds_config_source": {"ads": {}}}}
+    rds = {"rds": {"route_config_name": to}} if to else {"scoped_routes": looked_up}
     chain = {"filters": [{"name": "hcm", "typed_config": pack(HCM(**rds))}]}
     return made(L, name, version, Listener(name=name, filter_chains=[chain]))
 

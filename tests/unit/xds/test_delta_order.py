@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from serai.proto.envoy import JwtPerRoute, RouteConfiguration, TypedExtensionConfig
 from serai.proto.pool import pack
 from serai.xds.order import WITHHELD_SECONDS
+from serai.xds.references import SCOPES
 from serai.xds.resource import Resource, ResourceKey
 from serai.xds.waits import ADDITION_SECONDS, REMOVAL_SECONDS
 from unit.xds.speaker import (
@@ -367,3 +368,33 @@ def test_a_chain_waits_for_the_scope_that_it_finds_its_routes_by() -> None:
     speaker.ack(S)
     assert speaker.ask(R, "rn") == ["R rn@1"]
     assert speaker.ack(R) == ["L m@1"]
+
+
+def test_behind_the_first_listener_that_looks_them_up_scopes_are_sent_once_more() -> None:
+    speaker = connected(*SHOP)
+    assert speaker.change(removed=(ResourceKey(L, "l"),)) == ["L -l"]
+    speaker.ack(L)
+    speaker.settle()
+    assert speaker.change(listener("m")) == ["L m@1", "S s@1"]
+    speaker.settle()
+    assert speaker.change(listener("n")) == ["L n@1"]
+
+
+def test_a_listener_that_was_refused_alone_is_no_reason_to_leave_the_next_without_scopes() -> None:
+    speaker = Speaker(*SHOP)
+    speaker.ask(C)
+    speaker.settle()
+    assert speaker.ask(L) == ["L l@1"]
+    assert speaker.ask(S) == ["S s@1"]
+    speaker.nack(L)
+    speaker.ack(S)
+    assert speaker.change(listener("l", version="2")) == ["L l@2", "S s@1"]
+
+
+def test_a_listener_that_comes_back_waits_for_no_routes_that_nobody_can_ask_for() -> None:
+    speaker = connected(*SHOP)
+    speaker.change(removed=(ResourceKey(L, "l"),))
+    speaker.settle()
+    speaker.ask(R, unsubscribe=("r",))
+    found = replace(listener("m"), references=(ResourceKey(S, "s"), SCOPES))
+    assert speaker.change(found) == ["L m@1", "S s@1"]
