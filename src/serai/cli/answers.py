@@ -47,7 +47,9 @@ class OfFiles:
     def note(self) -> str:
         """That some objects could not be used."""
         problems = self._found.problems
-        return f"{summary(problems)}: `serai get problems`" if has_errors(problems) else ""
+        paths = " ".join(map(str, self._folder.source.paths))
+        told = f"{summary(problems)}; `serai validate {paths}` shows them"
+        return told if has_errors(problems) else ""
 
     def rows(self, listing: Listing) -> list[Any]:
         """Everything that a listing lists."""

@@ -15,7 +15,7 @@ from serai.cli.output import Exit, data, structured, talk, unreachable, usage
 from serai.cli.tables import TablePrinter
 from serai.model.settings import Settings
 from serai.views.listing import Listing
-from serai.views.listings import LISTINGS, by_word, nearest_word
+from serai.views.listings import LISTINGS, PROBLEMS, by_word, nearest_word
 from serai.views.row import row_list
 
 Keep = Callable[[Any], bool]
@@ -63,7 +63,7 @@ def get(
         source = answers(files or [], admin, settings)
         rows = [row for row in source.rows(listing) if wanted(row)]
         printer.all(rows, "" if all_namespaces else namespace, names or [])
-        if source.note:
+        if source.note and listing is not PROBLEMS:
             talk(source.note)
         if watch:
             asyncio.run(_follow(source, listing, wanted, printer, rows))
