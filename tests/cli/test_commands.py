@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -247,3 +248,37 @@ main()
     )
 
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_an_address_of_xds_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        where = f"127.0.0.1:{other.getsockname()[1]}"
+        command = ("run", "shop", "--no-envoy", "--xds", where, "--admin", "127.0.0.1:0")
+        done = serai(*command, env={"SERAI_STATE": str(tmp_path)})
+
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"error  the xDS server cannot listen at {where}: " in done.stderr
+    assert "--xds" in done.stderr
+
+
+def test_a_file_that_is_no_kubeconfig_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("root:x:0:0:root:/root")
+    done = serai("controller", "--kubeconfig", str(tmp_path / "config"))
+
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"no way to an API server: {tmp_path / 'config'} is no kubeconfig" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("ratelimit", ".", "--admin", "foo"), "'foo' is not an address such as"),
+        (("controller", "--discovery-namespace-selectors", "foo"), "'foo' is not JSON such as"),
+        (("run", "shop", "--drain-seconds", "-1"), "--drain-seconds"),
+    ],
+)
+def test_values_that_make_no_sense_are_told(command: tuple[str, ...], said: str) -> None:
+    done = serai(*command)
+
+    assert done.returncode in {1, 2} and "Traceback" not in done.stderr
+    assert said in done.stderr

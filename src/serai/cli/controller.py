@@ -250,4 +250,5 @@ def _scope(text: str, revision: str) -> Scope:
     try:
         return Scope(msgspec.json.decode(text, type=tuple[LabelSelector, ...]), revision)
     except msgspec.DecodeError as error:
-        usage(f"--discovery-namespace-selectors: {error}")
+        example = '[{"matchLabels": {"mesh": "on"}}]'
+        usage(f"--discovery-namespace-selectors: {text!r} is not JSON such as {example} ({error})")

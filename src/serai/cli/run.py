@@ -59,7 +59,7 @@ EnvoyPath = Annotated[
     ),
 ]
 DrainSeconds = Annotated[
-    int, typer.Option(metavar="N", help="How long requests in flight have at the end.")
+    int, typer.Option(metavar="N", help="How long requests in flight have at the end.", min=0)
 ]
 BindLife = Annotated[bool, typer.Option("--bind-life", help="Have no Envoy outlive this process.")]
 
@@ -110,6 +110,7 @@ async def _run(paths: list[Path], settings: Settings, options: Options, admin: s
     from serai.app.compose import standalone  # noqa: PLC0415
     from serai.app.console import Console  # noqa: PLC0415
     from serai.envoy.state import state_root  # noqa: PLC0415
+    from serai.server.ads import ListenError  # noqa: PLC0415
 
     port = admin.rpartition(":")[2]
     closed = (int(port),) if port.isdecimal() else ()
@@ -124,7 +125,11 @@ async def _run(paths: list[Path], settings: Settings, options: Options, admin: s
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    return await console.run(stopping, _web(admin))
+    try:
+        return await console.run(stopping, _web(admin))
+    except ListenError as error:
+        talk(f"error  {error}\n    Name another address with --xds, or end what listens there.")
+        return Exit.FAILED
 
 
 def _web(admin: str) -> WebServer | None:

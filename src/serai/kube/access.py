@@ -205,9 +205,15 @@ async def connect(kubeconfig: Path | None = None, context: str = "") -> Access:
 
 def _connect(kubeconfig: Path | None, context: str) -> Access:
     from lightkube import ConfigError, KubeConfig  # noqa: PLC0415  0.1 s
+    from yaml import YAMLError  # noqa: PLC0415
 
     def read() -> Any:
-        found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
+        try:
+            found = KubeConfig.from_file(kubeconfig) if kubeconfig else KubeConfig.from_env()
+        except (AttributeError, TypeError, YAMLError) as error:  # what is no map of the right keys
+            raise ConfigError(
+                f"{kubeconfig or 'what KUBECONFIG names'} is no kubeconfig"
+            ) from error
         single = found.get(context or None)
         if single is None:
             raise ConfigError("the kubeconfig has no current context")

@@ -106,5 +106,7 @@ class Service:
 
 def _bound(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError(f"--admin: {address!r} is not an address such as 127.0.0.1:9096")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host.strip("[]"), int(port)), family=family)

@@ -52,6 +52,10 @@ class Counts(msgspec.Struct, frozen=True):
     """Found to be what a client refuses, alone or in the last part of a response."""
 
 
+class ListenError(OSError):
+    """Why the server cannot listen where it was told to."""
+
+
 class AdsServer:
     """Serves what it was told every proxy should have, and follows what each client makes of it.
 
@@ -85,7 +89,7 @@ class AdsServer:
         """Listens at an address such as ``127.0.0.1:18000`` or ``unix:/path``; several may be.
 
         With `context` (serai.server.listening) it takes TLS, and nothing else.
-        Returns the port (of use where 0 was asked for).  Raises OSError if it can't listen there.
+        Returns the port (of use where 0 was asked for).  Raises ListenError if it can't.
         """
         methods: Methods = {
             f"/{SERVICE}/DeltaAggregatedResources": lambda call: Talk(self, call, "delta"),
@@ -95,7 +99,7 @@ class AdsServer:
         try:
             port = await listening.start(address, context)
         except OSError as error:
-            raise OSError(f"the xDS server cannot listen at {address}: {error}") from error
+            raise ListenError(f"the xDS server cannot listen at {address}: {error}") from error
         self._listening.append(listening)
         log.info("xds.listening", address=address, port=port)
         return port
