@@ -92,6 +92,8 @@ class Console:
         rows = GATEWAYS.rows(state)
         for line in aligned(GATEWAYS, rows) if rows else [GATEWAYS.nothing]:
             self._say(line)
+        for name in sorted(self._instance.options.only - {row.name_in_scope for row in rows}):
+            self._say(f"warning  there is no Gateway {name} of a class of ours (--gateway)")
         self._problems()
         batch = self._instance.batch
         paths = ", ".join(str(path) for path in self._instance.source.paths)

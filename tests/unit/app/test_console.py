@@ -117,3 +117,14 @@ def test_what_is_told_here_is_no_warning_in_the_log_as_well(tmp_path: Path) -> N
 
 def _nothing_new() -> Change:
     return Change(Batch(), Committed({}, (), problems=True))
+
+
+def test_a_gateway_that_an_envoy_is_asked_for_and_that_is_not_there_is_told(tmp_path: Path) -> None:
+    options = Options(no_envoy=True, only=frozenset({"infra/nope"}))
+    instance, _ = standalone([tmp_path], Settings(), options, tmp_path / "state")
+    assert instance is not None
+    lines: list[str] = []
+    Console(instance, lines.append)._welcome(0.1)
+    instance.instance.release()
+
+    assert "warning  there is no Gateway infra/nope of a class of ours (--gateway)" in lines
