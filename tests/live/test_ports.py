@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from live.serving import Place, Served, serving, until
+from live.test_xds_conversation import Protocol, both, lab, listener
 from serai.app import ports
 
 pytestmark = pytest.mark.live
@@ -94,3 +95,16 @@ async def test_a_gateway_whose_only_listener_comes_back_is_served_again(tmp_path
         await until(lambda: not _answers(place.gateway, 8080))
         it.write("a.yaml", gateway(place, 8080, "HTTP"))
         await until(lambda: _answers(place.gateway, 8080))
+
+
+@both
+async def test_behind_a_listener_that_comes_back_all_routes_are_found(
+    tmp_path: Path, protocol: Protocol
+) -> None:
+    async with lab(tmp_path, protocol, "a", "b") as it:
+        await it.answers("a", "200 one")
+        it.publish(gone=(listener(it.port),))
+        await it.answers("a", "refused")
+        it.publish(listener(it.port))
+        await it.answers("a", "200 one")
+        await it.answers("b", "200 one")
