@@ -43,6 +43,7 @@ from serai.views.problems import found_by, in_order
 from serai.views.state import Counts, Facts, State
 from serai.web.instance import Changes
 from serai.web.server import WebServer
+from serai.xds.events import Rejection
 from serai.xds.resource import Resource, ResourceKey
 
 log = structlog.get_logger(__name__)
