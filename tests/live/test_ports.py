@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from live.test_xds_conversation import Protocol, both, lab, listener
 from serai.app import ports
 
 pytestmark = pytest.mark.live
+
+DRAINED_SECONDS = 2.0
+"""After this long nothing in Envoy remembers a listener that has gone."""
 
 
 DATAGRAMS = """
@@ -105,6 +109,7 @@ async def test_behind_a_listener_that_comes_back_all_routes_are_found(
         await it.answers("a", "200 one")
         it.publish(gone=(listener(it.port),))
         await it.answers("a", "refused")
+        await asyncio.sleep(DRAINED_SECONDS)
         it.publish(listener(it.port))
         await it.answers("a", "200 one")
         await it.answers("b", "200 one")
