@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from live.laboratory import Protocol, both, lab, listener
 from live.serving import Place, Served, serving, until
-from live.test_xds_conversation import Protocol, both, lab, listener
 from serai.app import ports
 
 pytestmark = pytest.mark.live
