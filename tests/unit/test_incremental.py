@@ -118,20 +118,6 @@ def test_reading_a_later_collection_is_refused() -> None:
     assert "settled after it" in str(next(iter(graph.failures.values())).error)
 
 
-def test_every_notices_any_change(world: World) -> None:
-    total: Derived[str, int] = Derived(
-        world.graph,
-        "total",
-        world.towns,
-        lambda reader, town, _: ((town, len(reader.every(world.people))),),
-    )
-    world.towns.put("york", "hallo")
-    world.graph.commit()
-    world.people.put("fay", "bath")
-    world.graph.commit()
-    assert total.rows == {"york": 4}
-
-
 def test_two_collections_of_one_name_are_refused() -> None:
     graph = Graph()
     Table[str, str](graph, "twice")
@@ -156,7 +142,7 @@ def test_nothing_is_kept_of_rows_that_went(world: World) -> None:
     world.towns.put("york", "hey")
     world.graph.commit()
     assert (world.greetings.calls, len(world.by_town), len(world.census)) == (before, 0, 0)
-    assert not [each for each in world.towns.readerships if each.by_key or each.whole]
+    assert not [each for each in world.towns.readerships if each.by_key]
 
 
 def test_a_row_may_come_from_another_source_row_than_before() -> None:

@@ -9,7 +9,7 @@ from serai.incremental import few
 from serai.incremental.few import Few
 from serai.incremental.graph import Failure, Graph, K, Node
 from serai.incremental.index import Index
-from serai.incremental.readership import WHOLE, Reads
+from serai.incremental.readership import Reads
 
 V = TypeVar("V")
 SK = TypeVar("SK", bound=Hashable)
@@ -50,12 +50,6 @@ class Reader:
             if row is not None:
                 found.append((member, row))
         return found
-
-    def every(self, node: Node[RK, RV]) -> list[tuple[RK, RV]]:
-        """All rows of a collection, sorted by key.  Any change to any of them is noticed."""
-        self._note(node, WHOLE)
-        found = ((key, node.row(key)) for key in sorted(node.keys()))  # type: ignore[type-var]
-        return [(key, row) for key, row in found if row is not None]
 
     def _note(self, node: Node[Any, Any], key: Hashable) -> None:
         if node.order >= self._of.order:

@@ -109,17 +109,8 @@ class Node(Generic[K, V_co]):
         for source in sources:
             source.followers.append(self)
 
-    @property
-    def scanned(self) -> bool:
-        """Whether a row elsewhere reads this collection as a whole."""
-        return any(each.whole for each in self.readerships)
-
     def mark(self, key: K, before: Any) -> None:
         """Note that a row is not what it was, and that whoever read it must look again."""
-        if not self.changed:
-            for each in self.readerships:
-                if each.whole:
-                    each.wake_all()
         if before is not None or key not in self.changed:
             self.changed[key] = before
         for each in self.readerships:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 MANY = 16
 """Reads of a row, from where on it pays to see which of them differ."""
-WHOLE: Any = object()
-"""In place of a key: a collection is read as a whole."""
 OWN: Any = object()
 """In place of a key: it is the reading row's own, so that what many rows read is one."""
 
@@ -26,7 +24,7 @@ OWN: Any = object()
 class Readership:
     """The rows of one collection that read one other collection."""
 
-    __slots__ = ("by_key", "dirty", "node", "whole")
+    __slots__ = ("by_key", "dirty", "node")
 
     def __init__(self, node: Node[Any, Any], dirty: dict[Hashable, None]) -> None:
         self.node = node
@@ -35,24 +33,14 @@ class Readership:
         """Its rows to compute again in the commit under way."""
         self.by_key: dict[Hashable, Few[Hashable]] = {}
         """By the key that they read."""
-        self.whole: dict[Hashable, None] = {}
-        """Those that read everything."""
 
     def wake(self, key: Hashable) -> None:
         """The row under a key, which somebody reads, is not what it was."""
         self.dirty.update(dict.fromkeys(few.elements(self.by_key[key])))
         self.node.rouse()
 
-    def wake_all(self) -> None:
-        """Any row is not what it was; somebody reads all of them."""
-        self.dirty.update(self.whole)
-        self.node.rouse()
-
     def add(self, key: Hashable, row: Hashable) -> None:
         """A row reads what is under a key, perhaps once more."""
-        if key is WHOLE:
-            self.whole[row] = None
-            return
         known = self.by_key.get(key)
         if known is None:
             self.by_key[key] = row
@@ -61,9 +49,6 @@ class Readership:
 
     def drop(self, key: Hashable, row: Hashable) -> None:
         """A row doesn't read that any more, if it did."""
-        if key is WHOLE:
-            self.whole.pop(row, None)
-            return
         left = few.removed(self.by_key.pop(key, None), row)
         if left is not None:
             self.by_key[key] = left
@@ -127,7 +112,7 @@ class Reads:
         by_node = self._by_node
         for node, key in _pairs(row, reads):
             found = by_node.get(node) or self._readership(node)
-            if key is WHOLE or found.by_key.setdefault(key, row) is not row:
+            if found.by_key.setdefault(key, row) is not row:
                 found.add(key, row)
 
     def _readership(self, node: Node[Any, Any]) -> Readership:
