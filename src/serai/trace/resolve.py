@@ -90,16 +90,18 @@ def _named(url: _Url, way: Way) -> str | None:
     return "" if canonical(url.host) else url.host
 
 
+_FORMS = "Write http://host:port/path, https:// for TLS, tcp:// or udp:// for other bytes."
+
+
 def _parse(url: str) -> _Url | Unresolved:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        return Unresolved("BadURL", f"{url} is not a URL: {error}")
+        return Unresolved("BadURL", f"{url!r} is not a URL: {error}", _FORMS)
     scheme = parts.scheme.lower()
     if not host or scheme not in _SCHEMES:
-        remedy = "Write http://host:port/path, https:// for TLS, tcp:// or udp:// for other bytes."
-        return Unresolved("BadURL", f"{url} is not a URL that can be followed", remedy)
+        return Unresolved("BadURL", f"{url!r} is not a URL that can be followed", _FORMS)
     number = port or PORTS.get(scheme, 0)
     if not number:
         return Unresolved("BadURL", f"{url} has no port", "Write tcp://host:port.")
@@ -252,9 +254,9 @@ def _through(view: View, url: _Url, via: str) -> Way | Unresolved:
     if _hears(view, key, url):
         return GatewayPort(key, url.port)
     ports = ", ".join(str(each.port) for each in proxy.listeners) or "none"
-    return Unresolved(
-        "NoListener", f"Gateway {via} has no usable listener on port {url.port}; it has: {ports}"
-    )
+    words = f"Gateway {via} has no usable listener on port {url.port}; it has: {ports}"
+    first = next((f"{url.scheme}://{url.host}:{each.port}" for each in proxy.listeners), "")
+    return Unresolved("NoListener", words, first and f"Write a port that it has: {first}{url.path}")
 
 
 def _through_waypoint(view: View, url: _Url, key: Key) -> Way | Unresolved:

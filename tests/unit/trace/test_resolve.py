@@ -134,6 +134,7 @@ def test_a_url_resolves(view: View, url: str, via: str, way: Destination | Gatew
         ("http:///x", "", "BadURL", "can be followed"),
         ("http://api.example:99999/", "", "BadURL", "99999"),
         ("http://[::/", "", "BadURL", "not a URL"),
+        ("http://x:abc/", "", "BadURL", "Write http://host:port/path"),
         ("tcp://api.example", "", "BadURL", "no port"),
         ("http://nobody.example/", "", "UnknownHost", "nobody.example"),
         ("http://9.9.9.9/", "", "UnknownHost", "9.9.9.9 port 80"),
@@ -144,6 +145,7 @@ def test_a_url_resolves(view: View, url: str, via: str, way: Destination | Gatew
         ("http://api.example/", "shop/nobody", "BadGateway", "shop/edge, shop/named"),
         ("http://api.example:9/", "shop/edge", "NoListener", "it has: 8080, 8081"),
         ("http://api.example:8081/", "shop/edge", "NoListener", "no usable listener"),
+        ("http://api.example:9/x", "shop/edge", "NoListener", "http://api.example:8080/x"),
     ],
 )
 def test_a_url_that_leads_nowhere_says_why(
