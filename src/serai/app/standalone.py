@@ -321,7 +321,9 @@ class Standalone:
         async with self._lock:
             refused = {key: self.core.resource(proxy, key) for key in unbound}
             held = await self._gate.hold(proxy, refused, self._listener)
-            self.server.publish({proxy.namespaced_name: dict.fromkeys(held)})
+            name = proxy.namespaced_name
+            # Where it listened before it goes on, until it can move.
+            self.server.publish({name: {key: self.server.acknowledged(name, key) for key in held}})
             self._tell_refusals(proxy)
 
     def _settle_soon(self, proxy: Key) -> None:

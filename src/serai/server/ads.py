@@ -20,7 +20,7 @@ from serai.server.turns import Turns
 from serai.xds.conversation import Memory
 from serai.xds.delta import DeltaStream
 from serai.xds.events import Acknowledged, Cleared, Converged, Event, Rejected, Rejection
-from serai.xds.resource import ResourceKey
+from serai.xds.resource import Resource, ResourceKey
 from serai.xds.sotw import SotwStream
 from serai.xds.wire import Node
 from serai.xds.world import Changes, Place, World
@@ -187,6 +187,14 @@ class AdsServer:
         self._tell_of_clients()
         if client.viewpoint is not None:
             self.on_places()
+
+    def acknowledged(self, proxy: str, key: ResourceKey) -> Resource | None:
+        """What a client of the proxy has of a resource; None if none has it, or an unknown one."""
+        for client in self._clients.get(proxy, ()):
+            held = client.stream.conversation.held(key)
+            if held is not None:
+                return held
+        return None
 
     def pushed(self, resources: int) -> None:
         """So many resources were handed to a client's connection."""

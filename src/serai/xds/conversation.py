@@ -15,7 +15,7 @@ from serai.xds.isolation import Part
 from serai.xds.ledger import Flight, Ledger, Step
 from serai.xds.order import Order
 from serai.xds.references import SCOPES
-from serai.xds.resource import ResourceKey, ResourceType
+from serai.xds.resource import Resource, ResourceKey, ResourceType
 from serai.xds.uses import Uses
 from serai.xds.waits import ADDITION_SECONDS, Waits
 from serai.xds.world import Entry, Resources
@@ -104,6 +104,12 @@ class Conversation:
     def wanted(self, type_: ResourceType, name: str) -> Entry | None:
         """What the client should have under the name."""
         return None if self._world is None else self._world[type_].get(name)
+
+    def held(self, key: ResourceKey) -> Resource | None:
+        """What the client has under a key, as far as that is known here."""
+        ledger = self.ledgers.get(key.type)
+        held = ledger.held.get(key.name) if ledger is not None else None
+        return held.resource if isinstance(held, Entry) else None
 
     def _shared(self, ledger: Ledger, names: Iterable[str]) -> Iterator[str]:
         """The names as the world has them: each client's own copies would be 80 bytes a name."""
