@@ -161,7 +161,7 @@ def _http(asks: ExtAuth) -> dict[str, Any]:
     service = asks.service
     if service.retry:
         again["retry_policy"] = {
-            "num_retries": service.retry.attempts,
+            "num_retries": {"value": service.retry.attempts},
             "retry_on": "5xx,connect-failure,reset",
             "retry_back_off": backoff(service.retry),
         }

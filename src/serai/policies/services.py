@@ -78,7 +78,7 @@ def grpc_service(found: Called, usual_seconds: float) -> dict[str, Any]:
     service: dict[str, Any] = {"cluster_name": found.cluster, "authority": found.authority}
     if found.retry:
         service["retry_policy"] = {
-            "num_retries": found.retry.attempts,
+            "num_retries": {"value": found.retry.attempts},
             "retry_back_off": backoff(found.retry),
         }
     timeout = timedelta(seconds=found.timeout_seconds or usual_seconds)
