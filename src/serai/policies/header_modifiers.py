@@ -9,6 +9,8 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+from serai.api.core import Secret
+from serai.api.syntax import is_header_name
 from serai.api.traffic_shaping import HeaderModifier, HeaderModifiers, HeaderValue
 from serai.ir.origin import Value
 from serai.ir.route import HeaderMutations
@@ -27,6 +29,9 @@ from serai.proto.envoy import HeaderMutation
 FILTER = "envoy.filters.http.header_mutation"
 CONFIDENTIAL = "serai.confidential.header_mutation"
 """The same with values that no view may show: Envoy goes by the type, people by the name."""
+
+LONGEST_VALUE = 16_384
+"""Bytes, as Envoy is told it."""
 
 
 class Headers(Value, frozen=True):
@@ -57,12 +62,19 @@ def _mutations(
             values = _values(context, each)
             if isinstance(values, Fault):
                 return Fault(f"{side}.{field}[{position}]", values.message, values.reason)
+            wrong = next((name for name, value in values if not _is_value(value)), None)
+            if wrong is not None:
+                # The value is not shown: it may be a secret.
+                message = f"the value of {wrong} cannot be a header's: it must be one short line"
+                return Fault(f"{side}.{field}[{position}]", message)
             pairs += values
             secret += [name for name, _ in values if each.secret_ref is not None]
         found[field] = tuple(pairs)
-    fixed = next((name for name in _names(found, written) if not _is_changeable(name)), "")
-    if fixed:
-        message = f"{fixed} is no header that can be changed; use autoHostRewrite or a URLRewrite"
+    fixed = next((name for name in _names(found, written) if not _is_changeable(name)), None)
+    if fixed is not None:
+        message = f'"{fixed}" is no header that can be changed'
+        if fixed.startswith(":") or fixed.lower() == "host":
+            message += "; use autoHostRewrite or a URLRewrite"
         return Fault(side, message)
     return HeaderMutations(found["set"], found["add"], written.remove, tuple(secret))
 
@@ -73,7 +85,13 @@ def _names(found: dict[str, tuple[tuple[str, str], ...]], written: HeaderModifie
 
 
 def _is_changeable(name: str) -> bool:
-    return bool(name) and name.lower() != "host" and not name.startswith(":")
+    return is_header_name(name) and name.lower() != "host"
+
+
+def _is_value(value: str) -> bool:
+    """Whether Envoy takes it, which it does not say by refusing all routes beside it."""
+    written = value.replace("%", "%%")
+    return len(written.encode()) <= LONGEST_VALUE and not any(each in value for each in "\r\n\0")
 
 
 def _values(context: Context, header: HeaderValue) -> list[tuple[str, str]] | Fault:
@@ -86,14 +104,30 @@ def _values(context: Context, header: HeaderValue) -> list[tuple[str, str]] | Fa
     secret = context.secret(reference.name, reference.namespace)
     if isinstance(secret, Fault):
         return secret
-    known = {key: base64.b64decode(text).decode() for key, text in secret.data.items()}
-    known |= secret.string_data
+    known = dict(_texts(secret))
     key = reference.key or header.name
-    if not key:
-        return sorted(known.items())
-    if key not in known:
-        return Fault("", f"Secret {reference.name} has no key {key}")
-    return [(header.name or key, known[key])]
+    wanted = [key] if key else sorted(known)
+    gone = [each for each in wanted if each not in known]
+    if gone:
+        return Fault("", f"Secret {reference.name} has no key {gone[0]}")
+    found = [(each, known[each]) for each in wanted]
+    odd = [each for each, text in found if text is None]
+    if odd:
+        return Fault("", f"{odd[0]} of Secret {reference.name} is no text in UTF-8")
+    return [(header.name or each, text) for each, text in found if text is not None]
+
+
+def _texts(secret: Secret) -> Iterator[tuple[str, str | None]]:
+    """The values by key, None for one that is no text.
+
+    Blanks around are no part of a header's value, such as the newline that editors write.
+    """
+    for key, encoded in secret.data.items():
+        try:
+            yield key, base64.b64decode(encoded).decode().strip()
+        except UnicodeDecodeError:
+            yield key, None
+    yield from ((key, text.strip()) for key, text in secret.string_data.items())
 
 
 def _encode(headers: Headers) -> Encoded:

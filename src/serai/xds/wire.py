@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -136,10 +137,16 @@ def _node(message: Any) -> Node | None:
     return Node(node.id, node.cluster, node.user_agent_name, viewpoint_of(node))
 
 
+_QUOTED = re.compile(r"goo\.gle/debug.*?(\n(?=: )|\Z)", re.DOTALL)
+"""The configuration that Envoy refuses, as it prints it before it says why: long, and it may hold
+what a Secret does."""
+
+
 def _error(message: Any) -> str | None:
     if not message.HasField("error_detail"):
         return None
-    words = " ".join(message.error_detail.message.split())  # it may have several lines
+    words = _QUOTED.sub("the configuration", message.error_detail.message)
+    words = " ".join(words.split())  # it may have several lines
     return words or f"code {message.error_detail.code}"
 
 

@@ -96,6 +96,15 @@ def test_a_rejection_without_words_is_a_rejection() -> None:
     assert request.error == "code 13"
 
 
+@pytest.mark.parametrize("why", ["\n: Proto constraint validation failed (Value).", ""])
+def test_what_is_refused_is_not_quoted_since_it_may_be_a_secret(why: str) -> None:
+    said = f'Invalid value: goo.gle/debugonly  \nheader {{\n  value: "hush"\n}}{why}'
+    message = DeltaDiscoveryRequest(type_url=C.type_url, error_detail={"message": said})
+    request = decode_delta(message.SerializeToString()).request
+    assert not isinstance(request, Unreadable)
+    assert request.error == "Invalid value: the configuration" + why.removeprefix("\n")
+
+
 @pytest.mark.parametrize("decode", [decode_delta, decode_sotw])
 @pytest.mark.parametrize(
     ("data", "breaks"),

@@ -1,0 +1,51 @@
+"""What becomes of one policy on one ServiceEntry behind a waypoint."""
+
+from __future__ import annotations
+
+import textwrap
+
+import yaml
+
+from serai.api.decode import decode
+from serai.api.problem import Problem
+from serai.app.core import Core
+from serai.model.settings import Settings
+from serai.views.problems import found_by
+
+WORLD = """
+    apiVersion: v1
+    kind: Namespace
+    metadata: {name: shop, labels: {istio.io/use-waypoint: waypoint}}
+    ---
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: Gateway
+    metadata: {name: waypoint, namespace: shop}
+    spec: {gatewayClassName: serai-waypoint}
+    ---
+    apiVersion: networking.istio.io/v1
+    kind: ServiceEntry
+    metadata: {name: pay, namespace: shop}
+    spec:
+      hosts: [pay.example]
+      addresses: [10.70.2.1]
+      ports: [{number: 80, name: http, protocol: HTTP}]
+      resolution: STATIC
+      endpoints: [{address: 127.70.2.1}]
+"""
+
+
+def told(spec: str, *more: str, kind: str = "TrafficPolicy") -> list[Problem]:
+    """What is said of the policy with this spec, or of anything that could not be computed."""
+    target = "targetRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay}]"
+    policy = f"""
+        apiVersion: gateway.kgateway.dev/v1alpha1
+        kind: {kind}
+        metadata: {{name: odd, namespace: shop}}
+        spec: {{{target}, {spec}}}
+    """
+    core = Core(Settings())
+    texts = [textwrap.dedent(each) for each in (WORLD, policy, *more)]
+    decoded = [decode(each) for text in texts for each in yaml.safe_load_all(text)]
+    core.apply([each.object for each in decoded if each.object])
+    problems = [problem for each in decoded for problem in each.problems]
+    return [*problems, *found_by(core.pipeline)]
