@@ -8,6 +8,8 @@ import re
 
 LONGEST_NAME = 253
 HIGHEST_PORT = 65535
+LONGEST_VALUE = 16_384
+"""Bytes of a header's value."""
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _IS_LABEL = re.compile(_LABEL).fullmatch
@@ -85,6 +87,17 @@ def is_cidr(text: str) -> bool:
 def is_header_name(text: str) -> bool:
     """An RFC 9110 token of at most 256 characters."""
     return _IS_TOKEN(text) is not None
+
+
+def is_changeable_header(text: str) -> bool:
+    """The name of a header that is not decided elsewhere: no pseudo-header, and not Host."""
+    return is_header_name(text) and text.lower() != "host"
+
+
+def is_header_value(text: str) -> bool:
+    """One line of at most 16 KiB, as Envoy is told it: with each percent sign twice."""
+    is_line = not any(each in text for each in "\r\n\0")
+    return is_line and len(text.replace("%", "%%").encode()) <= LONGEST_VALUE
 
 
 def is_duration(text: str) -> bool:

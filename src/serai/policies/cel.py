@@ -62,6 +62,15 @@ def problem(expression: str, *, answered: bool = False) -> str:
     return next(filter(None, map(_undone, _parts(found.expr))), "")
 
 
+def is_expression(text: str) -> bool:
+    """Whether it can be read at all, whatever it comes to."""
+    try:
+        _checked(text, answered=True)
+    except RuntimeError:
+        return False
+    return True
+
+
 def parsed(expression: str) -> Any:
     """An expression as Envoy takes it: cel.expr.Expr.  Raises RuntimeError where it is none."""
     return _checked(expression, answered=False).expr

@@ -15,6 +15,7 @@ from serai.api.gateway_extension import ExtProcProvider, FilterStage, Processing
 from serai.api.meta import Key
 from serai.api.traffic_policy import ExtProcPolicy
 from serai.ir.origin import Value
+from serai.policies.cel import is_expression
 from serai.policies.feature import (
     Asked,
     Compiled,
@@ -32,6 +33,8 @@ from serai.proto.envoy import ExternalProcessor
 FILTER = "envoy.filters.http.ext_proc"
 USUAL_SECONDS = 0.2
 """Envoy's own, for one message."""
+LONGEST_SECONDS = 3600
+"""For one message, likewise."""
 HEADERS = ("DEFAULT", "SEND", "SKIP")
 DUPLEX = "FULL_DUPLEX_STREAMED"
 BODIES = ("NONE", "STREAMED", "BUFFERED", "BUFFERED_PARTIAL", DUPLEX)
@@ -129,9 +132,13 @@ def _provider(found: ExtProcProvider, service: Called, key: Key) -> Processor | 
         return wrong
     texts = (found.message_timeout, found.max_message_timeout)
     message, longest = (seconds(each) if each else None for each in texts)
-    bad = [text for text, time in zip(texts, (message, longest), strict=True) if text and not time]
+    times = zip(texts, (message, longest), strict=True)
+    bad = [text for text, time in times if text and not 0 < (time or 0) <= LONGEST_SECONDS]
     if bad:
-        return Fault("", f'"{bad[0]}" is not a duration such as 500ms')
+        return Fault("", f'"{bad[0]}" is not a duration such as 500ms, of an hour at most')
+    unreadable = [each for each in found.request_attributes if not is_expression(each)]
+    if unreadable:
+        return Fault("", f'requestAttributes has no attribute: "{unreadable[0]}"')
     if found.route_cache_action not in CACHE:
         return Fault("", f'"{found.route_cache_action}" is not one of {", ".join(CACHE)}')
     shown = found.metadata_options.forwarding if found.metadata_options else None

@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 
 from serai.api.gateway_extension import ExtAuthProvider
 from serai.api.meta import Key
+from serai.api.syntax import is_header_name, is_header_value
 from serai.ir.origin import Value
 from serai.policies.feature import Context, Fault
 from serai.policies.services import Called, backoff, called, grpc_service
@@ -19,6 +20,10 @@ USUAL_TIMEOUT_SECONDS = 0.2
 """Envoy's own."""
 HTTP_TIMEOUT_SECONDS = 2.0
 """As the definition of httpService says."""
+
+_STATUS: Any = ExtAuthz.DESCRIPTOR.fields_by_name["status_on_error"].message_type
+STATUSES = frozenset(_STATUS.fields_by_name["code"].enum_type.values_by_number) - {0}
+"""What Envoy can answer by itself."""
 
 
 class Body(Value, frozen=True):
@@ -65,8 +70,29 @@ def ext_auth(context: Context, name: str, namespace: str | None = None) -> ExtAu
     service = found.grpc_service or found.http_service
     if service is None or (found.grpc_service and found.http_service):
         return Fault("", f"{key} must have one of grpcService and httpService")
+    wrong = _wrong(found)
+    if wrong:
+        return Fault("", f"{key}: {wrong}")
     asked = called(context, key, service)
     return asked if isinstance(asked, Fault) else _provider(found, asked)
+
+
+def _wrong(found: ExtAuthProvider) -> str:
+    """What Envoy would refuse, and with it the whole route; empty if nothing."""
+    if found.status_on_error not in STATUSES:
+        return f"statusOnError {found.status_on_error} is no status that Envoy answers"
+    http = found.http_service
+    if http is None:
+        return ""
+    if http.path_prefix and not http.path_prefix.startswith("/"):
+        return f'pathPrefix "{http.path_prefix}" does not begin with a slash'
+    added = http.authorization_request.headers_to_add if http.authorization_request else {}
+    odd = [name for name, value in added.items() if not _is_header(name, value)]
+    return f"headersToAdd has no header of a request: {odd[0]}" if odd else ""
+
+
+def _is_header(name: str, value: str) -> bool:
+    return is_header_name(name) and is_header_value(value)
 
 
 def _provider(found: ExtAuthProvider, service: Called) -> ExtAuth:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from serai.api.core import Secret
-from serai.api.syntax import is_header_name
+from serai.api.syntax import is_changeable_header, is_header_value
 from serai.api.traffic_shaping import HeaderModifier, HeaderModifiers, HeaderValue
 from serai.ir.origin import Value
 from serai.ir.route import HeaderMutations
@@ -29,9 +29,6 @@ from serai.proto.envoy import HeaderMutation
 FILTER = "envoy.filters.http.header_mutation"
 CONFIDENTIAL = "serai.confidential.header_mutation"
 """The same with values that no view may show: Envoy goes by the type, people by the name."""
-
-LONGEST_VALUE = 16_384
-"""Bytes, as Envoy is told it."""
 
 
 class Headers(Value, frozen=True):
@@ -62,7 +59,7 @@ def _mutations(
             values = _values(context, each)
             if isinstance(values, Fault):
                 return Fault(f"{side}.{field}[{position}]", values.message, values.reason)
-            wrong = next((name for name, value in values if not _is_value(value)), None)
+            wrong = next((name for name, value in values if not is_header_value(value)), None)
             if wrong is not None:
                 # The value is not shown: it may be a secret.
                 message = f"the value of {wrong} cannot be a header's: it must be one short line"
@@ -70,7 +67,7 @@ def _mutations(
             pairs += values
             secret += [name for name, _ in values if each.secret_ref is not None]
         found[field] = tuple(pairs)
-    fixed = next((name for name in _names(found, written) if not _is_changeable(name)), None)
+    fixed = next((name for name in _names(found, written) if not is_changeable_header(name)), None)
     if fixed is not None:
         message = f'"{fixed}" is no header that can be changed'
         if fixed.startswith(":") or fixed.lower() == "host":
@@ -82,16 +79,6 @@ def _mutations(
 def _names(found: dict[str, tuple[tuple[str, str], ...]], written: HeaderModifier) -> Iterator[str]:
     yield from (name for pairs in found.values() for name, _ in pairs)
     yield from written.remove
-
-
-def _is_changeable(name: str) -> bool:
-    return is_header_name(name) and name.lower() != "host"
-
-
-def _is_value(value: str) -> bool:
-    """Whether Envoy takes it, which it does not say by refusing all routes beside it."""
-    written = value.replace("%", "%%")
-    return len(written.encode()) <= LONGEST_VALUE and not any(each in value for each in "\r\n\0")
 
 
 def _values(context: Context, header: HeaderValue) -> list[tuple[str, str]] | Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from serai.api.syntax import is_changeable_header
 from serai.api.traffic_shaping import InternalRedirect as Spec
 from serai.ir.origin import Value
 from serai.policies.feature import (
@@ -31,6 +32,9 @@ def _compile(_: Context, spec: Spec) -> Compiled | Fault:
     odd = [code for code in spec.redirect_response_codes if code not in CODES]
     if odd:
         return Fault("redirectResponseCodes", f"{odd[0]} is not the code of a redirect")
+    fixed = [each for each in spec.response_headers_to_copy if not is_changeable_header(each)]
+    if fixed:
+        return Fault("responseHeadersToCopy", f'"{fixed[0]}" is no header that can be copied')
     codes = spec.redirect_response_codes or (302,)
     return Compiled(
         Followed(

@@ -13,6 +13,7 @@ from serai.api.gateway_extension import (
     HttpService,
 )
 from serai.api.meta import Key
+from serai.api.syntax import is_header_value
 from serai.ir.origin import Value
 from serai.policies.feature import BackendReference, Context, Fault
 
@@ -47,6 +48,8 @@ def called(context: Context, key: Key, service: GrpcService | HttpService) -> Ca
     if isinstance(wrong, str) or isinstance(retry, str):
         return Fault("", f'{key}: "{wrong}" is not a duration such as 500ms')
     authority = service.authority or "" if isinstance(service, GrpcService) else ""
+    if not is_header_value(authority):
+        return Fault("", f"{key}: authority cannot be that of a request")
     return Called(cluster, authority, timeout, retry)
 
 
@@ -66,7 +69,7 @@ def _retry(written: ExtensionRetry | None) -> Retry | str | None:
     if written.backoff is None:
         return Retry(written.attempts)
     first = seconds(written.backoff.base_interval)
-    if first is None:
+    if not first:
         return written.backoff.base_interval
     text = written.backoff.max_interval
     longest = seconds(text) if text else first * 10

@@ -35,3 +35,9 @@ def test_the_newline_that_an_editor_writes_at_the_end_is_no_part_of_the_value() 
 def test_what_is_no_name_of_a_header_is_told(name: str) -> None:
     (problem,) = told(f"headerModifiers: {{request: {{remove: [{name}]}}}}")
     assert (problem.code, problem.path) == ("SER1002", "spec.headerModifiers.request")
+
+
+@pytest.mark.parametrize("name", ["':authority'", "host", '""', '"x y"'])
+def test_nor_can_an_internal_redirect_copy_it(name: str) -> None:
+    (problem,) = told(f"internalRedirect: {{responseHeadersToCopy: [{name}]}}")
+    assert problem.path == "spec.internalRedirect.responseHeadersToCopy"
