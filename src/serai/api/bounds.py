@@ -28,6 +28,11 @@ Whole = Annotated[str, Meta(extra={"duration": True, "least": 1})]
 """A duration of a second or more."""
 Count = Annotated[int, Meta(extra={"least": 0, "most": UINT32})]
 Some = Annotated[int, Meta(extra={"least": 1, "most": UINT32})]
+Streams = Annotated[int, Meta(extra={"least": 1, "most": 2**31 - 1})]
+"""At once, on a connection of HTTP/2."""
+Probes = Annotated[int, Meta(extra={"least": 1, "most": 127})]
+"""How often Linux asks a connection that says nothing; and the longest it waits before it does."""
+Silence = Annotated[str, Meta(extra={"duration": True, "least": 1, "most": 32_767})]
 Percent = Annotated[int, Meta(extra={"least": 0, "most": PERCENT})]
 Share = Annotated[float, Meta(extra={"least": 0, "most": PERCENT})]
 """A percentage that may have a fraction."""
@@ -87,7 +92,7 @@ def _checked(path: str, value: Any, limits: dict[str, Any]) -> Iterator[Problem]
             yield wrong(path, value, "a duration", "Write one such as 1m30s.")
         elif least is not None and found < least:
             yield wrong(path, value, f"{least}s or more", "Raise it, or leave it out.")
-        elif found > UINT32:
-            yield wrong(path, value, f"{UINT32}s or less", "Lower it, or leave it out.")
+        elif found > (longest := most or UINT32):
+            yield wrong(path, value, f"{longest}s or less", "Lower it, or leave it out.")
     elif not least <= value <= most:
         yield wrong(path, value, f"a number from {least} to {most}", "Take one that is.")

@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from serai.api.bounds import UINT32, Count, Duration, Percent, Positive, Some, Whole
+from serai.api.bounds import (
+    UINT32,
+    Count,
+    Duration,
+    Percent,
+    Positive,
+    Probes,
+    Silence,
+    Some,
+    Streams,
+)
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
 
@@ -66,7 +76,7 @@ class CommonHttpProtocolOptions(Struct, frozen=True):
     """spec.commonHttpProtocolOptions."""
 
     idle_timeout: Duration | None = None
-    max_headers_count: Count | None = None
+    max_headers_count: Some | None = None
     max_stream_duration: Duration | None = None
     max_requests_per_connection: Count | None = None
 
@@ -94,9 +104,7 @@ class Http2ProtocolOptions(Struct, frozen=True):
 
     initial_stream_window_size: int | str | None = None
     initial_connection_window_size: int | str | None = None
-    max_concurrent_streams: Annotated[int, Meta(extra={"least": 1, "most": 2**31 - 1})] | None = (
-        None
-    )
+    max_concurrent_streams: Streams | None = None
     override_stream_error: bool | None = field(
         name="overrideStreamErrorOnInvalidHttpMessage", default=None
     )
@@ -106,9 +114,9 @@ class Http2ProtocolOptions(Struct, frozen=True):
 class TcpKeepalive(Struct, frozen=True):
     """spec.tcpKeepalive."""
 
-    keep_alive_probes: Count | None = None
-    keep_alive_time: Whole | None = None
-    keep_alive_interval: Whole | None = None
+    keep_alive_probes: Probes | None = None
+    keep_alive_time: Silence | None = None
+    keep_alive_interval: Silence | None = None
 
 
 class SlowStart(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import field
 
 from serai.api.access_log import AccessLog, LogFilter
-from serai.api.bounds import Count, Duration, Some, Whole
+from serai.api.bounds import Count, Duration, Probes, Silence, Some, Streams
 from serai.api.direct_response import BodyFormat
 from serai.api.gateway_tls import ObjectReference
 from serai.api.httproute import HTTPHeaderFilter
@@ -49,7 +49,7 @@ class Http2Options(Struct, frozen=True):
     allow_connect: bool | None = None
     initial_connection_window_size: int | str | None = None
     initial_stream_window_size: int | str | None = None
-    max_concurrent_streams: Some | None = None
+    max_concurrent_streams: Streams | None = None
 
 
 class LocalReplyMapper(Struct, frozen=True):
@@ -124,9 +124,9 @@ class ListenerProxyProtocol(Struct, frozen=True):
 class ListenerKeepalive(Struct, frozen=True):
     """tcpKeepalive."""
 
-    keep_alive_interval: Whole | None = None
-    keep_alive_probes: Count | None = None
-    keep_alive_time: Whole | None = None
+    keep_alive_interval: Silence | None = None
+    keep_alive_probes: Probes | None = None
+    keep_alive_time: Silence | None = None
 
 
 class ClientCertificateValidation(Struct, frozen=True):

@@ -12,9 +12,22 @@ from serai.api.backend_policy import BackendTLSPolicy, BackendTLSValidation, XBa
 from serai.api.bounds import out_of_bounds, seconds
 from serai.api.destination_rule import DestinationRule, TrafficPolicy
 from serai.api.faults import clash, twice, wrong
-from serai.api.kgateway_backend import Backend, BackendConfigPolicy, LoadBalancer, Tls
+from serai.api.kgateway_backend import (
+    Backend,
+    BackendConfigPolicy,
+    Http2ProtocolOptions,
+    LoadBalancer,
+    Tls,
+)
 from serai.api.problem import Problem
-from serai.api.syntax import is_dns_label, is_hostname, is_ip, is_wildcard_hostname
+from serai.api.quantity import WINDOW, is_window
+from serai.api.syntax import (
+    is_dns_label,
+    is_header_name,
+    is_hostname,
+    is_ip,
+    is_wildcard_hostname,
+)
 from serai.api.validate_routes import check_session
 
 HOST_REMEDY = "Use a host name, in small letters and without a port."
@@ -64,6 +77,8 @@ def check_backend_config(policy: BackendConfigPolicy) -> Iterator[Problem]:
     if spec.http1_protocol_options and spec.http2_protocol_options:
         message = "spec.http1ProtocolOptions and spec.http2ProtocolOptions exclude each other"
         yield clash("spec.http2ProtocolOptions", message, "Keep one of them.")
+    if spec.http2_protocol_options:
+        yield from _windows(spec.http2_protocol_options)
     if spec.health_check:
         yield from exactly_one("spec.healthCheck", spec.health_check, "http", "grpc", "tcp")
     if spec.load_balancer:
@@ -75,6 +90,16 @@ def check_backend_config(policy: BackendConfigPolicy) -> Iterator[Problem]:
         if jitter is not None and rate is not None and jitter > rate:
             message = "spec.dns.jitter is more than spec.dns.refreshRate"
             yield clash("spec.dns.jitter", message, "Lower it.")
+
+
+def _windows(found: Http2ProtocolOptions) -> Iterator[Problem]:
+    for name, written in (
+        ("initialStreamWindowSize", found.initial_stream_window_size),
+        ("initialConnectionWindowSize", found.initial_connection_window_size),
+    ):
+        if not is_window(written):
+            here = f"spec.http2ProtocolOptions.{name}"
+            yield wrong(here, str(written), WINDOW, "Write one such as 1Mi.")
 
 
 def _load_balancer(found: LoadBalancer) -> Iterator[Problem]:
@@ -96,6 +121,12 @@ def _load_balancer(found: LoadBalancer) -> Iterator[Problem]:
         for index, each in enumerate(by.hash_policies if by else ()):
             here = f"{path}.{name}.hashPolicies[{index}]"
             yield from exactly_one(here, each, "header", "cookie", "source_ip")
+            if each.header and not is_header_name(each.header.name):
+                remedy = "Write one such as x-session."
+                yield wrong(f"{here}.header.name", each.header.name, "a header's name", remedy)
+            if each.cookie and not is_header_name(each.cookie.name):
+                remedy = "Write one such as session."
+                yield wrong(f"{here}.cookie.name", each.cookie.name, "a cookie's name", remedy)
 
 
 def _is_positive(text: str) -> bool:

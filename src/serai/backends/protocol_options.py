@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
 from serai.api.bounds import seconds
 from serai.api.destination_rule import HttpSettings, TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec, Http2ProtocolOptions
+from serai.api.quantity import quantity
 from serai.backends.feature import Draft, Feature, Subject
 from serai.ir.origin import Value
 from serai.proto.envoy import Http1ProtocolOptions as EnvoyHttp1
 from serai.proto.envoy import Http2ProtocolOptions as EnvoyHttp2
-
-_QUANTITY = re.compile(r"\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[kMGTPE]|[eE][0-9]+|)")
-_BINARY = {f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", start=1)}
-_DECIMAL = {unit: 1000.0**power for power, unit in enumerate("kMGTPE", start=1)}
 
 
 class HttpOptions(Value, frozen=True):
@@ -53,17 +49,6 @@ class Http2Options(Value, frozen=True):
     keepalive_timeout: float | None = None
     keepalive_idle: float | None = None
     """Seconds after which an idle connection is asked before it is used again."""
-
-
-def quantity(written: int | str | None) -> int | None:
-    """A Kubernetes quantity of bytes, such as 64Ki; None if it is none."""
-    found = _QUANTITY.fullmatch(str(written)) if written is not None else None
-    if found is None:
-        return None
-    number, unit = float(found[1]), found[2]
-    if unit[:1] in {"e", "E"} and unit[1:]:
-        return int(number * 10.0 ** int(unit[1:]))
-    return int(number * {**_BINARY, **_DECIMAL, "": 1.0}[unit])
 
 
 def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> HttpOptions | None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from serai.api.httproute import HTTPHeaderFilter
 from serai.api.listener_policy import ForwardClientCertDetails, UuidRequestIdConfig
+from serai.api.syntax import is_changeable_header, is_header_value
 from serai.ir.origin import Value
 from serai.ir.route import HeaderMutations
-from serai.listener_policies.setting import Changes, Setting, plain
+from serai.listener_policies.setting import Changes, Plain, Setting, plain
 from serai.policies.feature import Compiled, Context, Fault
 from serai.proto.envoy import UuidRequestIdConfig as UuidConfig
 from serai.proto.pool import pack
@@ -46,7 +47,20 @@ SERVER = plain(
     "server_header_transformation",
     lambda how: {"server_header_transformation": _SERVER[how]},
 )
-SERVER_NAME = plain("serverName", "server_name", lambda name: {"server_name": name})
+
+
+def _server_name(_: Context, written: str) -> Compiled | Fault:
+    if not is_header_value(written):
+        return Fault("", "it cannot be a header's value, which is one short line")
+    return Compiled(Plain(written))
+
+
+SERVER_NAME = Setting(
+    "serverName",
+    "server_name",
+    _server_name,
+    lambda found: Changes(manager={"server_name": found.held}),
+)
 STRIP_PORT = plain("stripHostPortMode", "strip_host_port_mode", lambda how: {_STRIP[how]: True})
 
 
@@ -120,9 +134,12 @@ class EarlyHeaders(Value, frozen=True):
 
 def _early(_: Context, written: HTTPHeaderFilter) -> Compiled | Fault:
     names = [*(each.name for each in (*written.set, *written.add)), *written.remove]
-    odd = next((each for each in names if each.startswith(":") or each.lower() == "host"), "")
-    if odd:
-        return Fault("", f"{odd} stays; Envoy changes neither Host nor names with a colon")
+    odd = next((each for each in names if not is_changeable_header(each)), None)
+    if odd is not None:
+        return Fault("", f'"{odd}" stays; Envoy changes neither Host nor what is no header\'s name')
+    long = [each.name for each in (*written.set, *written.add) if not is_header_value(each.value)]
+    if long:
+        return Fault("", f"the value of {long[0]} cannot be a header's: it must be one short line")
     return Compiled(
         EarlyHeaders(
             HeaderMutations(

@@ -7,12 +7,11 @@ from typing import Any
 
 from serai.api.bounds import seconds
 from serai.api.listener_policy import Http2Options
-from serai.backends.protocol_options import quantity
+from serai.api.quantity import WINDOW, is_window, quantity
 from serai.ir.origin import Value
 from serai.listener_policies.setting import Changes, Setting, plain
 from serai.policies.feature import Compiled, Context, Fault
 
-LEAST_WINDOW, MOST_WINDOW = 65_535, 2**31 - 1
 _COMMON = "common_http_protocol_options"
 
 
@@ -58,9 +57,8 @@ def _http2(_: Context, written: Http2Options) -> Compiled | Fault:
         "initialConnectionWindowSize": written.initial_connection_window_size,
     }
     for name, text in windows.items():
-        size = quantity(text)
-        if text is not None and (size is None or not LEAST_WINDOW <= size <= MOST_WINDOW):
-            return Fault(name, f'"{text}" is not a size from {LEAST_WINDOW} to {MOST_WINDOW} bytes')
+        if not is_window(text):
+            return Fault(name, f'"{text}" is not {WINDOW}')
     stream, connection = (quantity(each) for each in windows.values())
     streams, extended = written.max_concurrent_streams, bool(written.allow_connect)
     return Compiled(Http2(streams, stream, connection, extended))

@@ -9,6 +9,7 @@ import msgspec
 from serai.api.direct_response import BodyFormat
 from serai.api.listener_policy import LocalReplies, LocalReplyMapper
 from serai.api.operators import nested_fault, operators_fault
+from serai.api.syntax import is_changeable_header, is_header_value
 from serai.ir.origin import Value
 from serai.listener_policies.log_filter import encode_filter, filter_fault
 from serai.listener_policies.setting import Changes, Setting
@@ -50,7 +51,12 @@ def _mapper_fault(mapper: LocalReplyMapper) -> Fault | None:
     headers = (*mapper.headers.set, *mapper.headers.add) if mapper.headers else ()
     if any(each.value is None for each in headers):
         return Fault("headers", "values from Secrets would be in the listener; write them here")
-    return None
+    odd = [each for each in headers if not _is_header(each.name, each.value or "")]
+    return Fault("headers", f'"{odd[0].name}" is no header that can be set') if odd else None
+
+
+def _is_header(name: str, value: str) -> bool:
+    return is_changeable_header(name) and is_header_value(value)
 
 
 def _format_fault(found: BodyFormat) -> str:

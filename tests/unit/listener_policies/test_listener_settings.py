@@ -59,6 +59,23 @@ def test_what_listeners_of_a_port_share_is_told(tmp_path: Path) -> None:
         ("healthCheck: {path: ok}", "healthCheck.path"),
         ("http2ProtocolOptions: {initialStreamWindowSize: 1Ki}", "http2ProtocolOptions"),
         ("earlyRequestHeaderModifier: {remove: [host]}", "earlyRequestHeaderModifier"),
+        ('earlyRequestHeaderModifier: {remove: [""]}', "earlyRequestHeaderModifier"),
+        (
+            "earlyRequestHeaderModifier: {set: [{name: x y, value: a}]}",
+            "earlyRequestHeaderModifier",
+        ),
+        (
+            'earlyRequestHeaderModifier: {add: [{name: x, value: "a\\nb"}]}',
+            "earlyRequestHeaderModifier",
+        ),
+        ('serverName: "a\\nb"', "serverName"),
+        (
+            (
+                "localReplies: {mappers: [{filter: {statusCodeFilter: {op: GE, value: 500}}, "
+                "headers: {set: [{name: x y, value: a}]}}]}"
+            ),
+            "localReplies.mappers[0].headers",
+        ),
         (
             "forwardClientCertDetails: {mode: Sanitize, details: {uri: true}}",
             "forwardClientCertDetails.details",
