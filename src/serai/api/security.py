@@ -71,10 +71,10 @@ class AuthorizationCondition(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True, rename={"from_": "from"}):
-    """spec.rules[]."""
+    """spec.rules[].  What is not written asks for nothing; an empty list is a mistake."""
 
-    from_: tuple[From, ...] = ()
-    to: tuple[To, ...] = ()
+    from_: tuple[From, ...] | None = None
+    to: tuple[To, ...] | None = None
     when: tuple[AuthorizationCondition, ...] = ()
 
 

@@ -10,6 +10,7 @@ import re2
 
 from serai.api.security import Operation, Source
 from serai.api.security import Rule as Spec
+from serai.policies.authorization.empty import Unusable, refuse_empty
 from serai.policies.authorization.predicate import (
     Address,
     AllOf,
@@ -30,10 +31,6 @@ IDENTITY = "spiffe://"
 LARGEST_PORT = 65535
 
 
-class Unusable(Exception):  # noqa: N818  # never leaves this file
-    """A value that cannot be used; carries what is wrong with it."""
-
-
 class Scope:
     """What a policy's rules mean where it is: its namespace, and the mesh's trust domains."""
 
@@ -48,6 +45,7 @@ def http_rules(specs: tuple[Spec, ...], scope: Scope) -> tuple[Rule, ...] | Faul
     found: list[Rule] = []
     for number, spec in enumerate(specs):
         try:
+            refuse_empty(spec)
             found.append(_rule(number, spec, scope, http=True))
         except Unusable as problem:
             return Fault(f"rules[{number}]", str(problem))
@@ -132,8 +130,8 @@ def _operation(operation: Operation, *, http: bool) -> Predicate:
 
 
 def _needs_http(spec: Spec) -> bool:
-    sources = [each.source for each in spec.from_]
-    operations = [each.operation for each in spec.to]
+    sources = [each.source for each in spec.from_ or ()]
+    operations = [each.operation for each in spec.to or ()]
     return (
         any(each.request_principals or each.not_request_principals for each in sources)
         or any(
