@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import field
+from msgspec import Meta, field
 
 from serai.api.access_log import AccessLog, LogFilter
 from serai.api.bounds import Count, Duration, Probes, Silence, Some, Streams
@@ -15,6 +15,9 @@ from serai.api.kgateway import PolicyTargetReference, PolicyTargetSelector
 from serai.api.listener_tracing import Tracing
 from serai.api.meta import Object, Struct
 from serai.api.traffic_shaping import HeaderModifier
+
+HeadersKb = Annotated[int, Meta(extra={"least": 1, "most": 8192})]
+"""As much as Envoy allows."""
 
 
 class CertificateDetails(Struct, frozen=True):
@@ -96,7 +99,7 @@ class HTTPSettings(Struct, frozen=True):
     idle_timeout: Duration | None = None
     local_replies: LocalReplies | None = None
     max_headers_count: Some | None = None
-    max_request_headers_kb: Some | None = None
+    max_request_headers_kb: HeadersKb | None = None
     max_requests_per_connection: Count | None = None
     preserve_external_request_id: bool | None = None
     preserve_http1_header_case: bool | None = None

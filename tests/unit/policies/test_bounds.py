@@ -56,6 +56,7 @@ def test_a_policy_of_backends_says_which(manifest: object, path: str) -> None:
     [
         ("tcpKeepalive.keepAliveProbes", 0),
         ("tcpKeepalive.keepAliveTime", FAR),
+        ("httpSettings.maxRequestHeadersKb", 8193),
         ("httpSettings.http2ProtocolOptions.maxConcurrentStreams", 2**31),
     ],
 )
