@@ -24,6 +24,8 @@ FRESH_SECONDS = 3600.0
 """How long what was told is taken for true; what is told no more stays in force."""
 AGAIN_SECONDS = (1.0, 60.0)
 """After a failure, and at most after several."""
+MOST_FAILURES = 10
+"""That are counted."""
 
 log = structlog.get_logger()
 
@@ -67,7 +69,8 @@ def _note(core: Core, uri: str, told: Issuer | str, asked: _Asked) -> None:
     else:
         first, longest = AGAIN_SECONDS
         wait = min(first * 2**asked.failures, longest)
-        asked.failures += 1
+        # It may be away for days, and no wait is 2 to the power of that many.
+        asked.failures = min(asked.failures + 1, MOST_FAILURES)
         log.warning("issuer.not_asked", issuer=uri, error=told, again_seconds=wait)
     asked.due = time.monotonic() + wait
 

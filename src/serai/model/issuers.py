@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -37,7 +37,9 @@ def document_of(uri: str) -> str:
 
 def is_issuer(uri: str) -> bool:
     """Whether a text is the URI of an issuer, which may be asked."""
-    found = urlsplit(uri)
+    found = _split(uri)
+    if found is None:
+        return False
     plain = not (found.query or found.fragment or found.username)
     return found.scheme == "https" and bool(found.hostname) and plain
 
@@ -64,5 +66,17 @@ def issuer(uri: str, document: bytes) -> Issuer | str:
 
 def is_endpoint(url: str) -> bool:
     """Whether a text is a URL that callers can be sent to: printable, and https."""
-    found = urlsplit(url)
-    return found.scheme == "https" and bool(found.hostname) and url.isascii() and " " not in url
+    found = _split(url)
+    if found is None or not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    return found.scheme == "https" and bool(found.hostname)
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL; None where it has none, such as with half an IPv6 address."""
+    try:
+        found = urlsplit(url)
+        found.port  # noqa: B018  it is looked at only when it is asked for
+    except ValueError:
+        return None
+    return found

@@ -32,6 +32,8 @@ def test_an_issuer_is_believed_about_itself() -> None:
         ({"token_endpoint": "https://login.example/ t"}, "no https URL"),
         ({"token_endpoint": "javascript:alert(1)"}, "no https URL"),
         ({"jwks_uri": "http://login.example/keys"}, "no https URL"),
+        ({"jwks_uri": "https://[::1/keys"}, "no https URL"),
+        ({"token_endpoint": "https://login.example:port/t"}, "no https URL"),
     ],
 )
 def test_and_not_about_what_cannot_be(change: dict[str, object], why: str) -> None:
@@ -39,7 +41,11 @@ def test_and_not_about_what_cannot_be(change: dict[str, object], why: str) -> No
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://a.example", "https://", "https://u@a.example", "https://a.example?q", "x"]
+    "uri",
+    [
+        *("http://a.example", "https://", "https://u@a.example", "https://a.example?q", "x"),
+        *("https://[::1", "https://a.example:port", ""),
+    ],
 )
 def test_only_plain_https_is_asked(uri: str) -> None:
     assert not is_issuer(uri)

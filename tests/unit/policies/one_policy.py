@@ -48,6 +48,11 @@ def told(spec: str, *more: str, kind: str = "TrafficPolicy") -> list[Problem]:
     return [*problems, *found_by(core.pipeline)]
 
 
+def world_with(*texts: str) -> Core:
+    """The world with these documents."""
+    return _core(WORLD, *texts)[1]
+
+
 def _core(*texts: str) -> tuple[list[Problem], Core]:
     """What came of these documents, and what is wrong with them in themselves."""
     core = Core(Settings())

@@ -92,6 +92,8 @@ def _wrong(found: OAuth2Provider) -> str:
         if found.issuer_uri and is_issuer(found.issuer_uri):
             return f"{missing}; {found.issuer_uri} has not told them yet"
         return f"{missing}, or an issuerURI with https"
+    if not found.credentials.client_id:
+        return "credentials.clientID is empty"
     ends = (found.authorization_endpoint, found.token_endpoint, found.end_session_endpoint)
     url = next((each for each in ends if each and not is_endpoint(each)), "")
     if url:
@@ -105,10 +107,16 @@ def _wrong_redirect(uri: str | None) -> str:
     """Envoy's operators can be in it, for values of the request's headers only."""
     if uri is None:
         return ""
-    plain = _OPERATOR.sub("x", uri)
-    if "%" in plain or not urlsplit(plain).path.startswith("/"):
+    if "%" in _OPERATOR.sub("x", uri) or not _path(uri).startswith("/"):
         return f'redirectURI "{uri[:80]}" is no URL with a path, which answers come to'
     return ""
+
+
+def _path(redirect: str) -> str:
+    try:
+        return str(urlsplit(_OPERATOR.sub("x", redirect)).path)
+    except ValueError:
+        return ""
 
 
 def _wrong_cookies(found: OAuth2Provider) -> str:
@@ -126,10 +134,10 @@ def _wrong_cookies(found: OAuth2Provider) -> str:
 
 def _wrong_patterns(found: OAuth2Provider) -> str:
     headers = found.deny_redirect.headers if found.deny_redirect else ()
-    name = next((each.name for each in headers if not is_header_name(each.name)), "")
+    name = next((each.name for each in headers if not is_header_name(each.name)), None)
     patterns = (each.value for each in headers if each.type == "RegularExpression")
     wrong = next(filter(None, map(regex_problem, patterns)), "")
-    return f'"{name}" is no name of a header' if name else wrong
+    return wrong if name is None else f'"{name}" is no name of a header'
 
 
 def _secret(context: Context, key: Key, found: OAuth2Provider) -> str | Fault:
@@ -156,11 +164,7 @@ def _confidences(key: Key, secret: str) -> tuple[Confidence, Confidence]:
 
 def _log_in(found: OAuth2Provider, cluster: str, told: tuple[Confidence, Confidence]) -> LogIn:
     redirect = found.redirect_uri or USUAL_REDIRECT
-    path = (
-        urlsplit(_OPERATOR.sub("x", found.redirect_uri)).path
-        if found.redirect_uri
-        else REDIRECT_PATH
-    )
+    path = _path(found.redirect_uri) if found.redirect_uri else REDIRECT_PATH
     headers = found.deny_redirect.headers if found.deny_redirect else ()
     return LogIn(
         cluster=cluster,

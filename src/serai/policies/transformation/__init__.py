@@ -47,9 +47,9 @@ def _side(written: Transform, path: str) -> Side | Fault:
     for found in (*listed, metadata, body):
         if isinstance(found, Fault):
             return found
-    fixed = next((name for name in written.remove if not _is_changeable(name)), "")
-    if fixed:
-        return Fault(f"{path}.remove", f"{fixed} is no header that can be changed")
+    fixed = next((name for name in written.remove if not _is_changeable(name)), None)
+    if fixed is not None:
+        return Fault(f"{path}.remove", f'"{fixed}" is no header that can be changed')
     setting, adding = (found for found in listed if not isinstance(found, Fault))
     return Side(
         set=setting,
