@@ -23,6 +23,11 @@ HANDOVER = f"{FIELD_MANAGER}-handover"
 Json = dict[str, Any]
 
 
+def digest_of(objects: Objects) -> bytes:
+    """The same for the same objects only."""
+    return sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
+
+
 class Deployer:
     """Applies each Gateway's objects when they change; their end is left to their owner's."""
 
@@ -46,7 +51,7 @@ class Deployer:
         Returns the object (``Kind name``) that has a name it needs and is not this Gateway's, so
         that all is left alone; empty if there is none.
         """
-        digest = sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
+        digest = digest_of(objects)
         if self._applied.get(gateway) == digest:
             return ""
         first = next(obj for _, obj in objects if obj is not None)

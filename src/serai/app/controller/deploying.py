@@ -24,8 +24,8 @@ from serai.kube.access import Access, ApiError
 from serai.kube.backoff import Backoff
 from serai.kube.contest import Contest
 from serai.kube.deployed import Deployed, Drift
-from serai.kube.deployer import Deployer
-from serai.kube.deployment import Deployment, Token, objects
+from serai.kube.deployer import Deployer, digest_of
+from serai.kube.deployment import Deployment, Objects, Token, objects
 from serai.kube.ending import drain_path
 from serai.kube.wire import Failure
 
@@ -68,6 +68,14 @@ class Deploying:
         """The Gateways whose Envoys could not be deployed, with the API server's words."""
         self._contest = Contest()
         self._backoffs: dict[Key, Backoff] = {}
+        self._tried: dict[Key, bytes] = {}
+        """The digest of what was last tried to deploy."""
+        self._held: dict[Key, asyncio.TimerHandle] = {}
+        """Those of which the same is not tried before a while has passed.
+
+        What became of a try is written on its Gateway, which is told us as a change of it: were
+        that tried at once, one that fails in ever other words would be tried without a pause.
+        """
         self._waiting: dict[Key, None] = {}
         self._news = asyncio.Event()
 
@@ -84,6 +92,8 @@ class Deploying:
     def start_over(self) -> None:
         """We lead now; what others did before us is not known."""
         self.deployer.forget()
+        for key in list(self._held):
+            self._release(key)
         self.look_at_all()
 
     async def run(self, how: Deployment, xds: HostPort) -> None:
@@ -103,8 +113,16 @@ class Deploying:
         return self._deployed.troubles()
 
     async def _try(self, key: Key, how: Deployment, xds: HostPort) -> None:
+        made = self._made(key, how, xds)
+        if made is not None:
+            digest = digest_of(made)
+            if key in self._held and self._tried.get(key) == digest:
+                return
+            self._tried[key] = digest
+        self._release(key)
         try:
-            await self._deploy(key, how, xds)
+            if made is not None:
+                await self._settle(key, made)
         except ApiError as error:
             backoff = self._backoffs.setdefault(key, Backoff(self._random))
             wait = max(backoff.next(), error.failure.retry_after)
@@ -125,7 +143,8 @@ class Deploying:
             del self.lacking[key]
         self._tell(key)
 
-    async def _deploy(self, key: Key, how: Deployment, xds: HostPort) -> None:
+    def _made(self, key: Key, how: Deployment, xds: HostPort) -> Objects | None:
+        """What a Gateway's Envoys are made of; None: we are not to deploy any."""
         proxy = self._pipeline.attached.proxies.row(key)
         gateway = self._pipeline.inputs.gateways.row(key)
         wish = self._pipeline.attached.wishes.row(key)
@@ -133,16 +152,19 @@ class Deploying:
         if gateway is None:
             self._forget(key)
         if proxy is None or gateway is None or wish is None or not uid:
-            return
+            return None
         if gateway.metadata.deletion_timestamp is not None:
-            return
+            return None
         if not wish.verdict.ok or wish.self_managed:
             log.info("deploy.not_ours", gateway=proxy.name, why=wish.verdict.message)
-            return
+            return None
         asked, drain, secured = _bootstrap_of(wish), drain_path(uid), self.keys is not None
         config = pod_bootstrap(proxy.name, xds, drain, asked, secured=secured)
         how = _secured(how, xds.host, self.keys) if self.keys is not None else how
-        others = await self.deployer.settle(key, objects(proxy, gateway, uid, config, how, wish))
+        return objects(proxy, gateway, uid, config, how, wish)
+
+    async def _settle(self, key: Key, made: Objects) -> None:
+        others = await self.deployer.settle(key, made)
         if others:
             log.warning("deploy.left_alone", gateway=str(key), object=others)
             self._happenings.left_alone(key, others)
@@ -166,12 +188,24 @@ class Deploying:
         self._contest.forget(key)
         self._deployed.forget(key)
         self.deployer.forget(key)
+        self._tried.pop(key, None)
 
     def _later(self, key: Key, seconds: float) -> None:
+        self._release(key)
         if seconds:
-            asyncio.get_running_loop().call_later(seconds, self.look, [key])
+            loop = asyncio.get_running_loop()
+            self._held[key] = loop.call_later(seconds, self._again, key)
         else:
             self.look([key])
+
+    def _again(self, key: Key) -> None:
+        self._release(key)
+        self.look([key])
+
+    def _release(self, key: Key) -> None:
+        held = self._held.pop(key, None)
+        if held is not None:
+            held.cancel()
 
 
 def _secured(how: Deployment, host: str, keys: XdsKeys) -> Deployment:
