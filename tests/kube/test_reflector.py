@@ -172,6 +172,37 @@ def test_a_server_behind_our_version_is_read_again(reflector: Reflector, store: 
     assert isinstance(reflector.step(1e6), List)
 
 
+def test_a_list_whose_token_is_no_longer_understood_is_begun_again(
+    reflector: Reflector, store: Store
+) -> None:
+    for failure in (Failure(400, "BadRequest", "continue key is not valid"), Failure(500)):
+        page = store.page(1, "")
+        assert isinstance(page, Page)
+        reflector.listed(page)
+        for number in range(5):
+            reflector.failed(failure, number * 100.0)
+        assert reflector.step(1e6) == List(PAGE)
+
+
+def test_a_server_that_forgets_while_it_is_read_is_not_read_in_a_tight_loop(
+    reflector: Reflector, store: Store
+) -> None:
+    waits, now = [], 0.0
+    for _ in range(8):
+        read_list(reflector, store, now)
+        reflector.failed(EXPIRED, now)
+        step = reflector.step(now)
+        waits.append(step.until - now if isinstance(step, Wait) else 0.0)
+        now += waits[-1]
+    assert waits[0] == 0.0
+    assert waits[1] >= 0.8
+    assert waits[-1] == pytest.approx(30.0)
+    read_list(reflector, store, now)
+    reflector.heard([store.bookmark()])
+    reflector.failed(EXPIRED, now)
+    assert isinstance(reflector.step(now), List)
+
+
 def test_a_kind_that_is_not_served_is_looked_for_from_time_to_time(
     reflector: Reflector, store: Store
 ) -> None:

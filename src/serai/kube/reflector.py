@@ -26,6 +26,7 @@ every minute."""
 MOST_FAILURES = 5
 """Watches in a row that fail before the list is read again, whatever the reason may be."""
 
+BAD_REQUEST = 400
 GONE = 410
 NOT_FOUND = 404
 TIMEOUT = 504
@@ -104,6 +105,8 @@ class Reflector:
         self._doubtful = False
         """Whether the server says that there is no such kind."""
         self._failures = 0
+        self._expiries = 0
+        """Moments forgotten there, with nothing heard of a watch in between."""
 
     def step(self, now: float) -> Step:
         """What to do now."""
@@ -155,6 +158,7 @@ class Reflector:
                 gone.pop(item.name, None)
                 put[item.name] = item
         if events:
+            self._expiries = 0
             self._went_well()
         return Delta(tuple(put.values()), tuple(gone))
 
@@ -171,6 +175,7 @@ class Reflector:
         # Servers that end every watch at once must not be asked in a tight loop.
         self._until = now + self._backoff.next() if lasted < 1.0 else now
         if lasted >= 1.0:
+            self._expiries = 0
             self._went_well()
 
     def failed(self, failure: Failure, now: float) -> None:
@@ -186,6 +191,9 @@ class Reflector:
         # A server that was restored from a backup may not reach our version for a long time.
         if failure.status == TIMEOUT or self._failures >= MOST_FAILURES:
             self._version = ""
+        # Nor may it make sense of our token, which says where a list went on that it had.
+        if failure.status == BAD_REQUEST or self._failures >= MOST_FAILURES:
+            self._token = ""
 
     def looked(self, now: float, *, served: bool) -> Delta:
         """It was found out whether the kind is served; if not, there is none of it.
@@ -213,11 +221,14 @@ class Reflector:
         if self._token:
             # It expired while we read it: ask for all at once, which cannot.
             self._paged = False
-        elif not self._version:
+        elif not self._version or self._expiries:
+            # Where so much changes that it forgets while we read, no list is of any use at once.
             self._until = now + self._backoff.next()
+        self._expiries += 1
         self._version, self._token = "", ""
 
     def _went_well(self) -> None:
-        self._backoff.reset()
+        if not self._expiries:
+            self._backoff.reset()
         self._failures = 0
         self.trouble = None
