@@ -76,7 +76,7 @@ async def route(access: Access, space: str, host: str) -> None:
 
 
 async def gateway(
-    access: Access, space: str, class_name: str = "serai", **infrastructure: Any
+    access: Access, space: str, class_name: str = "serai", name: str = "edge", **infrastructure: Any
 ) -> None:
     await gateway_class(access)
     spec = {
@@ -84,7 +84,7 @@ async def gateway(
         "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
         "infrastructure": infrastructure or {"labels": {"team": "edge"}},
     }
-    await access.create(GATEWAY, space, {**head(GATEWAY, "edge"), "spec": spec})
+    await access.create(GATEWAY, space, {**head(GATEWAY, name), "spec": spec})
 
 
 Json = dict[str, Any]

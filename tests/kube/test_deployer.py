@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from kube import assets
 from kube.controllers import deploying
@@ -93,6 +96,27 @@ def test_long_names_stay_apart() -> None:
     assert name_of(one) != name_of(other)
     assert max(len(name_of(one)), len(name_of(other))) <= LONGEST_NAME
     assert name_of("edge") == "edge"
+
+
+@pytest.mark.parametrize(
+    "name", ["edge.v1", "1edge", "1." + "a.b-" * 60 + "c", "a" * 51 + ".b" * 9]
+)
+def test_a_service_can_be_named_so(name: str) -> None:
+    assert re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])", name_of(name))
+    assert name_of(name) != name_of(name.replace(".", "-") + "2")
+
+
+async def test_a_gateway_with_dots_in_its_name_gets_envoys(
+    api: assets.ApiServer, admin: Access
+) -> None:
+    space = await namespace(admin, "dots")
+    async with deploying(api, space):
+        await gateway(admin, space, name="edge.v1")
+        account, _, service, deployment = await deployed(admin, space, name_of("edge.v1"))
+        label = {"gateway.networking.k8s.io/gateway-name": "edge.v1"}
+        assert service["spec"]["selector"] == label
+        assert label.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+        assert account["metadata"]["ownerReferences"][0]["name"] == "edge.v1"
 
 
 def test_envoy_takes_the_bootstrap_of_a_pod(tmp_path: Path) -> None:

@@ -54,10 +54,10 @@ async def happened(access: Access, space: str, reason: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def deployed(access: Access, space: str) -> list[dict[str, Any]]:
+async def deployed(access: Access, space: str, name: str = "edge") -> list[dict[str, Any]]:
     async with asyncio.timeout(20):
         while True:
-            found = [await access.read(each, Name(space, "edge")) for each in RESOURCES]
+            found = [await access.read(each, Name(space, name)) for each in RESOURCES]
             if all(found):
                 return [each for each in found if each]
             await asyncio.sleep(0.05)

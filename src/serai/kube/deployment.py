@@ -5,6 +5,7 @@ Pure.  Gateway API: GatewaySpec.infrastructure.  Istio: what makes a waypoint's 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -34,7 +35,9 @@ USER = 10101
 """No user of any image; not root."""
 
 LONGEST_NAME = 63
-"""Of a Service, which all four are named as."""
+"""Of a Service, which all four are named as; and of a label's value."""
+_SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+"""RFC 1035.  Newer API servers take a digit at the beginning as well."""
 
 RESOURCES = (
     Resource("", "v1", "serviceaccounts", "ServiceAccount"),
@@ -69,11 +72,16 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def name_of(gateway: str) -> str:
-    """What the objects of a Gateway are named; the same for no two Gateways of a namespace."""
-    if len(gateway) <= LONGEST_NAME:
+    """What the objects of a Gateway are named; the same for no two Gateways of a namespace.
+
+    A Gateway's name may be long, have dots and begin with a digit, which a Service's may not.
+    """
+    if len(gateway) <= LONGEST_NAME and _SERVICE_NAME.fullmatch(gateway):
         return gateway
     digest = sha256(gateway.encode()).hexdigest()[:10]
-    return f"{gateway[: LONGEST_NAME - 11].rstrip('-.')}-{digest}"
+    plain = gateway.replace(".", "-")
+    start = plain if plain[0].isalpha() else f"gw-{plain}"
+    return f"{start[: LONGEST_NAME - 11].rstrip('-')}-{digest}"
 
 
 def objects(
@@ -131,8 +139,9 @@ def _labels(proxy: Proxy, gateway: Gateway) -> dict[str, str]:
 
 
 def _selector(proxy: Proxy) -> dict[str, str]:
-    # A label's value is no longer than a name may be here.
-    return {GATEWAY_NAME: name_of(proxy.key.name)}
+    # A label's value may have dots, but be no longer than a name may be here.
+    name = proxy.key.name
+    return {GATEWAY_NAME: name if len(name) <= LONGEST_NAME else name_of(name)}
 
 
 def _service(proxy: Proxy, gateway: Gateway, wish: Wish) -> Json:
