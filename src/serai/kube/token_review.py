@@ -73,7 +73,11 @@ class TokenReviews:
         if self._audience not in (status.get("audiences") or ()):
             return Reviewed("", 0.0, f"it is not meant for {self._audience}")
         user = str((status.get("user") or {}).get("username") or "")
-        return Reviewed(user, _expiry(token) or self._now() + UNKNOWN_LIFE_SECONDS)
+        now = self._now()
+        expires = _expiry(token) or now + UNKNOWN_LIFE_SECONDS
+        # The API server has just found it good: one that has ended by our clock tells that ours is
+        # wrong.  Were it believed, every proxy would be sent away, and come back, each second.
+        return Reviewed(user, expires if expires > now else now + KNOWN_SECONDS)
 
 
 class _Claims(msgspec.Struct):

@@ -74,6 +74,18 @@ async def test_no_answer_outlives_its_token(api: Api, reviews: TokenReviews) -> 
     assert (await reviews.review(token)).why == "token has expired"
 
 
+async def test_a_clock_that_is_ahead_ends_no_token_that_the_api_server_takes(
+    api: Api, reviews: TokenReviews
+) -> None:
+    token = jwt(500)
+    for _ in range(3):
+        assert (await reviews.review(token)).expires == 1000 + KNOWN_SECONDS
+    assert len(api.asked) == 1
+    api.now += KNOWN_SECONDS
+    api.status = {"authenticated": False}
+    assert (await reviews.review(token)).user == ""
+
+
 async def test_a_bad_token_is_remembered_for_a_moment(api: Api, reviews: TokenReviews) -> None:
     api.status = {"authenticated": False}
     for _ in range(5):
