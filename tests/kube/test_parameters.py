@@ -74,6 +74,23 @@ async def test_a_gateway_and_its_class_say_how_it_is_deployed(
     await admin.delete(CLASS, Name("", name))
 
 
+async def test_an_overlay_that_leaves_nothing_ends_nothing(
+    api: assets.ApiServer, admin: Access
+) -> None:
+    space = await namespace(admin, "nothing")
+    name = Name(space, "edge")
+    async with deploying(api, space) as one:
+        await gateway(admin, space, parametersRef=await parameters(admin, space, "own", kube={}))
+        await when(admin, DEPLOYMENT, name, bool)
+        nothing = {"spec": {"$patch": "delete"}}
+        overlays = {"deploymentOverlay": nothing, "serviceAccountOverlay": nothing}
+        await parameters(admin, space, "own", kube=overlays)
+        await when(admin, GATEWAY, name, lambda it: "spec.selector" in str(it["status"]))
+        await parameters(admin, space, "own", kube={"deployment": {"replicas": 3}})
+        await when(admin, DEPLOYMENT, name, lambda found: found["spec"]["replicas"] == 3)
+        assert not one.waiting_for()
+
+
 async def test_what_scales_comes_and_goes_and_the_number_of_pods_stays(
     api: assets.ApiServer, admin: Access
 ) -> None:

@@ -95,7 +95,7 @@ def _gives_up_replicas(resource: Resource, there: Json, obj: Json) -> bool:
 
     A field that its only owner no longer applies falls back to its default, here one Pod.
     """
-    if resource.kind != "Deployment" or "replicas" in obj["spec"]:
+    if resource.kind != "Deployment" or "replicas" in obj.get("spec", {}):
         return False
     return any(
         "f:replicas" in (each.get("fieldsV1") or {}).get("f:spec", {})

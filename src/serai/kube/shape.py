@@ -18,7 +18,7 @@ from serai.api.gateway_parameters import (
 )
 from serai.kube.ending import wait
 from serai.kube.image import image_with
-from serai.kube.strategic import merge
+from serai.kube.strategic import DIRECTIVE, merge
 
 Json = dict[str, Any]
 
@@ -172,8 +172,10 @@ def _overlaid(obj: Json, overlay: Overlay | None) -> Json:
         "labels": {**overlay.metadata.labels, **known_by},
         "annotations": overlay.metadata.annotations,
     }
-    # A ServiceAccount has no spec: what it has stands beside its metadata.
-    spec = {"spec": overlay.spec or {}} if "spec" in obj else overlay.spec or {}
+    patch = overlay.spec or {}
+    # A ServiceAccount has no spec: what it has stands beside its metadata, which stays.
+    beside = {name: each for name, each in patch.items() if name != DIRECTIVE}
+    spec = {"spec": patch} if "spec" in obj else beside
     found: Json = merge(obj, {**spec, "metadata": metadata})
     return found
 

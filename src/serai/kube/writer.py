@@ -91,8 +91,16 @@ class StatusWriter:
         """Write until cancelled."""
         while True:
             key = await self._next()
-            if self._leading() and await self._write(key):
+            if self._leading() and await self._guarded(key):
                 await asyncio.sleep(self._pause)
+
+    async def _guarded(self, key: Key) -> bool:
+        """Whatever may stand in a status that no schema checks, no other object waits for it."""
+        try:
+            return await self._write(key)
+        except Exception:
+            log.exception("status.broken", object=str(key))
+            return True
 
     async def _next(self) -> Key:
         while True:

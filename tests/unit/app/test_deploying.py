@@ -25,12 +25,22 @@ from unit.app.test_admission import CLASS, gateway
 EDGE = Key("Gateway", "infra", "edge")
 Json = dict[str, Any]
 
+PARAMETERS: Json = {
+    "apiVersion": "gateway.kgateway.dev/v1alpha1",
+    "kind": "GatewayParameters",
+    "metadata": {"name": "odd", "namespace": "infra"},
+}
+REFERENCE = {"group": "gateway.kgateway.dev", "kind": "GatewayParameters", "name": "odd"}
+OVERLAY: Json = {"serviceAccountOverlay": {"spec": {"$patch": "delete"}}}
+
 
 class Server:
     """An API server that refuses every object, each time in other words, or has others'."""
 
-    def __init__(self, *, others: bool = False) -> None:
+    def __init__(self, *, others: bool = False, breaks: bool = False) -> None:
         self.asked = 0
+        self._breaks = breaks
+        """Whether it is we who cannot go on."""
         self._others = others
 
     async def read(self, resource: Resource, _: Name) -> Json | None:
@@ -38,6 +48,8 @@ class Server:
         return {"metadata": {"uid": "theirs"}} if self._others else None
 
     async def apply(self, *_: Any, **__: Any) -> Json:
+        if self._breaks:
+            raise TypeError("a bug")
         words = f"webhook: read tcp 10.0.0.5:{40_000 + self.asked}->10.96.0.9:443: reset"
         raise ApiError(Failure(500, "InternalError", words))
 
@@ -115,6 +127,19 @@ async def test_what_is_asked_of_it_anew_is_tried_at_once() -> None:
         bench.deploying.look([EDGE])
         await asyncio.sleep(0.1)
         assert bench.server.asked == 2
+
+
+async def test_an_overlay_that_makes_no_sense_is_the_end_of_nothing_else() -> None:
+    asked = gateway("broken")
+    asked["spec"]["infrastructure"] = {"parametersRef": REFERENCE}
+    broken, other = (Key("Gateway", "infra", name) for name in ("broken", "other"))
+    async with running(Server(breaks=True)) as bench:
+        bench.put({**PARAMETERS, "spec": {"kube": OVERLAY}}, asked, gateway("other"))
+        bench.deploying.look([broken])
+        await asyncio.sleep(0.1)
+        bench.deploying.look([other])
+        await asyncio.sleep(0.1)
+        assert {broken, other} <= bench.deploying.lacking.keys()
 
 
 async def test_who_leads_anew_tries_at_once() -> None:

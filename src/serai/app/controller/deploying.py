@@ -113,26 +113,36 @@ class Deploying:
         return self._deployed.troubles()
 
     async def _try(self, key: Key, how: Deployment, xds: HostPort) -> None:
-        made = self._made(key, how, xds)
-        if made is not None:
-            digest = digest_of(made)
-            if key in self._held and self._tried.get(key) == digest:
-                return
-            self._tried[key] = digest
-        self._release(key)
         try:
+            made = self._made(key, how, xds)
+            if made is not None and self._waits(key, made):
+                return
+            self._release(key)
             if made is not None:
                 await self._settle(key, made)
         except ApiError as error:
-            backoff = self._backoffs.setdefault(key, Backoff(self._random))
-            wait = max(backoff.next(), error.failure.retry_after)
-            log.warning("deploy.failed", gateway=str(key), error=str(error), again_seconds=wait)
-            self._happenings.not_deployed(key, str(error))
-            self._lacks(key, str(error))
-            self._later(key, wait)
+            self._failed(key, str(error), error.failure.retry_after)
+        except Exception as error:
+            # Of what users may write into overlays, none may be the end of all other Gateways.
+            log.exception("deploy.broken", gateway=str(key))
+            self._failed(key, f"{type(error).__name__}: {error}")
         else:
             self._backoffs.pop(key, None)
             self._lacks(key, "")
+
+    def _waits(self, key: Key, made: Objects) -> bool:
+        """Whether this very thing was tried, and is not to be tried yet."""
+        digest = digest_of(made)
+        before, self._tried[key] = self._tried.get(key), digest
+        return key in self._held and before == digest
+
+    def _failed(self, key: Key, why: str, at_least: float = 0.0) -> None:
+        backoff = self._backoffs.setdefault(key, Backoff(self._random))
+        wait = max(backoff.next(), at_least)
+        log.warning("deploy.failed", gateway=str(key), error=why, again_seconds=wait)
+        self._happenings.not_deployed(key, why)
+        self._lacks(key, why)
+        self._later(key, wait)
 
     def _lacks(self, key: Key, why: str) -> None:
         if self.lacking.get(key, "") == why:
