@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
@@ -34,6 +35,9 @@ MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
 
 MAX_REMEMBERED: Final = 256
 """Clients of which something is kept after they have gone."""
+
+AWAY_SECONDS: Final = 10.0
+"""How long a client may take to come back before what it refused is no more told for its proxy."""
 
 NOWHERE: Final[Mapping[Place, Changes | None]] = {}
 
@@ -84,6 +88,8 @@ class AdsServer:
         self._memories: OrderedDict[Node, Memory] = OrderedDict()
         self._told: dict[str, dict[ResourceKey, Rejection]] = {}
         self._unknown: set[str] = set()
+        self._reports: dict[str, asyncio.TimerHandle] = {}
+        """Proxies of which it is looked soon who still refuses what was told."""
 
     async def start(self, address: str, context: ssl.SSLContext | None = None) -> int:
         """Listens at an address such as ``127.0.0.1:18000`` or ``unix:/path``; several may be.
@@ -109,6 +115,9 @@ class AdsServer:
         listening, self._listening = self._listening, []
         for each in listening:
             await each.stop()
+        for timer in self._reports.values():
+            timer.cancel()
+        self._reports.clear()
 
     def publish(
         self,
@@ -171,6 +180,7 @@ class AdsServer:
         log.info("xds.connected", proxy=node.cluster, node=node.id, protocol=talk.protocol)
         self._attach(client)
         self._tell_of_clients()
+        self._report_later(node.cluster)
         if viewpoint is not None:
             self.on_places()
         return client
@@ -185,6 +195,7 @@ class AdsServer:
         self._remember(node, client.stream.memory())
         log.info("xds.disconnected", proxy=node.cluster, node=node.id)
         self._tell_of_clients()
+        self._report_later(node.cluster)
         if client.viewpoint is not None:
             self.on_places()
 
@@ -265,6 +276,19 @@ class AdsServer:
         except Exception:
             # Whatever is wrong with who listens, the clients must be served.
             log.exception("xds.clients_not_told")
+
+    def _report_later(self, proxy: str) -> None:
+        """Who refuses something may be gone for good, and another one take it in his place."""
+        if not self._told.get(proxy):
+            return
+        if proxy in self._reports:
+            self._reports[proxy].cancel()
+        loop = asyncio.get_running_loop()
+        self._reports[proxy] = loop.call_later(AWAY_SECONDS, self._report_now, proxy)
+
+    def _report_now(self, proxy: str) -> None:
+        del self._reports[proxy]
+        self._report(proxy)
 
     def _report(self, proxy: str) -> None:
         """Tells the proxy's rejections if they differ from what was told last."""

@@ -197,6 +197,54 @@ async def test_a_rejection_outlives_its_stream(bench: Bench) -> None:
     assert [resource.version for resource in (await second.hear_at_last()).resources] == ["2"]
 
 
+async def refusing(bench: Bench) -> Peer:
+    peer = bench.peer()
+    await peer.say(C, node=NODE)
+    nonce = (await peer.hear()).nonce
+    await peer.say(C, response_nonce=nonce, error_detail={"message": "no"})
+    await bench.until(lambda: bench.told)
+    return peer
+
+
+async def taking(bench: Bench) -> None:
+    peer = bench.peer()
+    await peer.say(C, node={**NODE, "id": "another"})
+    await peer.say(C, response_nonce=(await peer.hear()).nonce)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_nobody_refuses_any_more_is_told_no_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr("serai.server.ads.AWAY_SECONDS", 0.1)
+    serving(bench, plain("a"))
+    peer = await refusing(bench)
+    if when == "before":
+        await taking(bench)
+    peer.call.cancel()
+    await bench.until(lambda: len(bench.server.clients()) == (when == "before"))
+    assert bench.told[-1]
+    if when == "after":
+        await taking(bench)
+    await bench.until(lambda: not bench.told[-1])
+
+
+async def test_who_is_away_for_a_moment_refuses_still(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serai.server.ads.AWAY_SECONDS", 0.2)
+    serving(bench, plain("a"))
+    peer = await refusing(bench)
+    await taking(bench)
+    peer.call.cancel()
+    await bench.until(lambda: len(bench.server.clients()) == 1)
+    again = bench.peer()
+    await again.say(C, node=NODE, initial_resource_versions={"a": "0"})
+    await bench.until(lambda: len(bench.server.clients()) == 2)
+    await asyncio.sleep(0.4)
+    assert len(bench.told) == 1
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
