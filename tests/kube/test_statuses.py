@@ -71,6 +71,23 @@ def test_stale_entries_of_ours_are_removed_and_no_others() -> None:
     assert to_write("HTTPRoute", None, observed({"parents": [theirs]}), NOW) is None
 
 
+def test_no_more_is_written_than_a_list_takes() -> None:
+    for number, ours in ((30, 2), (31, 1), (32, 0)):
+        theirs = [parent("other.example/controller", BEFORE, str(each)) for each in range(number)]
+        wanted = {"parents": [parent(CONTROLLER, name=each) for each in ("a", "b")]}
+        write = to_write("HTTPRoute", wanted, observed({"parents": theirs}), NOW)
+        if not ours:
+            assert write is None, "and it is not tried again and again"
+            continue
+        assert write is not None
+        assert write.status["parents"][:number] == theirs
+        assert [each["parentRef"]["name"] for each in write.status["parents"][number:]] == [
+            "a",
+            "b",
+        ][:ours]
+        assert to_write("HTTPRoute", wanted, observed(write.status), NOW) is None
+
+
 def test_a_transition_has_its_time_and_another_message_has_not() -> None:
     there = observed({"parents": [parent(CONTROLLER, BEFORE, status="False")]})
     for wanted, since in (

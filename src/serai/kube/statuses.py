@@ -19,8 +19,11 @@ UNMERGED = frozenset({"ServiceEntry", "WorkloadEntry"})
 """Kinds whose CRD says of no list how to merge it."""
 _OURS = frozenset({"istio.io/WaypointBound", "istio.io/WaypointMissing"})
 """What we say on them, unless istiod is there to say it."""
-WHOLE_LISTS = ("parents", "ancestors")
-"""Of which every entry has the controllerName of who wrote it."""
+WHOLE_LISTS = {"parents": 32, "ancestors": 16}
+"""Of which every entry has the controllerName of who wrote it, and how many there may be.
+
+Gateway API: where others have filled the list, no further entries are added.
+"""
 
 Json = dict[str, Any]
 
@@ -117,7 +120,8 @@ def _listed(field: str, wanted: Json, observed: Observed, now: str) -> Write | N
     there = [each for each in observed.status.get(field) or () if isinstance(each, dict)]
     others = [each for each in there if each.get("controllerName") != CONTROLLER]
     mine = [each for each in there if each.get("controllerName") == CONTROLLER]
-    entries = [_entry(each, mine, now) for each in wanted.get(field, ())]
+    room = max(0, WHOLE_LISTS[field] - len(others))
+    entries = [_entry(each, mine, now) for each in wanted.get(field, ())][:room]
     if mine == entries:
         return None
     return Write({field: [*others, *entries]}, guarded=True)
