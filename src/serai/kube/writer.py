@@ -15,6 +15,7 @@ import structlog
 from serai.api.meta import Key
 from serai.kube.access import JSON_PATCH, Access, ApiError
 from serai.kube.backoff import Backoff
+from serai.kube.queue import Queue
 from serai.kube.resource import Resource
 from serai.kube.statuses import Observed, Write, observe, to_write
 from serai.kube.wire import Name
@@ -51,8 +52,7 @@ class StatusWriter:
         self._leading = leading
         self._pause = 1.0 / rate
         self._observed: dict[Key, bytes | Observed] = {}
-        self._queue: dict[Key, float] = {}
-        """When each is to be looked at, at the earliest."""
+        self._queue = Queue()
         self._backoffs: dict[Key, Backoff] = {}
         self._random = Random()  # noqa: S311  spreads load, and guards nothing
         self._news = asyncio.Event()
@@ -61,19 +61,19 @@ class StatusWriter:
         """An object as it is now, in JSON; None: it is gone."""
         if raw is None:
             self._observed.pop(key, None)
-            self._queue.pop(key, None)
+            self._queue.drop(key)
             self._backoffs.pop(key, None)
             return
         # Read only when it is looked at: on replicas that do not lead, never.
         self._observed[key] = raw
-        self._queue.pop(key, None)
+        self._queue.drop(key)
         self.look([key])
 
     def look(self, keys: Iterable[Key]) -> None:
         """What is wanted of these may have changed."""
         for key in keys:
             if key in self._observed:
-                self._queue.setdefault(key, 0.0)
+                self._queue.soon(key)
         self._news.set()
 
     def uid(self, key: Key) -> str:
@@ -89,55 +89,64 @@ class StatusWriter:
 
     async def run(self) -> None:
         """Write until cancelled."""
-        while True:
-            key = await self._next()
-            if self._leading() and await self._guarded(key):
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                key = await self._next()
+                due = self._due(key) if self._leading() else None
+                if due is None:
+                    self._queue.done(key)
+                    await asyncio.sleep(0)  # there may be very many of these
+                    continue
+                tasks.create_task(self._write(key, *due))
                 await asyncio.sleep(self._pause)
-
-    async def _guarded(self, key: Key) -> bool:
-        """Whatever may stand in a status that no schema checks, no other object waits for it."""
-        try:
-            return await self._write(key)
-        except Exception:
-            log.exception("status.broken", object=str(key))
-            return True
 
     async def _next(self) -> Key:
         while True:
             self._news.clear()
             now = monotonic()
-            due = next((key for key, at in self._queue.items() if at <= now), None)
+            due = self._queue.take(now)
             if due is not None:
-                del self._queue[due]
                 return due
-            soonest = min(self._queue.values(), default=None)
+            soonest = self._queue.soonest(now)
             try:
                 async with asyncio.timeout(None if soonest is None else soonest - now):
                     await self._news.wait()
             except TimeoutError:
                 pass
 
-    async def _write(self, key: Key) -> bool:
-        """Whether anything was asked of the API server."""
-        observed = self._observed.get(key)
-        if isinstance(observed, bytes):
-            observed = self._observed[key] = observe(observed)
-        if observed is None:
-            return False
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        write = to_write(key.kind, self._wanted(key), observed, now)
+    def _due(self, key: Key) -> tuple[Observed, Write] | None:
+        """What is to be written on what; None if nothing is."""
+        try:
+            observed = self._observed.get(key)
+            if isinstance(observed, bytes):
+                observed = self._observed[key] = observe(observed)
+            if observed is None:
+                return None
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            write = to_write(key.kind, self._wanted(key), observed, now)
+        except Exception:
+            # Whatever may stand in a status that no schema checks, no other object waits for it.
+            log.exception("status.broken", object=str(key))
+            return None
         if write is None:
             self._backoffs.pop(key, None)
-            return False
+            return None
+        return observed, write
+
+    async def _write(self, key: Key, observed: Observed, write: Write) -> None:
         try:
             await self._send(key, observed, write)
         except ApiError as error:
             await self._failed(key, error, write)
-        return True
+        except Exception:
+            log.exception("status.broken", object=str(key))
+        finally:
+            self._queue.done(key)
+            self._news.set()
 
     async def _send(self, key: Key, observed: Observed, write: Write) -> None:
         resource = await self._find(key.kind)
-        if resource is None:
+        if resource is None or not self._leading():
             return
         name = Name(key.namespace, key.name)
         if write.form == "patch":
@@ -166,7 +175,7 @@ class StatusWriter:
         elif error.status == 404:  # noqa: PLR2004
             return  # its deletion is on the way to us
         log.info("status.not_written", object=str(key), error=str(error), again_seconds=wait)
-        self._queue[key] = monotonic() + wait
+        self._queue.later(key, monotonic() + wait)
 
     async def _read_again(self, key: Key) -> None:
         try:
