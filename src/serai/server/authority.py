@@ -115,11 +115,11 @@ def from_data(data: Mapping[str, bytes]) -> Keys | None:
             return None
         if any(each is not None and _signing(each) is None for each in (authority, coming)):
             return None
+        gone = data.get("gone.crt", b"")
+        keys = Keys(authority=authority, serving=serving, coming=coming, gone=gone)
+        return keys if is_vouched_for(serving, keys.trust) else None
     except (KeyError, ValueError, x509.ExtensionNotFound):
         return None
-    gone = data.get("gone.crt", b"")
-    keys = Keys(authority=authority, serving=serving, coming=coming, gone=gone)
-    return keys if is_vouched_for(serving, keys.trust) else None
 
 
 def pair(certificate: bytes, key: bytes) -> Pair:

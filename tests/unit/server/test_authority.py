@@ -52,6 +52,12 @@ def test_what_is_made_is_trusted_and_kept_as_it_is() -> None:
     assert settled(keys, HOSTS, NOW + SERVING_LIFE / 2) is keys
 
 
+def test_a_former_authority_that_nobody_can_read_is_of_no_use() -> None:
+    data = to_data(settled(None, HOSTS, NOW))
+    broken = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    assert from_data({**data, "gone.crt": broken}) is None
+
+
 def test_the_certificate_is_renewed_long_before_its_end() -> None:
     keys = settled(None, HOSTS, NOW)
     later = NOW + SERVING_LIFE * 0.7
