@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -28,14 +29,20 @@ def digest_of(objects: Objects) -> bytes:
     return sha256(msgspec.json.encode([obj for _, obj in objects])).digest()
 
 
+class NoLeaderError(Exception):
+    """Somebody else may lead by now, and have deployed what is newer."""
+
+
 class Deployer:
     """Applies each Gateway's objects when they change; their end is left to their owner's."""
 
-    def __init__(self, access: Access, deployed: Deployed) -> None:
+    def __init__(self, access: Access, deployed: Deployed, leading: Callable[[], bool]) -> None:
+        """`leading` is asked before each object: an API server may take its time."""
         self.writes = 0
         """Since the start, those that were taken."""
         self._access = access
         self._deployed = deployed
+        self._leading = leading
         self._applied: dict[Key, bytes] = {}
 
     def forget(self, gateway: Key | None = None) -> None:
@@ -46,7 +53,9 @@ class Deployer:
             self._applied.pop(gateway, None)
 
     async def settle(self, gateway: Key, objects: Objects) -> str:
-        """Have a Gateway's objects as they should be.  Raises ApiError; then try again.
+        """Have a Gateway's objects as they should be.
+
+        Raises ApiError; then try again.  NoLeaderError where we lead no more.
 
         Returns the object (``Kind name``) that has a name it needs and is not this Gateway's, so
         that all is left alone; empty if there is none.
@@ -75,6 +84,8 @@ class Deployer:
         self, gateway: Key, resource: Resource, name: Name, there: Json | None, obj: Json | None
     ) -> bool:
         """Whether anything is other than it was."""
+        if not self._leading():
+            raise NoLeaderError
         if obj is None:
             if there is not None:
                 self._deployed.removed(resource, name)

@@ -39,6 +39,8 @@ class Server:
 
     def __init__(self, *, others: bool = False, breaks: bool = False) -> None:
         self.asked = 0
+        self.leading = True
+        self.applied: list[str] = []
         self._breaks = breaks
         """Whether it is we who cannot go on."""
         self._others = others
@@ -80,7 +82,7 @@ class Bench:
         self.deploying = Deploying(
             cast("Access", server),
             self.core.pipeline,
-            lambda: True,
+            lambda: server.leading,
             lambda _: "uid",
             cast("Happenings", Silent()),
             lambda key: self.deploying.look([key]),
@@ -148,3 +150,17 @@ async def test_who_leads_anew_tries_at_once() -> None:
         bench.deploying.start_over()
         await asyncio.sleep(0.1)
         assert bench.server.asked == 2
+
+
+async def test_who_leads_no_more_deploys_nothing_else() -> None:
+    class Slow(Server):
+        async def apply(self, resource: Resource, *_: Any, **__: Any) -> Json:
+            self.applied.append(resource.kind)
+            self.leading = False
+            return {"metadata": {}}
+
+    server = Slow()
+    async with running(server) as bench:
+        await asyncio.sleep(0.1)
+        assert server.applied == ["ServiceAccount"]
+        assert not bench.deploying.lacking

@@ -24,7 +24,7 @@ from serai.kube.access import Access, ApiError
 from serai.kube.backoff import Backoff
 from serai.kube.contest import Contest
 from serai.kube.deployed import Deployed, Drift
-from serai.kube.deployer import Deployer, digest_of
+from serai.kube.deployer import Deployer, NoLeaderError, digest_of
 from serai.kube.deployment import Deployment, Objects, Token, objects
 from serai.kube.ending import drain_path
 from serai.kube.wire import Failure
@@ -63,7 +63,7 @@ class Deploying:
         """With what xDS is served, which Envoys are to trust; None: with nothing."""
         self._random = Random()  # noqa: S311  spreads load, and guards nothing
         self._deployed = Deployed(access, self._drifted, self._random)
-        self.deployer = Deployer(access, self._deployed)
+        self.deployer = Deployer(access, self._deployed, leading)
         self.lacking: dict[Key, str] = {}
         """The Gateways whose Envoys could not be deployed, with the API server's words."""
         self._contest = Contest()
@@ -122,6 +122,8 @@ class Deploying:
                 await self._settle(key, made)
         except ApiError as error:
             self._failed(key, str(error), error.failure.retry_after)
+        except NoLeaderError:
+            log.info("deploy.left", gateway=str(key))
         except Exception as error:
             # Of what users may write into overlays, none may be the end of all other Gateways.
             log.exception("deploy.broken", gateway=str(key))
