@@ -17,31 +17,9 @@ from serai.model.settings import Settings
 from serai.server.guard import Identity, RefusedError
 from serai.xds.resource import ResourceType
 from serai.xds.wire import Node
+from unit.app.gateways import CLASS, gateway
 
 TLS = trustme.CA()
-
-
-CLASS = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "GatewayClass",
-    "metadata": {"name": "serai"},
-    "spec": {"controllerName": "serai.dev/gateway-controller"},
-}
-
-
-def gateway(name: str, **annotations: str) -> dict[str, Any]:
-    tls = {"certificateRefs": [{"name": f"{name}-tls"}]}
-    listener = {"name": "https", "port": 443, "protocol": "HTTPS", "tls": tls}
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
-        "kind": "Gateway",
-        "metadata": {
-            "name": name,
-            "namespace": "infra",
-            "annotations": {key.replace("_", "/"): value for key, value in annotations.items()},
-        },
-        "spec": {"gatewayClassName": "serai", "listeners": [listener]},
-    }
 
 
 def secret(name: str) -> dict[str, Any]:

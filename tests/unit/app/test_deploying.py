@@ -20,7 +20,7 @@ from serai.kube.deployment import Deployment
 from serai.kube.resource import Resource
 from serai.kube.wire import Failure, Name
 from serai.model.settings import Settings
-from unit.app.test_admission import CLASS, gateway
+from unit.app.gateways import CLASS, gateway
 
 EDGE = Key("Gateway", "infra", "edge")
 Json = dict[str, Any]
