@@ -30,9 +30,6 @@ Count = Annotated[int, Meta(extra={"least": 0, "most": UINT32})]
 Some = Annotated[int, Meta(extra={"least": 1, "most": UINT32})]
 Streams = Annotated[int, Meta(extra={"least": 1, "most": 2**31 - 1})]
 """At once, on a connection of HTTP/2."""
-Probes = Annotated[int, Meta(extra={"least": 1, "most": 127})]
-"""How often Linux asks a connection that says nothing; and the longest it waits before it does."""
-Silence = Annotated[str, Meta(extra={"duration": True, "least": 1, "most": 32_767})]
 Percent = Annotated[int, Meta(extra={"least": 0, "most": PERCENT})]
 Share = Annotated[float, Meta(extra={"least": 0, "most": PERCENT})]
 """A percentage that may have a fraction."""
@@ -49,6 +46,17 @@ def seconds(text: str | None) -> float | None:
             return None
         total, at = total + float(part[1]) * _UNITS[part[2]], part.end()
     return total
+
+
+def keepalive_seconds(text: str | None) -> int | None:
+    """When a silent connection is asked whether it is there; what Linux can wait at the longest."""
+    found = seconds(text)
+    return None if found is None else min(int(found), 32_767)
+
+
+def keepalive_probes(count: int | None) -> int | None:
+    """How often it is asked; none is left to Linux, which asks so often at the most."""
+    return min(count, 127) if count else None
 
 
 def out_of_bounds(value: msgspec.Struct, path: str) -> Iterator[Problem]:
@@ -92,7 +100,7 @@ def _checked(path: str, value: Any, limits: dict[str, Any]) -> Iterator[Problem]
             yield wrong(path, value, "a duration", "Write one such as 1m30s.")
         elif least is not None and found < least:
             yield wrong(path, value, f"{least}s or more", "Raise it, or leave it out.")
-        elif found > (longest := most or UINT32):
-            yield wrong(path, value, f"{longest}s or less", "Lower it, or leave it out.")
+        elif found > UINT32:
+            yield wrong(path, value, f"{UINT32}s or less", "Lower it, or leave it out.")
     elif not least <= value <= most:
         yield wrong(path, value, f"a number from {least} to {most}", "Take one that is.")

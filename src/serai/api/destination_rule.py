@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
-from serai.api.bounds import Count, Duration, Percent, Positive, Share, Silence
+from serai.api.bounds import Count, Duration, Percent, Positive, Share, Whole
 from serai.api.meta import Object, Struct
 
 RingSize = Annotated[int, Meta(extra={"least": 0, "most": 8 * 1024 * 1024})]
@@ -16,9 +16,9 @@ RingSize = Annotated[int, Meta(extra={"least": 0, "most": 8 * 1024 * 1024})]
 class TcpKeepalive(Struct, frozen=True):
     """connectionPool.tcp.tcpKeepalive."""
 
-    probes: Annotated[int, Meta(extra={"least": 0, "most": 127})] | None = None
-    time: Silence | None = None
-    interval: Silence | None = None
+    probes: Count | None = None
+    time: Whole | None = None
+    interval: Whole | None = None
 
 
 class TcpSettings(Struct, frozen=True):

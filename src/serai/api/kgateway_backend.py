@@ -12,10 +12,9 @@ from serai.api.bounds import (
     Duration,
     Percent,
     Positive,
-    Probes,
-    Silence,
     Some,
     Streams,
+    Whole,
 )
 from serai.api.kgateway import Nothing, PolicyTargetReference, PolicyTargetSelector
 from serai.api.meta import Object, Struct
@@ -76,7 +75,7 @@ class CommonHttpProtocolOptions(Struct, frozen=True):
     """spec.commonHttpProtocolOptions."""
 
     idle_timeout: Duration | None = None
-    max_headers_count: Some | None = None
+    max_headers_count: Count | None = None
     max_stream_duration: Duration | None = None
     max_requests_per_connection: Count | None = None
 
@@ -114,9 +113,9 @@ class Http2ProtocolOptions(Struct, frozen=True):
 class TcpKeepalive(Struct, frozen=True):
     """spec.tcpKeepalive."""
 
-    keep_alive_probes: Probes | None = None
-    keep_alive_time: Silence | None = None
-    keep_alive_interval: Silence | None = None
+    keep_alive_probes: Count | None = None
+    keep_alive_time: Whole | None = None
+    keep_alive_interval: Whole | None = None
 
 
 class SlowStart(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from serai.api.access_log import AccessLog, LogFilter
-from serai.api.bounds import Count, Duration, Probes, Silence, Some, Streams
+from serai.api.bounds import Count, Duration, Some, Streams, Whole
 from serai.api.direct_response import BodyFormat
 from serai.api.gateway_tls import ObjectReference
 from serai.api.httproute import HTTPHeaderFilter
@@ -127,9 +127,9 @@ class ListenerProxyProtocol(Struct, frozen=True):
 class ListenerKeepalive(Struct, frozen=True):
     """tcpKeepalive."""
 
-    keep_alive_interval: Silence | None = None
-    keep_alive_probes: Probes | None = None
-    keep_alive_time: Silence | None = None
+    keep_alive_interval: Whole | None = None
+    keep_alive_probes: Count | None = None
+    keep_alive_time: Whole | None = None
 
 
 class ClientCertificateValidation(Struct, frozen=True):

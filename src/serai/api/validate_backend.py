@@ -23,7 +23,6 @@ from serai.api.problem import Problem
 from serai.api.quantity import WINDOW, is_window
 from serai.api.syntax import (
     is_dns_label,
-    is_header_name,
     is_hostname,
     is_ip,
     is_wildcard_hostname,
@@ -121,12 +120,6 @@ def _load_balancer(found: LoadBalancer) -> Iterator[Problem]:
         for index, each in enumerate(by.hash_policies if by else ()):
             here = f"{path}.{name}.hashPolicies[{index}]"
             yield from exactly_one(here, each, "header", "cookie", "source_ip")
-            if each.header and not is_header_name(each.header.name):
-                remedy = "Write one such as x-session."
-                yield wrong(f"{here}.header.name", each.header.name, "a header's name", remedy)
-            if each.cookie and not is_header_name(each.cookie.name):
-                remedy = "Write one such as session."
-                yield wrong(f"{here}.cookie.name", each.cookie.name, "a cookie's name", remedy)
 
 
 def _is_positive(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from serai.api.bounds import seconds
+from serai.api.bounds import keepalive_probes, keepalive_seconds, seconds
 from serai.api.destination_rule import TrafficPolicy
 from serai.api.kgateway_backend import BackendConfigPolicySpec
 from serai.backends.feature import Draft, Feature, Subject
@@ -29,9 +29,9 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> Connection | None:
     found = Connection(
         connect_timeout=seconds(spec.connect_timeout),
         buffer_bytes=spec.per_connection_buffer_limit_bytes,
-        keepalive_time=_whole(keepalive.keep_alive_time) if keepalive else None,
-        keepalive_interval=_whole(keepalive.keep_alive_interval) if keepalive else None,
-        keepalive_probes=keepalive.keep_alive_probes if keepalive else None,
+        keepalive_time=keepalive_seconds(keepalive.keep_alive_time) if keepalive else None,
+        keepalive_interval=keepalive_seconds(keepalive.keep_alive_interval) if keepalive else None,
+        keepalive_probes=keepalive_probes(keepalive.keep_alive_probes) if keepalive else None,
     )
     return None if found == Connection() else found
 
@@ -43,16 +43,11 @@ def _of_rule(policy: TrafficPolicy, _: Subject) -> Connection | None:
     keepalive = tcp.tcp_keepalive
     found = Connection(
         connect_timeout=seconds(tcp.connect_timeout),
-        keepalive_time=_whole(keepalive.time) if keepalive else None,
-        keepalive_interval=_whole(keepalive.interval) if keepalive else None,
-        keepalive_probes=keepalive.probes or None if keepalive else None,
+        keepalive_time=keepalive_seconds(keepalive.time) if keepalive else None,
+        keepalive_interval=keepalive_seconds(keepalive.interval) if keepalive else None,
+        keepalive_probes=keepalive_probes(keepalive.probes) if keepalive else None,
     )
     return None if found == Connection() else found
-
-
-def _whole(text: str | None) -> int | None:
-    found = seconds(text)
-    return None if found is None else int(found)
 
 
 def _write(found: Connection, draft: Draft) -> None:

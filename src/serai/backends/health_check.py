@@ -37,7 +37,9 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> HealthCheck | None:
         return None
     if check.http:
         http = check.http
-        return _timed(check, "http", path=http.path, method=http.method or "", host=http.host or "")
+        return _timed(
+            check, "http", path=http.path or "/", method=http.method or "", host=http.host or ""
+        )
     if check.grpc:
         grpc = check.grpc
         return _timed(check, "grpc", service=grpc.service_name or "", host=grpc.authority or "")

@@ -11,10 +11,15 @@ from serai.api.destination_rule import LoadBalancer as RuleBalancer
 from serai.api.kgateway_backend import BackendConfigPolicySpec, HashPolicy
 from serai.api.kgateway_backend import LoadBalancer as ConfigBalancer
 from serai.api.kgateway_backend import SlowStart as ConfigSlowStart
+from serai.api.meta import Key
+from serai.api.syntax import is_header_name
 from serai.backends.feature import Draft, Feature, Subject
+from serai.ir.cluster import Refusal
 from serai.ir.origin import Value
 from serai.proto.envoy import ClientSideWeightedRoundRobin, Cluster, RouteAction
 from serai.proto.pool import pack
+
+_NOBODY = Key("", "", "")
 
 Policy = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV", "UTILIZATION"]
 
@@ -81,10 +86,16 @@ class Updates(Value, frozen=True):
     """Whether connections are closed whenever an endpoint comes or goes."""
 
 
-def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> LoadBalancer | None:
+def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> LoadBalancer | Refusal | None:
     found: ConfigBalancer | None = spec.load_balancer
     if found is None:
         return None
+    by = found.ring_hash or found.maglev
+    for each in by.hash_policies if by else ():
+        part = each.header or each.cookie
+        if part is not None and not is_header_name(part.name):
+            words = f'hashPolicies: "{part.name}" is no name of a header or a cookie'
+            return Refusal(_NOBODY, "spec.loadBalancer", "Invalid", words)
     if found.ring_hash:
         ring = found.ring_hash
         return LoadBalancer(

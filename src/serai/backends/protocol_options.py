@@ -58,7 +58,7 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> HttpOptions | None:
     return HttpOptions(
         idle_timeout=seconds(found.idle_timeout),
         max_stream_duration=seconds(found.max_stream_duration),
-        max_headers=found.max_headers_count,
+        max_headers=found.max_headers_count or None,
         max_requests_per_connection=found.max_requests_per_connection,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from serai.api.bounds import seconds
+from serai.api.bounds import keepalive_probes, keepalive_seconds, seconds
 from serai.api.listener_policy import ListenerKeepalive, ListenerProxyProtocol
 from serai.ir.origin import Value
 from serai.listener_policies.setting import Changes, Plain, Setting
@@ -39,12 +39,11 @@ class Keepalive(Value, frozen=True):
 
 
 def _keepalive(_: Context, written: ListenerKeepalive) -> Compiled:
-    idle, interval = seconds(written.keep_alive_time), seconds(written.keep_alive_interval)
     return Compiled(
         Keepalive(
-            None if idle is None else int(idle),
-            None if interval is None else int(interval),
-            written.keep_alive_probes,
+            keepalive_seconds(written.keep_alive_time),
+            keepalive_seconds(written.keep_alive_interval),
+            keepalive_probes(written.keep_alive_probes),
         )
     )
 
