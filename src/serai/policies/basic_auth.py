@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -126,7 +125,7 @@ def _judge(users: Users, asked: Asked) -> Judgement:
         return Judgement("no name and password", status=401, headers=challenge)
     try:
         name, _, password = base64.b64decode(shown.removeprefix("Basic ")).partition(b":")
-    except binascii.Error:
+    except ValueError:
         return Judgement("no name and password", status=401, headers=challenge)
     known = dict(users.hashes).get(name.decode(errors="replace"), "")
     hashed = base64.b64encode(hashlib.sha1(password, usedforsecurity=False).digest()).decode()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from serai.policies.basic_auth import _users
+from serai.policies.basic_auth import Users, _judge, _users
+from serai.policies.feature import Asked
 
 GOOD = "alice:{SHA}w3QkzGJswDXW5OKZHAJw0FELjfM="
 
@@ -33,3 +34,9 @@ def test_hashes_of_another_kind_are_named_and_nothing_of_the_line_is(
 def test_a_password_in_the_clear_is_told_by_its_line_only() -> None:
     _, (fault,) = _users(["bob:secret"], "users")
     assert "line 1" in fault.message and "secret" not in fault.message
+
+
+@pytest.mark.parametrize("shown", ["Basic é", "Basic a", "Basic ====", "Basic", "Bearer a", ""])
+def test_a_trace_of_what_is_no_name_and_password_is_answered_401(shown: str) -> None:
+    asked = Asked("GET", "a.example", "/", (("authorization", shown),), None)
+    assert _judge(Users((("alice", "w3Qk"),)), asked).status == 401
