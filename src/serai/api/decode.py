@@ -88,9 +88,12 @@ def _decode_kind(raw: dict[str, Any], kind: Kind, *, admitted: bool) -> Decoded:
 
 
 def stand_in(key: Key | None, raw: dict[str, Any]) -> Unread | None:
-    """What is in force for an object that cannot be used, if it may restrict who gets in."""
+    """What is in force for an object that cannot be used, if without it too much would go through.
+
+    It may restrict who gets in, or have what is sent encrypted.
+    """
     kind = kinds.by_kind(key.kind) if key else None
-    return unread(key, raw) if key and kind and kind.restricts else None
+    return unread(key, raw) if key and kind and (kind.restricts or kind.encrypts) else None
 
 
 def _convert(plain: Mapping[str, Any], kind: Kind) -> Object | Problem:

@@ -80,6 +80,8 @@ class Kind(msgspec.Struct, frozen=True):
     """What metadata.name must be: an RFC 1123 subdomain or a label."""
     restricts: bool = False
     """Whether it may say who gets in, so that one that cannot be read must not let everybody in."""
+    encrypts: bool = False
+    """Whether it may ask for TLS, so that one that cannot be read must not have plain text sent."""
 
     @property
     def name(self) -> str:
@@ -148,6 +150,7 @@ KINDS: tuple[Kind, ...] = (
         "backendtlspolicies",
         ("btlspolicy",),
         check_backend_tls,
+        encrypts=True,
     ),
     Kind(
         backend_policy.XBackendTrafficPolicy,
@@ -162,6 +165,7 @@ KINDS: tuple[Kind, ...] = (
         "backendconfigpolicies",
         (),
         check_backend_config,
+        encrypts=True,
     ),
     Kind(kgateway_backend.Backend, KGATEWAY, "backends", (), check_backend),
     Kind(

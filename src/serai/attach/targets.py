@@ -27,7 +27,7 @@ from serai.model.settings import Settings
 
 HOSTNAME = "Hostname"
 CLASS = "GatewayClass"
-_GROUPS = {
+GROUPS = {
     "Gateway": GROUP,
     "ListenerSet": GROUP,
     "HTTPRoute": GROUP,
@@ -282,9 +282,9 @@ def _label_keys(key: Key, row: Targetable) -> Iterator[LabelKey]:
 
 def _wrong_kind(group: str, kind: str) -> str:
     asked = "" if group == "core" else group
-    if _GROUPS.get(kind) == asked:
+    if GROUPS.get(kind) == asked:
         return ""
-    known = ", ".join(_GROUPS)
+    known = ", ".join(GROUPS)
     return (
         f"{f'{group}/{kind}'.lstrip('/')} is not a kind that policies apply to; those are {known}"
     )

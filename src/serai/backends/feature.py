@@ -30,7 +30,11 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     spec: Any
     """A BackendTLSValidation, BackendConfigPolicySpec, XBackendTrafficPolicySpec or
-    TrafficPolicy."""
+    TrafficPolicy; or Unreadable."""
+
+
+class Unreadable(Value, frozen=True):
+    """In place of a spec that cannot be read, and may ask for TLS."""
 
 
 class SpeaksTls(Value, frozen=True):

@@ -21,7 +21,7 @@ from serai.api.xbackend import XBackendTls
 from serai.backends.circuit_breaker import CIRCUIT_BREAKER
 from serai.backends.connection import CONNECTION
 from serai.backends.dns import DNS
-from serai.backends.feature import Asked, Draft, Feature, SpeaksTls, Subject
+from serai.backends.feature import Asked, Draft, Feature, SpeaksTls, Subject, Unreadable
 from serai.backends.health_check import HEALTH_CHECK
 from serai.backends.load_balancer import LOAD_BALANCER, UPDATES
 from serai.backends.outlier_detection import OUTLIER_DETECTION
@@ -52,6 +52,7 @@ FEATURES: tuple[Feature, ...] = (
 """In the order in which they are written: PROXY protocol is put around TLS."""
 
 RANKS: tuple[type, ...] = (
+    Unreadable,
     BackendTLSValidation,
     BackendConfigPolicySpec,
     XBackendTrafficPolicySpec,

@@ -13,7 +13,7 @@ from serai.api.kgateway_backend import BackendConfigPolicySpec, Tls
 from serai.api.meta import Key
 from serai.api.syntax import is_ip
 from serai.api.xbackend import XBackendTls
-from serai.backends.feature import Draft, Feature, SpeaksTls, Subject
+from serai.backends.feature import Draft, Feature, SpeaksTls, Subject, Unreadable
 from serai.ir.cluster import Refusal
 from serai.ir.tls import ClientCertificate, Material, SubjectName, UpstreamTls
 from serai.model import pem
@@ -62,6 +62,10 @@ def trust_of(
 def _text(read: Any, key: Key, name: str) -> str | None:
     held = read(key)
     return None if held is None else pem.value_of(held, name)
+
+
+def _of_unreadable(_: Unreadable, __: Subject) -> Refusal:
+    return _refused("spec", "Invalid", "it cannot be read, so nothing is sent that it may encrypt")
 
 
 def _of_policy(validation: BackendTLSValidation, subject: Subject) -> UpstreamTls | Refusal:
@@ -357,6 +361,7 @@ def _source(material: Material) -> dict[str, str]:
 UPSTREAM_TLS = Feature(
     value=UpstreamTls,
     reads={
+        Unreadable: _of_unreadable,
         BackendTLSValidation: _of_policy,
         BackendConfigPolicySpec: _of_config,
         TrafficPolicy: _of_rule,

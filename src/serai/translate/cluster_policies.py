@@ -10,13 +10,15 @@ import msgspec
 from serai.api.backend_policy import BackendTLSPolicy
 from serai.api.kgateway import weight
 from serai.api.meta import Key
-from serai.attach.targets import Target, TargetReference, Targets, TargetSelector
-from serai.backends.feature import Asked
+from serai.api.unread import Unread
+from serai.attach.targets import GROUPS, Target, TargetReference, Targets, TargetSelector
+from serai.backends.feature import Asked, Unreadable
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.origin import Value
 from serai.model.inputs import CLUSTER_POLICIES
 from serai.model.service import Backend
 from serai.translate.precedence import PolicyOrder, policy_order
+from serai.translate.unread import encrypts, references, selectors
 
 TARGETED = frozenset({"Service", "ServiceEntry", "Backend", "XBackend"})
 """What such policies apply to; a Hostname means one of them."""
@@ -50,6 +52,8 @@ class ClusterPolicies(msgspec.Struct, frozen=True):
     """By kind."""
     aims: Node[Key, Aim]
     by_service: Index[Key, Key]
+    unread: Node[Key, Unread]
+    """What stands in for those that cannot be read."""
 
     def asked(self, reader: Reader, backend: Backend) -> Iterator[Asked]:
         """What they ask of a backend, those whose word counts first before the others.
@@ -66,6 +70,8 @@ class ClusterPolicies(msgspec.Struct, frozen=True):
             row = reader.get(self.written[key.kind], key)
             if row is not None:
                 yield Asked(key, "", _spec(row))
+            elif reader.get(self.unread, key) is not None:
+                yield Asked(key, "", Unreadable())
 
     def winner(self, reader: Reader, kind: str, section: Section) -> Key | None:
         """Of the policies of a kind that name just this, the one that comes first."""
@@ -112,10 +118,12 @@ def cluster_policies(
     graph: Graph,
     targets: Targets,
     by_kind: Mapping[str, Node[Key, Any]],
+    unread: Node[Key, Unread],
 ) -> ClusterPolicies:
-    """The policies of these kinds among all objects by kind."""
+    """The policies of these kinds among all objects by kind, and those that cannot be read."""
     written = {kind.__name__: by_kind[kind.__name__] for kind in CLUSTER_POLICIES}
     parts = tuple(_aims(graph, kind, node, targets) for kind, node in written.items())
+    parts += (_unread_aims(graph, unread, targets),)
     aims: Union[Key, Aim] = Union(graph, "aims of cluster policies", parts)
     by_service: Index[Key, Key] = Index(
         graph,
@@ -123,7 +131,7 @@ def cluster_policies(
         aims,
         lambda _, aim: (each.service for each in aimed_at(aim)),
     )
-    return ClusterPolicies(written, aims, by_service)
+    return ClusterPolicies(written, aims, by_service, unread)
 
 
 def _aims(graph: Graph, kind: str, node: Node[Key, Any], targets: Targets) -> Derived[Key, Aim]:
@@ -136,6 +144,23 @@ def _aims(graph: Graph, kind: str, node: Node[Key, Any], targets: Targets) -> De
         return Aim(created, meta.generation, found, heavy)
 
     return mapped(graph, f"aims of {kind}", node, aim)
+
+
+def _unread_aims(graph: Graph, node: Node[Key, Unread], targets: Targets) -> Derived[Key, Aim]:
+    """Where a policy that cannot be read may ask for TLS; if that cannot be told, everywhere."""
+    everything = tuple(TargetSelector(GROUPS[kind], kind, ()) for kind in sorted(TARGETED))
+
+    def aim(reader: Reader, key: Key, row: Unread) -> Aim | None:
+        if not encrypts(row):
+            return None
+        named = references(row)
+        if named is not None:
+            found = targets.find(reader, key, named, selectors(row))
+        else:
+            found = tuple(each for each in targets.find(reader, key, (), everything) if each.keys)
+        return Aim(row.metadata.creation_timestamp or "", row.metadata.generation, found)
+
+    return mapped(graph, "aims of unread cluster policies", node, aim)
 
 
 def _references(written: Iterable[Any]) -> Iterator[TargetReference]:

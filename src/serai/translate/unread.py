@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from serai.api.backend_policy import BackendTLSPolicy
 from serai.api.fields import Fields, fields_of
 from serai.api.kinds import by_kind
 from serai.api.listener_policy import ListenerPolicy
@@ -39,6 +40,9 @@ class _Reference(Struct, frozen=True):
 def restrictions(policy: Unread) -> Iterator[tuple[str, str]]:
     """Field and feature: what a policy may ask for that must not be skipped."""
     kind = policy.kind
+    known = by_kind(kind)
+    if known is None or not known.restricts:
+        return  # serai.translate.cluster_policies: it may have asked for TLS
     if kind == ListenerPolicy.__name__:
         return  # serai.translate.listener_policies: it restricts connections
     if kind in BY_NAME:
@@ -48,6 +52,13 @@ def restrictions(policy: Unread) -> Iterator[tuple[str, str]]:
     for feature in FEATURES:
         if feature.fails_closed and not by_kind(feature.name) and _asks(policy, feature.name):
             yield f"spec.{feature.name}", feature.name
+
+
+def encrypts(policy: Unread) -> bool:
+    """Whether a policy may ask for TLS to endpoints."""
+    known = by_kind(policy.kind)
+    is_of_tls = policy.kind == BackendTLSPolicy.__name__
+    return known is not None and known.encrypts and (is_of_tls or _asks(policy, "tls"))
 
 
 def references(policy: Unread) -> tuple[TargetReference, ...] | None:

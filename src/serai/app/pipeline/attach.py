@@ -72,7 +72,7 @@ def attach(graph: Graph, inputs: Inputs, settings: Settings) -> Attached:
         ranges=ranges(graph, bound),
         workloads=workload_captures(graph, known.workloads, inputs.namespaces, wishes, ours),
         attachments=joined,
-        cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind)),
+        cluster_policies=(sent := cluster_policies(graph, aimed, inputs.by_kind, inputs.unread)),
         sending=(how := sending(graph, known, sent, rules)),
         compiled=compiled_routes(graph, joined, inputs.routes, looks, asked, around, how),
         by_parent=by_parent,
