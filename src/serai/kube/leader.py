@@ -60,6 +60,8 @@ class Leader:
                 else:
                     # With the resourceVersion that was read: of two that claim it, one is refused.
                     await self._access.replace(LEASES, self._lease, wanted)
+                # Whoever asked while what we had was over, and this not taken, was told no.
+                self._tell()
                 self.election.wrote(began)
         except (ApiError, TimeoutError) as error:
             log.info("leader.not_renewed", lease=self._lease.name, error=str(error))
