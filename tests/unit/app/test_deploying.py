@@ -164,3 +164,20 @@ async def test_who_leads_no_more_deploys_nothing_else() -> None:
         await asyncio.sleep(0.1)
         assert server.applied == ["ServiceAccount"]
         assert not bench.deploying.lacking
+
+
+async def test_a_gateway_that_takes_long_holds_up_no_other() -> None:
+    class Hanging(Server):
+        async def apply(self, _: Resource, name: Name, *__: Any, **___: Any) -> Json:
+            self.applied.append(name.name)
+            if name.name == "edge":
+                await asyncio.Event().wait()
+            return {"metadata": {}}
+
+    server = Hanging()
+    async with running(server) as bench:
+        await asyncio.sleep(0.1)
+        bench.put(gateway("other"))
+        bench.deploying.look([EDGE, Key("Gateway", "infra", "other")])
+        await asyncio.sleep(0.1)
+        assert server.applied == ["edge", *["other"] * 4], "and none is deployed twice at a time"

@@ -77,6 +77,8 @@ class Deploying:
         that tried at once, one that fails in ever other words would be tried without a pause.
         """
         self._waiting: dict[Key, None] = {}
+        self._busy: set[Key] = set()
+        """Those that are being deployed: where one takes long, the others do not wait for it."""
         self._news = asyncio.Event()
 
     def look(self, gateways: Iterable[Key]) -> None:
@@ -103,10 +105,20 @@ class Deploying:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                waiting, self._waiting = list(self._waiting), {}
-                while waiting and self._leading():
-                    some, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
-                    await asyncio.gather(*(self._try(key, how, xds) for key in some))
+                if not self._leading():
+                    self._waiting = {}
+                for key in [each for each in self._waiting if each not in self._busy]:
+                    if len(self._busy) < AT_ONCE:
+                        del self._waiting[key]
+                        self._busy.add(key)
+                        tasks.create_task(self._one(key, how, xds))
+
+    async def _one(self, key: Key, how: Deployment, xds: HostPort) -> None:
+        try:
+            await self._try(key, how, xds)
+        finally:
+            self._busy.discard(key)
+            self._news.set()
 
     def troubles(self) -> dict[str, Failure]:
         """What of what was deployed cannot be followed now."""
