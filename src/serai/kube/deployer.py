@@ -44,13 +44,16 @@ class Deployer:
         self._deployed = deployed
         self._leading = leading
         self._applied: dict[Key, bytes] = {}
+        self._settling: set[Key] = set()
+        """Gateways that are being settled, of which nothing was to be forgotten meanwhile."""
 
     def forget(self, gateway: Key | None = None) -> None:
         """Others may have applied something else meanwhile: look again, if None at everything."""
         if gateway is None:
-            self._applied = {}
+            self._applied, self._settling = {}, set()
         else:
             self._applied.pop(gateway, None)
+            self._settling.discard(gateway)
 
     async def settle(self, gateway: Key, objects: Objects) -> str:
         """Have a Gateway's objects as they should be.
@@ -63,6 +66,7 @@ class Deployer:
         digest = digest_of(objects)
         if self._applied.get(gateway) == digest:
             return ""
+        self._settling.add(gateway)
         first = next(obj for _, obj in objects if obj is not None)
         uid, name = _owner(first), _name(first)
         found = [await self._access.read(resource, name) for resource, _ in objects]
@@ -76,7 +80,8 @@ class Deployer:
             for (resource, obj), ours in zip(objects, own, strict=True)
             if await self._settle(gateway, resource, name, ours, obj)
         ]
-        self._applied[gateway] = digest
+        if gateway in self._settling:
+            self._applied[gateway] = digest
         log.info("deploy.applied", gateway=str(gateway), changed=changed)
         return ""
 

@@ -16,7 +16,8 @@ from serai.app.controller.happenings import Happenings
 from serai.app.core import Core
 from serai.envoy.bootstrap import HostPort
 from serai.kube.access import Access, ApiError
-from serai.kube.deployment import Deployment
+from serai.kube.deployed import Drift
+from serai.kube.deployment import RESOURCES, Deployment
 from serai.kube.resource import Resource
 from serai.kube.wire import Failure, Name
 from serai.model.settings import Settings
@@ -67,6 +68,7 @@ class Server:
 class Silent:
     """Nobody is told."""
 
+    def drifted(self, *_: Any) -> None: ...
     def not_deployed(self, *_: Any) -> None: ...
     def left_alone(self, *_: Any) -> None: ...
 
@@ -164,6 +166,20 @@ async def test_who_leads_no_more_deploys_nothing_else() -> None:
         await asyncio.sleep(0.1)
         assert server.applied == ["ServiceAccount"]
         assert not bench.deploying.lacking
+
+
+async def test_what_is_changed_while_it_is_deployed_is_put_back() -> None:
+    class Meddled(Server):
+        async def apply(self, resource: Resource, *_: Any, **__: Any) -> Json:
+            self.applied.append(resource.kind)
+            if len(self.applied) == len(RESOURCES):
+                bench.deploying._drifted(Drift(EDGE, "ConfigMap", "edge", "kubectl-edit"))
+            return {"metadata": {}}
+
+    server = Meddled()
+    async with running(server) as bench:
+        await asyncio.sleep(0.2)
+        assert len(server.applied) == 2 * len(RESOURCES)
 
 
 async def test_a_gateway_that_takes_long_holds_up_no_other() -> None:
