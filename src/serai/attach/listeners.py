@@ -5,7 +5,7 @@ Gateway API: Gateway.spec.listeners, ListenerSet.spec.listeners, ListenerStatus.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ from serai.attach.tls import ListenerTls, TlsState, ended_tls
 from serai.attach.verdict import ACCEPTED, Verdict, refused
 from serai.incremental import Derived, Graph, Index, Node, Reader
 from serai.ir.origin import Value
+from serai.model.hosts import patterns
 
 ROUTE_KINDS = {
     "HTTP": ("HTTPRoute", "GRPCRoute"),
@@ -41,6 +42,14 @@ class ListenerKey(NamedTuple):
 
     parent: Key
     name: str
+
+
+class HelloKey(NamedTuple):
+    """The hosts that a hello names, as a pattern, at a port of a gateway."""
+
+    gateway: Key
+    port: int
+    pattern: str
 
 
 class ListenerState(Value, frozen=True):
@@ -71,6 +80,11 @@ class ListenerState(Value, frozen=True):
         return self.accepted.ok and (self.tls is None or bool(self.tls.certificates))
 
     @property
+    def told_by_sni(self) -> bool:
+        """Whether its connections are told from others on the port by the host they name."""
+        return self.listener.protocol in {"HTTPS", "TLS"}
+
+    @property
     def hostname(self) -> str:
         """The hosts that it is for, as a pattern in small letters."""
         return (self.listener.hostname or ANY).lower()
@@ -86,6 +100,19 @@ class Listening(msgspec.Struct, frozen=True):
     """ListenerSets of Gateways of ours."""
     sets_of: Index[Key, Key]
     """The ListenerSets of each Gateway."""
+    of_hello: Index[HelloKey, ListenerKey]
+    """The listeners whose own hosts they are; one out of conflict has none."""
+
+    def named_by_hello(self, reader: Reader, key: HelloKey) -> Sequence[ListenerKey]:
+        """The listener that is nearest to the hosts of a pattern.
+
+        Gateway API: Listener.hostname, which tells listeners apart whatever routes ask for.
+        """
+        found = (
+            reader.members(self.of_hello, key._replace(pattern=each))
+            for each in patterns(key.pattern)
+        )
+        return next((each for each in found if each), ())
 
 
 def listening(
@@ -104,7 +131,13 @@ def listening(
     of_proxy: Index[Key, ListenerKey] = Index(
         graph, "listeners of proxy", states, lambda _, row: (row.gateway,)
     )
-    return Listening(states, of_proxy, added, sets_of)
+    of_hello: Index[HelloKey, ListenerKey] = Index(graph, "listeners by hello", states, _of_hello)
+    return Listening(states, of_proxy, added, sets_of, of_hello)
+
+
+def _of_hello(_: ListenerKey, state: ListenerState) -> Iterator[HelloKey]:
+    if state.told_by_sni and not state.conflict:
+        yield HelloKey(state.gateway, state.listener.port, state.hostname)
 
 
 def listeners(

@@ -12,7 +12,6 @@ from serai.check.problems import ProblemKey, keyed
 from serai.incremental import Derived, Graph, Reader
 from serai.listener_policies import BY_FIELD, SETTINGS
 from serai.translate.collections import Attached
-from serai.translate.gateway_tls import told_by_sni
 from serai.translate.listener_policies import CompiledListenerPolicy
 
 
@@ -75,7 +74,7 @@ def _shared(
     fields = {
         leaf.feature
         for leaf in policy.at_port(mine.listener.port)
-        if not told_by_sni(mine) or BY_FIELD[leaf.feature].of_port
+        if not mine.told_by_sni or BY_FIELD[leaf.feature].of_port
     }
     if fields:
         named = ", ".join(sorted(each.key.name for each in others))

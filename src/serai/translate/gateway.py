@@ -26,7 +26,6 @@ from serai.translate.gateway_tls import (
     in_one,
     sni_chains,
     told_apart,
-    told_by_sni,
 )
 from serai.translate.listener_policies import of_chain, of_port
 from serai.translate.streams import streams
@@ -164,6 +163,6 @@ def _ports(
     if proxy.role is not Role.GATEWAY:
         return ports
     for _, state in reader.rows(attached.of_proxy, key, attached.listeners):
-        if state.served and (state.listener.protocol in {"HTTP", "TCP"} or told_by_sni(state)):
+        if state.served and (state.listener.protocol in {"HTTP", "TCP"} or state.told_by_sni):
             ports.setdefault(state.listener.port, []).append(state)
     return ports

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from serai.api.meta import Key
 from serai.attach.hostnames import ANY
-from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.listeners import HelloKey, ListenerKey, ListenerState
 from serai.incremental import Derived, Graph, Index, Reader
 from serai.ir.listener import (
     CLOSED,
@@ -49,11 +49,6 @@ class GatewayPortKey(NamedTuple):
     port: int
 
 
-def told_by_sni(state: ListenerState) -> bool:
-    """Whether a listener's connections are told from others on the port by the host they name."""
-    return state.listener.protocol in {"HTTPS", "TLS"}
-
-
 def sni_chains(
     reader: Reader, attached: Attached, states: Iterable[ListenerState]
 ) -> tuple[SniMatch, ...]:
@@ -84,7 +79,7 @@ def gateway_chains(graph: Graph, attached: Attached) -> Derived[Named, FilterCha
     def rows(
         reader: Reader, _: ListenerKey, state: ListenerState
     ) -> Iterator[tuple[Named, FilterChain]]:
-        if state.served and told_by_sni(state):
+        if state.served and state.told_by_sni:
             found = attached.listener_policies.of_listeners(reader, [state])
             for _match, chain in _chains(reader, attached, state):
                 settings = of_chain(found, http=isinstance(chain.handling, NamedRoutes))
@@ -103,7 +98,11 @@ def _chains(
         routes = NamedRoutes(name, divisible=is_divisible(host))
         yield SniMatch(host, name), FilterChain(name, routes, Origin(state.key.parent), tls)
         return
-    found = {each.hostname: each for each in streams(reader, attached, state)}
+    found = {
+        each.hostname: each
+        for each in streams(reader, attached, state)
+        if _is_own(reader, attached, state, each.hostname)
+    }
     for hostname, stream in found.items():
         name = names.gateway_chain(state.key, port, hostname)
         chain = FilterChain(name, stream.forward, stream.origin, tls)
@@ -112,6 +111,15 @@ def _chains(
         name = names.gateway_chain(state.key, port, host)
         chain = FilterChain(name, CLOSED, Origin(state.key.parent), tls)
         yield SniMatch(host, name), chain
+
+
+def _is_own(reader: Reader, attached: Attached, state: ListenerState, hostname: str) -> bool:
+    """Whether no other listener of the port is nearer to a host that a route asks for.
+
+    Of two chains for one host Envoy would refuse both, and with them all of the port.
+    """
+    key = HelloKey(state.gateway, state.listener.port, hostname)
+    return state.key in attached.listening.named_by_hello(reader, key)
 
 
 def _tls(state: ListenerState, named: Trusted | None) -> Tls | None:
