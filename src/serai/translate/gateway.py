@@ -22,7 +22,7 @@ from serai.translate.gateway_tls import (
     Beside,
     GatewayPortKey,
     ended_by,
-    https_hosts,
+    hello_hosts,
     in_one,
     sni_chains,
     told_apart,
@@ -49,7 +49,7 @@ def gateway_routes(
     graph: Graph, attached: Attached, found: GatewayHosts, divided: Division
 ) -> Derived[Named, RouteConfiguration]:
     """The route configurations of each port in the clear, and of each HTTPS listener."""
-    look = _Tables(attached, found, divided, https_hosts(graph, attached))
+    look = _Tables(attached, found, divided, hello_hosts(graph, attached))
 
     def rows(
         reader: Reader, part: Part, shape: Shape

@@ -13,7 +13,7 @@ import msgspec
 
 from serai.api.meta import Key
 from serai.attach.gateways import Role
-from serai.attach.listeners import ListenerKey, ListenerState
+from serai.attach.listeners import HelloKey, ListenerKey, ListenerState
 from serai.attach.routes import Attachment, AttachmentKey, ListenerTarget
 from serai.incremental import Derived, Graph, Index, Node, Reader, Union, mapped
 from serai.ir.leaf import Leaf
@@ -162,9 +162,6 @@ class _Look:
         self._answering: Index[HostKey, ListenerKey] = Index(
             graph, "listeners by host", attached.listeners, _own_host
         )
-        self._told_apart: Index[HostKey, ListenerKey] = Index(
-            graph, "HTTPS listeners by host", attached.listeners, _https_host
-        )
 
     def host(self, reader: Reader, key: HostKey, _: Sequence[_Asking]) -> VirtualHost | None:
         """What is answered for the hosts of a pattern.
@@ -205,8 +202,8 @@ class _Look:
             found = reader.members(self._answering, HostKey(table, each))
             if found:
                 return found[0]
-            shared = Table(table.gateway, table.port)
-            if table.listener and reader.members(self._told_apart, HostKey(shared, each)):
+            hello = HelloKey(table.gateway, table.port, each)
+            if table.listener and reader.members(self._attached.listening.of_hello, hello):
                 return None
         return None
 
@@ -224,11 +221,6 @@ def _own_host(key: ListenerKey, state: ListenerState) -> Iterator[HostKey]:
     table = _table(key, state)
     if table is not None:
         yield HostKey(table, state.hostname)
-
-
-def _https_host(_: ListenerKey, state: ListenerState) -> Iterator[HostKey]:
-    if state.listener.protocol == "HTTPS" and not state.conflict:
-        yield HostKey(Table(state.gateway, state.listener.port), state.hostname)
 
 
 def _leaves(reader: Reader, attached: Attached, state: ListenerState) -> list[Leaf]:

@@ -156,17 +156,21 @@ def _tls(state: ListenerState, named: Trusted | None) -> Tls | None:
 
 
 class Beside(NamedTuple):
-    """Of a port, the hosts of its HTTPS listeners that one hostname is the nearest to cover."""
+    """Of a port, the hosts of its TLS and HTTPS listeners that one is the nearest to cover."""
 
     port: GatewayPortKey
     wider: str
     """Empty: those that none covers."""
 
 
-def https_hosts(graph: Graph, attached: Attached) -> Derived[Beside, tuple[str, ...]]:
-    """The host names of all HTTPS listeners of a port, usable or not, by what covers them."""
+def hello_hosts(graph: Graph, attached: Attached) -> Derived[Beside, tuple[str, ...]]:
+    """The host names of all HTTPS and TLS listeners of a port, usable or not, by what covers them.
+
+    A client that has a connection may send requests for whatever its certificate is for, also
+    for what is a TLS listener's.
+    """
     on_port: Index[GatewayPortKey, ListenerKey] = Index(
-        graph, "HTTPS listeners of port", attached.listeners, lambda _, state: _https_port(state)
+        graph, "TLS listeners of port", attached.listeners, lambda _, state: _hello_port(state)
     )
 
     def rows(
@@ -176,11 +180,11 @@ def https_hosts(graph: Graph, attached: Attached) -> Derived[Beside, tuple[str, 
         found = by_wider({state.hostname for _, state in states})
         yield from ((Beside(key, wider), hosts) for wider, hosts in found.items())
 
-    return Derived(graph, "HTTPS hosts of port", on_port, rows)
+    return Derived(graph, "TLS hosts of port", on_port, rows)
 
 
-def _https_port(state: ListenerState) -> Iterator[GatewayPortKey]:
-    if state.listener.protocol == "HTTPS" and not state.conflict:
+def _hello_port(state: ListenerState) -> Iterator[GatewayPortKey]:
+    if state.told_by_sni and not state.conflict:
         yield GatewayPortKey(state.gateway, state.listener.port)
 
 
