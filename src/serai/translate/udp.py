@@ -25,7 +25,10 @@ def udp_listeners(graph: Graph, attached: Attached) -> Derived[Named, Listener]:
         mine = state.role is Role.GATEWAY and state.listener.protocol == "UDP"
         if not mine or not state.accepted.ok:
             return
-        addresses = reader.get(attached.addresses, state.gateway) or (attached.settings.bind,)
+        found = reader.get(attached.addresses, state.gateway)
+        addresses = (attached.settings.bind,) if found is None else found
+        if not addresses:  # none of those that it asks for can be had
+            return
         for stream in streams(reader, attached, state):
             port = state.listener.port
             name = names.udp_listener(port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serai.api.decode import decode
-from serai.api.meta import Key
+from serai.api.meta import Key, Object
 from serai.app.core import Core
 from serai.model.settings import Settings
 from serai.status.values import GatewayStatus
@@ -14,22 +14,33 @@ GATEWAY = Key("Gateway", "shop", "edge")
 HERE = ("127.4.0.1", "127.4.0.2")
 
 
-def asking(*addresses: dict[str, Any]) -> GatewayStatus:
-    core = Core(Settings(), lambda address: address in HERE or address == "127.0.0.1")
+ROUTE = {
+    "parentRefs": [{"name": "edge"}],
+    "rules": [{"backendRefs": [{"name": "none", "port": 53}]}],
+}
+
+
+def made(kind: str, version: str, name: str, spec: dict[str, Any]) -> Object:
     found = decode(
         {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "Gateway",
-            "metadata": {"name": "edge", "namespace": "shop"},
-            "spec": {
-                "gatewayClassName": "serai",
-                "addresses": list(addresses),
-                "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
-            },
+            "apiVersion": f"gateway.networking.k8s.io/{version}",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": spec,
         }
     )
     assert found.object is not None, found.problems
-    core.apply([found.object])
+    return found.object
+
+
+def asking(*addresses: dict[str, Any]) -> GatewayStatus:
+    core = Core(Settings(), lambda address: address in HERE or address == "127.0.0.1")
+    spec = {
+        "gatewayClassName": "serai",
+        "addresses": list(addresses),
+        "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}],
+    }
+    core.apply([made("Gateway", "v1", "edge", spec)])
     status = core.pipeline.statuses.row(GATEWAY)
     assert isinstance(status, GatewayStatus)
     return status
@@ -66,3 +77,18 @@ def test_another_type_is_not_supported() -> None:
     status = asking({"type": "Hostname", "value": "a.example"})
     assert said(status)["Accepted"] == ("False", "UnsupportedAddress")
     assert said(status)["Programmed"][0] == "False"
+
+
+def test_datagrams_are_not_listened_for_elsewhere() -> None:
+    core = Core(Settings(), HERE.__contains__)
+    spec = {
+        "gatewayClassName": "serai",
+        "addresses": [{"value": "192.0.2.1"}],
+        "listeners": [{"name": "udp", "port": 53, "protocol": "UDP"}],
+    }
+    core.apply([made("Gateway", "v1", "edge", spec), made("UDPRoute", "v1alpha2", "r", ROUTE)])
+    assert dict(core.pipeline.translated.listeners.items()) == {}
+    there = {**spec, "addresses": [{"value": HERE[0]}]}
+    core.apply([made("Gateway", "v1", "edge", there)])
+    (listener,) = dict(core.pipeline.translated.listeners.items()).values()
+    assert listener.addresses == HERE[:1]
