@@ -31,7 +31,7 @@ def place(
     """
     placed: dict[Key, tuple[str, ...]] = {}
     taking = {key: _ports(proxy, listening.get(key, set())) for key, proxy in proxies.items()}
-    for key in sorted(proxies, key=lambda key: (key not in kept, _age(gateways, key), key)):
+    for key in sorted(proxies, key=lambda key: (key not in kept, age(gateways[key], key))):
         asked = _asked(gateways[key])
         if asked:
             placed[key] = asked
@@ -68,5 +68,6 @@ def _ports(proxy: Proxy, listening: set[int]) -> set[int]:
     return listening
 
 
-def _age(gateways: Mapping[Key, Gateway], key: Key) -> str:
-    return gateways[key].metadata.creation_timestamp or "9999"
+def age(gateway: Gateway | None, key: Key) -> tuple[str, Key]:
+    """Sorts Gateways, the oldest first: of several that want one port it has it."""
+    return (gateway.metadata.creation_timestamp if gateway else None) or "9999", key

@@ -1,7 +1,8 @@
 """Listeners are held back while another process has their port.
 
 Envoy's sockets share ports with other Envoys of the same user without a word (SO_REUSEPORT), so
-that half of the requests would go elsewhere; and a bind that fails is not tried again.
+that half of the requests would go elsewhere; and a bind that fails is not tried again.  That other
+process may be the Envoy of another Gateway of ours, which asks for the same address.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from serai.api.meta import Key
 from serai.api.problem import Problem
-from serai.envoy.listening import port_in_use, who_listens
+from serai.envoy.listening import PORT_IN_USE, overlap, port_in_use, who_listens
 from serai.ir.listener import Listener
+from serai.model.addresses import with_port
 from serai.xds.refusals import Refusal
 from serai.xds.resource import Resource, ResourceKey, ResourceType
 
@@ -24,6 +26,7 @@ MOST_RETRIES = 5
 """Of a listener that Envoy cannot bind although we can."""
 
 Socket = tuple[str, int]
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound
 Find = Callable[[Key, ResourceKey], Listener | None]
 
 
@@ -34,14 +37,72 @@ class Held(msgspec.Struct, frozen=True):
     problem: Problem
 
 
+class _Claim(msgspec.Struct, frozen=True):
+    """What a listener that was let through binds."""
+
+    sockets: tuple[Socket, ...]
+    udp: bool
+
+
+class _Bound:
+    """What the listeners of all proxies bind that were let through."""
+
+    def __init__(self) -> None:
+        self._claims: dict[tuple[Key, ResourceKey], _Claim] = {}
+        # By address, as a waypoint may bind thousands of VIPs on one port.
+        self._holders: dict[tuple[int, bool], dict[str, Key]] = {}
+
+    def has(self, proxy: Key, key: ResourceKey, claim: _Claim) -> bool:
+        """Whether a listener was let through for just this."""
+        return self._claims.get((proxy, key)) == claim
+
+    def add(self, proxy: Key, key: ResourceKey, claim: _Claim) -> None:
+        """One more is let through."""
+        self.discard(proxy, key)
+        self._claims[proxy, key] = claim
+        for address, port in claim.sockets:
+            self._holders.setdefault((port, claim.udp), {})[address] = proxy
+
+    def discard(self, proxy: Key, key: ResourceKey) -> None:
+        """It binds nothing any more."""
+        claim = self._claims.pop((proxy, key), None)
+        if claim is None:
+            return
+        for address, port in claim.sockets:
+            holders = self._holders[port, claim.udp]
+            if holders.get(address) == proxy:
+                del holders[address]
+
+    def other(self, proxy: Key, address: str, port: int, *, udp: bool) -> Key | None:
+        """The Gateway whose Envoy has a port, if it is another's."""
+        holders = self._holders.get((port, udp), {})
+        near = holders if address in _ANYWHERE else (address, *_ANYWHERE)
+        found = (
+            holders[each]
+            for each in near
+            if each in holders and holders[each] != proxy and overlap(each, address)
+        )
+        return next(found, None)
+
+
 class PortGate:
     """Lets a proxy's listeners through once their ports are free, or its own Envoy's."""
 
     def __init__(self, own_pids: Callable[[], frozenset[int]]) -> None:
         self._own_pids = own_pids
         self.held: dict[tuple[Key, ResourceKey], Held] = {}
-        self._passed: set[tuple[Key, ResourceKey, tuple[Socket, ...]]] = set()
+        self._passed = _Bound()
         self._retries: dict[tuple[Key, ResourceKey], int] = {}
+
+    def let_go(self, proxy: Key, changes: Iterable[ResourceKey], find: Find) -> None:
+        """Forget what listeners of a proxy have bound that have gone, or bind something else now.
+
+        For all proxies before any is filtered, so that what one gives up another can have.
+        """
+        for key in changes:
+            listener = find(proxy, key) if key.type is ResourceType.LISTENER else None
+            if listener is None or not self._passed.has(proxy, key, _claim(listener)):
+                self._passed.discard(proxy, key)
 
     async def filter(
         self, proxy: Key, changes: Mapping[ResourceKey, Resource | None], find: Find
@@ -74,15 +135,15 @@ class PortGate:
             listener = find(proxy, key)
             if resource is None or listener is None:
                 continue
-            sockets = _sockets(listener)
-            self._passed.discard((proxy, key, sockets))
+            self._passed.discard(proxy, key)
             problem = await self._problem(proxy, key, listener)
-            self._passed.discard((proxy, key, sockets))
+            self._passed.discard(proxy, key)
             if problem is None:
                 self._retries[proxy, key] = self._retries.get((proxy, key), 0) + 1
                 if self._retries[proxy, key] > MOST_RETRIES:
                     continue
-                problem = port_in_use(*sockets[0], None, str(proxy), udp=listener.udp)
+                first = _claim(listener).sockets[0]
+                problem = port_in_use(*first, None, str(proxy), udp=listener.udp)
             self.held[proxy, key] = Held(resource, problem)
             held.append(key)
         return held
@@ -112,10 +173,13 @@ class PortGate:
         }
 
     async def _problem(self, proxy: Key, key: ResourceKey, listener: Listener) -> Problem | None:
-        sockets = _sockets(listener)
-        if (proxy, key, sockets) in self._passed:
+        claim = _claim(listener)
+        if self._passed.has(proxy, key, claim):
             return None
-        for address, port in sockets:
+        for address, port in claim.sockets:
+            other = self._passed.other(proxy, address, port, udp=listener.udp)
+            if other is not None:
+                return _anothers(address, port, other, proxy)
             refusal = _try(address, port, udp=listener.udp)
             if refusal is None:
                 continue
@@ -124,7 +188,7 @@ class PortGate:
             holder = await asyncio.to_thread(who_listens, address, port, udp=listener.udp)
             if holder is None or holder.pid not in self._own_pids():
                 return port_in_use(address, port, holder, str(proxy), udp=listener.udp)
-        self._passed.add((proxy, key, sockets))
+        self._passed.add(proxy, key, claim)
         return None
 
 
@@ -134,8 +198,9 @@ def is_bindable(address: str) -> bool:
     return refusal is None or refusal.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-def _sockets(listener: Listener) -> tuple[Socket, ...]:
-    return tuple((address, listener.port) for address in listener.addresses)
+def _claim(listener: Listener) -> _Claim:
+    sockets = tuple((address, listener.port) for address in listener.addresses)
+    return _Claim(sockets, listener.udp)
 
 
 def _try(address: str, port: int, *, udp: bool = False) -> OSError | None:
@@ -149,6 +214,17 @@ def _try(address: str, port: int, *, udp: bool = False) -> OSError | None:
         except OSError as error:
             return error
     return None
+
+
+def _anothers(address: str, port: int, other: Key, proxy: Key) -> Problem:
+    taken = with_port(address, port)
+    return Problem(
+        code=PORT_IN_USE,
+        severity="error",
+        message=f"Port {taken} is taken by {other}; {proxy} can't listen there.",
+        remedy="Use another port, or another address in spec.addresses.",
+        key=proxy,
+    )
 
 
 def _not_allowed(address: str, port: int, proxy: Key) -> Problem:

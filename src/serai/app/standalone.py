@@ -23,6 +23,7 @@ from serai.app.issuers import follow_issuers
 from serai.app.key_sets import KeySets
 from serai.app.offline import located
 from serai.app.own_rate_limits import OwnRateLimits
+from serai.app.placement import age
 from serai.app.ports import PortGate
 from serai.app.refused import Refused
 from serai.app.told import Told
@@ -292,8 +293,13 @@ class Standalone:
 
     async def _publish(self, committed: Committed) -> None:
         passing: dict[str, Mapping[ResourceKey, Resource | None]] = {}
-        for name, changes in committed.resources.items():
-            proxy = proxy_key(name)
+        gateways = self.core.pipeline.inputs.gateways
+        found = [(proxy_key(name), name, each) for name, each in committed.resources.items()]
+        for proxy, _, changes in found:
+            self._gate.let_go(proxy, changes, self._listener)
+        for proxy, name, changes in sorted(
+            found, key=lambda row: age(gateways.row(row[0]), row[0])
+        ):
             passing[name] = await self._gate.filter(proxy, changes, self._listener)
             self._tell_refusals(proxy)
         self.server.publish(passing, committed.places)

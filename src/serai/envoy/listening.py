@@ -57,7 +57,7 @@ def who_listens(address: str, port: int, *, udp: bool = False) -> ListeningProce
         if found.status == (psutil.CONN_NONE if udp else psutil.CONN_LISTEN)
         and found.laddr
         and found.laddr.port == port
-        and _overlap(found.laddr.ip, address)
+        and overlap(found.laddr.ip, address)
     ]
     # One whose process we know says more than one whose process we don't.
     held.sort(key=lambda found: found.pid is None)
@@ -88,7 +88,8 @@ def port_in_use(
     return Problem(PORT_IN_USE, "error", message, remedy)
 
 
-def _overlap(held: str, wanted: str) -> bool:
+def overlap(held: str, wanted: str) -> bool:
+    """Whether a socket on one address keeps others from a port on the other."""
     try:
         one, other = ip_address(held.partition("%")[0]), ip_address(wanted.partition("%")[0])
     except ValueError:
