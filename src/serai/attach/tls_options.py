@@ -54,7 +54,8 @@ def tls_options(written: Mapping[str, str]) -> TlsOptions | str:
         if option is None:
             continue
         field, allowed = option
-        values = tuple(each.strip() for each in text.split(",") if each.strip())
+        # Envoy refuses curves and signatures that are written twice.
+        values = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
         wrong = next((each for each in values if not allowed(each)), None)
         if wrong is not None or not values:
             return f"tls.options {name}: {wrong or 'nothing'} is not one of its values"
@@ -70,7 +71,8 @@ def tls_options(written: Mapping[str, str]) -> TlsOptions | str:
 
 def _is_cipher(text: str) -> bool:
     """One cipher suite, or several of equal preference: ``[a|b]``."""
-    return all(each in CIPHERS for each in text.removeprefix("[").removesuffix("]").split("|"))
+    alike = text[1:-1].split("|") if text.startswith("[") and text.endswith("]") else [text]
+    return all(each in CIPHERS for each in alike)
 
 
 _OPTIONS = {
