@@ -7,6 +7,7 @@ Two Gateways that listen on the same port cannot share an address, so each gets 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 
 from serai.api.gateway import Gateway
 from serai.api.meta import Key
@@ -51,7 +52,7 @@ def place(
 
 def _asked(gateway: Gateway) -> tuple[str, ...]:
     wanted = (each.value for each in gateway.spec.addresses if each.type == "IPAddress")
-    return tuple(dict.fromkeys(each for each in wanted if is_ip(each)))
+    return tuple(dict.fromkeys(str(ip_address(each)) for each in wanted if is_ip(each)))
 
 
 def _first_free(proxy: Proxy, settings: Settings, taken: set[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from serai.model.settings import Settings
 from serai.status.values import GatewayStatus
 
 GATEWAY = Key("Gateway", "shop", "edge")
-HERE = ("127.4.0.1", "127.4.0.2")
+HERE = ("127.4.0.1", "127.4.0.2", "::1")
 
 
 ROUTE = {
@@ -58,6 +58,12 @@ def test_each_address_of_this_machine_is_listened_on() -> None:
     status = asking(*({"type": "IPAddress", "value": each} for each in HERE))
     assert said(status)["Programmed"] == ("True", "Programmed")
     assert listened_on(status) == list(HERE)
+
+
+def test_an_address_that_is_written_in_two_ways_is_listened_on_once() -> None:
+    status = asking({"value": "0:0:0:0:0:0:0:1"}, {"value": "::1"})
+    assert said(status)["Programmed"] == ("True", "Programmed")
+    assert listened_on(status) == ["::1"]
 
 
 def test_one_without_a_value_is_chosen_here() -> None:
