@@ -118,6 +118,21 @@ def test_reading_a_later_collection_is_refused() -> None:
     assert "settled after it" in str(next(iter(graph.failures.values())).error)
 
 
+def test_two_rows_of_one_key_harm_no_others() -> None:
+    graph = Graph()
+    source: Table[str, str] = Table(graph, "source")
+    named: Derived[str, str] = Derived(graph, "named", source, lambda _, key, row: ((row, key),))
+    source.put("a", "x")
+    graph.commit()
+    source.put("b", "x")
+    graph.commit()
+    source.drop("a")
+    source.drop("b")
+    source.put("c", "y")
+    graph.commit()
+    assert named.rows == {"y": "c"}
+
+
 def test_two_collections_of_one_name_are_refused() -> None:
     graph = Graph()
     Table[str, str](graph, "twice")

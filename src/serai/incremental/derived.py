@@ -99,8 +99,9 @@ class Derived(Node[K, V], Generic[K, V]):
                     self._outputs[key] = few.few_of(computed)
                     fresh.update(computed)
         for output in gone:
-            if output not in fresh:
-                self.mark(output, self.rows.pop(output))
+            # Two source rows that give rows under one key are a bug, which must cost no others.
+            if output not in fresh and (before := self.rows.pop(output, None)) is not None:
+                self.mark(output, before)
         for output, row in fresh.items():
             before = self.rows.get(output)
             if before != row:
