@@ -201,11 +201,11 @@ class Conversation:
         """The client took the response."""
         del ledger.flights[flight.nonce]
         ledger.accept(flight)
-        for name, entry in flight.items.items():
+        for name, entry in flight.items.items() if ledger.rejected else ():
             want = self.wanted(ledger.type, name)
             if want is not None and entry is not None and entry.version == want.version:
                 self._clear(ledger, name)
-            self._waits.wake(ResourceKey(ledger.type, name))
+        self._waits.wake_all(ledger.type, flight.items)
         if ledger.type is ResourceType.ENDPOINTS:
             self._waits.warmed(flight.items)
         versions = ((name, entry.version if entry else "") for name, entry in flight.items.items())

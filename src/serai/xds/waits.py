@@ -91,6 +91,11 @@ class Waits:
             if waiter.name in ledger.waiting:
                 ledger.dirty[waiter.name] = None
 
+    def wake_all(self, type_: ResourceType, names: Iterable[str]) -> None:
+        """Likewise of several of a type; mostly nothing waits at all."""
+        for name in names if self._blocked_on else ():
+            self.wake(ResourceKey(type_, name))
+
     def warmed(self, endpoints: Iterable[str]) -> None:
         """These endpoints were acknowledged; that matters while Envoy withholds other answers."""
         clusters = self._ledgers.get(ResourceType.CLUSTER)
