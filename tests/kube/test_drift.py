@@ -101,10 +101,11 @@ async def test_who_goes_on_changing_it_is_told_so_and_waited_for_ever_longer(
     async with deploying(api, space) as one:
         await gateway(admin, space)
         await deployed(admin, space)
+        before = one.deploying.deployer.writes  # other tests' Gateways are deployed, too
         event = await edited_until(admin, name, "DriftContested")
         assert event["type"] == "Warning"
         assert event["note"].startswith("kubectl-edit goes on changing Deployment edge")
-        writes = one.deploying.deployer.writes
+        writes = one.deploying.deployer.writes - before
         assert writes < 60, "nobody is fought in a tight loop"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -42,9 +44,12 @@ def writing() -> Iterator[None]:
     """End with FAILED, and say why, where standard output takes no more: a disk that is full."""
     try:
         yield
+        sys.stdout.flush()
     except OSError as error:
         if error.errno == errno.EPIPE:  # whoever read has seen enough, which typer deals with
             raise
+        # What is left of it would be written once more at the end, and fail with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         talk(f"error: standard output cannot be written: {error.strerror}")
         raise typer.Exit(Exit.FAILED) from None
 

@@ -190,9 +190,7 @@ class Ledger:
 
     def patient(self, now: float) -> bool:
         """Whether additions of the type wait for something that is on its way."""
-        return bool(self.waiting) and any(
-            now < until < math.inf for until in self.waiting.values()
-        )
+        return bool(self.waiting) and any(now < until < math.inf for until in self.waiting.values())
 
     @property
     def silent(self) -> bool:
