@@ -100,7 +100,9 @@ class PortGate:
         For all proxies before any is filtered, so that what one gives up another can have.
         """
         for key in changes:
-            listener = find(proxy, key) if key.type is ResourceType.LISTENER else None
+            if key.type is not ResourceType.LISTENER:
+                continue
+            listener = find(proxy, key)
             if listener is None or not self._passed.has(proxy, key, _claim(listener)):
                 self._passed.discard(proxy, key)
 

@@ -33,6 +33,15 @@ class Asked(msgspec.Struct, frozen=True):
     TrafficPolicy; or Unreadable."""
 
 
+_NOBODY = Key("", "", "")
+"""Who asks is known where the answer is kept."""
+
+
+def refused(path: str, reason: str, message: str) -> Refusal:
+    """That a spec asks at a path for what cannot be had, so that nothing may be sent."""
+    return Refusal(_NOBODY, path, reason, message)
+
+
 class Unreadable(Value, frozen=True):
     """In place of a spec that cannot be read, and may ask for TLS."""
 

@@ -11,15 +11,12 @@ from serai.api.destination_rule import LoadBalancer as RuleBalancer
 from serai.api.kgateway_backend import BackendConfigPolicySpec, HashPolicy
 from serai.api.kgateway_backend import LoadBalancer as ConfigBalancer
 from serai.api.kgateway_backend import SlowStart as ConfigSlowStart
-from serai.api.meta import Key
 from serai.api.syntax import is_header_name
-from serai.backends.feature import Draft, Feature, Subject
+from serai.backends.feature import Draft, Feature, Subject, refused
 from serai.ir.cluster import Refusal
 from serai.ir.origin import Value
 from serai.proto.envoy import ClientSideWeightedRoundRobin, Cluster, RouteAction
 from serai.proto.pool import pack
-
-_NOBODY = Key("", "", "")
 
 Policy = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV", "UTILIZATION"]
 
@@ -95,7 +92,7 @@ def _of_config(spec: BackendConfigPolicySpec, _: Subject) -> LoadBalancer | Refu
         part = each.header or each.cookie
         if part is not None and not is_header_name(part.name):
             words = f'hashPolicies: "{part.name}" is no name of a header or a cookie'
-            return Refusal(_NOBODY, "spec.loadBalancer", "Invalid", words)
+            return refused("spec.loadBalancer", "Invalid", words)
     if found.ring_hash:
         ring = found.ring_hash
         return LoadBalancer(

@@ -13,7 +13,7 @@ from serai.api.kgateway_backend import BackendConfigPolicySpec, Tls
 from serai.api.meta import Key
 from serai.api.syntax import is_ip
 from serai.api.xbackend import XBackendTls
-from serai.backends.feature import Draft, Feature, SpeaksTls, Subject, Unreadable
+from serai.backends.feature import Draft, Feature, SpeaksTls, Subject, Unreadable, refused
 from serai.ir.cluster import Refusal
 from serai.ir.tls import ClientCertificate, Material, SubjectName, UpstreamTls
 from serai.model import pem
@@ -23,12 +23,6 @@ from serai.proto.pool import pack
 
 SYSTEM = "System"
 TLS_SOCKET = "envoy.transport_sockets.tls"
-_NOBODY = Key("", "", "")
-"""Who asks is known where the answer is kept."""
-
-
-def _refused(path: str, reason: str, message: str) -> Refusal:
-    return Refusal(_NOBODY, path, reason, message)
 
 
 def trust_of(
@@ -45,7 +39,7 @@ def trust_of(
         shown = f"{each.group}/{each.kind}".lstrip("/")
         if each.group not in {"", "core"} or each.kind not in {"ConfigMap", "Secret"}:
             message = f"{shown} holds no CA certificates; name a ConfigMap or a Secret"
-            faults.append(_refused(path, "InvalidKind", message))
+            faults.append(refused(path, "InvalidKind", message))
             continue
         key = Key(each.kind, namespace, each.name)
         text = _text(subject_read, key, pem.CA)
@@ -53,7 +47,7 @@ def trust_of(
         if text and not fault and (wrong := pem.bundle_fault(text)):
             fault = f"has {wrong} in {pem.CA}"
         if fault:
-            faults.append(_refused(path, "InvalidCACertificateRef", f"{key} {fault}"))
+            faults.append(refused(path, "InvalidCACertificateRef", f"{key} {fault}"))
         else:
             found.append(text or "")
     return (Material("\n".join(found)) if found else None), tuple(faults)
@@ -65,7 +59,7 @@ def _text(read: Any, key: Key, name: str) -> str | None:
 
 
 def _of_unreadable(_: Unreadable, __: Subject) -> Refusal:
-    return _refused("spec", "Invalid", "it cannot be read, so nothing is sent that it may encrypt")
+    return refused("spec", "Invalid", "it cannot be read, so nothing is sent that it may encrypt")
 
 
 def _of_policy(validation: BackendTLSValidation, subject: Subject) -> UpstreamTls | Refusal:
@@ -89,7 +83,7 @@ def _validated(
         trust = Material(path=subject.settings.system_certificates)
     else:
         words = f"wellKnownCACertificates {validation.well_known_ca} is not known; there is System"
-        return _refused(f"{path}.wellKnownCACertificates", "Invalid", words)
+        return refused(f"{path}.wellKnownCACertificates", "Invalid", words)
     return UpstreamTls(
         sni=validation.hostname,
         trust=trust,
@@ -108,11 +102,11 @@ def _of_backend(tls: XBackendTls, subject: Subject) -> UpstreamTls | Refusal:
         return found if isinstance(found, Refusal) else replace(found, certificate=None)
     path = "clientCertificateRef"
     if (reference.group, reference.kind) != ("", "Secret"):
-        return _refused(path, "InvalidKind", f"{reference.kind} holds no certificate; use a Secret")
+        return refused(path, "InvalidKind", f"{reference.kind} holds no certificate; use a Secret")
     key = Key("Secret", reference.namespace or subject.policy_namespace, reference.name)
     if not subject.permits(subject.backend.service, key):
         words = f"{key} is in another namespace, and no ReferenceGrant there permits it"
-        return _refused(path, "RefNotPermitted", words)
+        return refused(path, "RefNotPermitted", words)
     shown = _of_secret(key, path, subject, needs_pair=True)
     return shown if isinstance(shown, Refusal) else replace(found, certificate=shown[1])
 
@@ -153,7 +147,7 @@ def _trust_of_config(
         if tls.well_known_ca == SYSTEM:
             return Material(path=subject.settings.system_certificates), None
         words = f"wellKnownCACertificates {tls.well_known_ca} is not known; there is System"
-        return _refused("spec.tls.wellKnownCACertificates", "Invalid", words)
+        return refused("spec.tls.wellKnownCACertificates", "Invalid", words)
     if tls.files:
         files = tls.files
         pair = (
@@ -173,18 +167,18 @@ def _of_secret(
     """What a Secret has to trust and to show: ca.crt, and tls.crt with tls.key."""
     held = subject.read(key)
     if held is None:
-        return _refused(path, "InvalidCertificateRef", f"{key} does not exist")
+        return refused(path, "InvalidCertificateRef", f"{key} does not exist")
     trusted, chain, own = (pem.value_of(held, name) for name in (pem.CA, pem.CHAIN, pem.KEY))
     if trusted and (wrong := pem.bundle_fault(trusted)):
-        return _refused(path, "InvalidCertificateRef", f"{key} has {wrong} in {pem.CA}")
+        return refused(path, "InvalidCertificateRef", f"{key} has {wrong} in {pem.CA}")
     if needs_pair and not (chain and own):
         message = f"{key} has no {pem.CHAIN} and {pem.KEY}"
-        return _refused(path, "InvalidCertificateRef", message)
+        return refused(path, "InvalidCertificateRef", message)
     if chain and own and (wrong := pem.pair_fault(pem.KeyPair(chain, own))):
-        return _refused(path, "InvalidCertificateRef", f"{key} has {wrong}")
+        return refused(path, "InvalidCertificateRef", f"{key} has {wrong}")
     if not trusted and not (chain and own):
         message = f"{key} has neither {pem.CA} nor {pem.CHAIN} with {pem.KEY}"
-        return _refused(path, "InvalidCertificateRef", message)
+        return refused(path, "InvalidCertificateRef", message)
     pair = ClientCertificate(Material(chain), Material(own)) if chain and own else None
     return (Material(trusted) if trusted else None), pair
 

@@ -110,7 +110,8 @@ class Reads:
         """Likewise of a row that had read nothing, as all at a start: the same, in fewer steps."""
         self._of[row] = reads
         by_node = self._by_node
-        for node, key in _pairs(row, reads):
+        for node, each in zip(reads[0], reads[1:], strict=True):
+            key = row if each is OWN else each
             found = by_node.get(node) or self._readership(node)
             if found.by_key.setdefault(key, row) is not row:
                 found.add(key, row)

@@ -205,7 +205,7 @@ class Conversation:
             want = self.wanted(ledger.type, name)
             if want is not None and entry is not None and entry.version == want.version:
                 self._clear(ledger, name)
-        self._waits.wake_all(ledger.type, flight.items)
+        self._waits.wake_each(ledger.type, flight.items)
         if ledger.type is ResourceType.ENDPOINTS:
             self._waits.warmed(flight.items)
         versions = ((name, entry.version if entry else "") for name, entry in flight.items.items())

@@ -91,7 +91,7 @@ class Waits:
             if waiter.name in ledger.waiting:
                 ledger.dirty[waiter.name] = None
 
-    def wake_all(self, type_: ResourceType, names: Iterable[str]) -> None:
+    def wake_each(self, type_: ResourceType, names: Iterable[str]) -> None:
         """Likewise of several of a type; mostly nothing waits at all."""
         for name in names if self._blocked_on else ():
             self.wake(ResourceKey(type_, name))
